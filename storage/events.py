@@ -1,0 +1,128 @@
+"""The vocabulary of facts: what the log can hold, each kind with a version that never changes once written.
+
+A `Draft` is a fact that is not yet in the log; an `Event` is one that is, with its place (`seq`).
+Law history-is-frozen: a released struct below is never edited. A new shape is a new version and an
+upcaster in `storage.codec`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+Number = int | float
+"""Canonical: an int when the value is integral, within ±2**53 and not -0.0; a finite float otherwise."""
+
+EXACT = 2**53
+
+
+def canonical(value: Number) -> Number:
+    """The one spelling of a double, so that a value reads back the same from rows and from columns."""
+    if value.__class__ is int:
+        return value
+    if value.is_integer() and -EXACT <= value <= EXACT and (value or str(value)[0] != "-"):
+        return int(value)
+    return value
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A metric name with its labels on one source. `id` is small, unique in this log, and never reused."""
+
+    id: int
+    name: str
+    labels: dict[str, str]
+    unit: str = ""
+    kind: Literal["gauge", "counter"] = "gauge"
+    help: str = ""
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """Series of one source, named once; samples refer to them by id."""
+
+    type: ClassVar[str] = "series"
+    version: ClassVar[int] = 1
+
+    series: list[Series]
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """One tick of one source: `values[i]` is the sample of series `ids[i]` at the event's `at`."""
+
+    type: ClassVar[str] = "metrics"
+    version: ClassVar[int] = 1
+
+    ids: Sequence[int]
+    values: Sequence[Number]
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A transition of one rule on one series. `since` (µs UTC) is when the value first crossed."""
+
+    type: ClassVar[str] = "alert"
+    version: ClassVar[int] = 1
+
+    id: str
+    rule: str
+    state: Literal["firing", "resolved"]
+    severity: Literal["warning", "critical"]
+    series: int
+    value: Number
+    threshold: Number
+    since: int
+    message: str
+    unit: str = ""
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """A message for people. `room` names who hears it."""
+
+    type: ClassVar[str] = "notification"
+    version: ClassVar[int] = 1
+
+    id: str
+    kind: Literal["info", "success", "warning", "error"]
+    message: str
+    title: str = ""
+    room: str = "dashboard"
+
+
+class System(msgspec.Struct, frozen=True):
+    """The recorder's own life: what changed, and what an operator needs to know of it."""
+
+    type: ClassVar[str] = "system"
+    version: ClassVar[int] = 1
+
+    what: Literal[
+        "started",
+        "stopped",
+        "source_seen",
+        "source_lost",
+        "collector_failed",
+        "collector_recovered",
+    ]
+    detail: dict[str, Any] = {}
+
+
+Fact = Declared | Metrics | Alert | Notification | System
+KINDS: tuple[type[Fact], ...] = (Declared, Metrics, Alert, Notification, System)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A fact before it has a place. `at` is µs UTC, `source` the host or application it came from."""
+
+    at: int
+    source: str
+    data: Fact
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A fact in the log, at `seq`."""
+
+    seq: int
+    at: int
+    source: str
+    data: Fact
+
+    @property
+    def type(self) -> str:
+        return self.data.type
