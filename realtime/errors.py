@@ -1,0 +1,97 @@
+"""Every error this program raises on purpose, in one drawing.
+
+PlayheadError                 detail: what happened · hint: what to do
+├── BadInput                  a request cannot be understood; `errors` names the fields
+│   └── UnknownFormat         its content type is not one we read
+├── NotFound                  what was asked for is not here
+├── Busy                      the queue is full; come back after `retry_after_s`
+├── Closing                   the server is stopping
+├── BadDial                   a setting cannot be used; names dial, origin and value
+└── StorageError              see `storage.errors`
+    ├── StorageFull · StorageBroken · NewerDatabase
+    └── AlreadyRunning · NotWritable
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from storage.errors import (
+    AlreadyRunning,
+    NewerDatabase,
+    NotWritable,
+    PlayheadError,
+    StorageBroken,
+    StorageError,
+    StorageFull,
+)
+
+__all__ = [
+    "AlreadyRunning",
+    "BadDial",
+    "BadInput",
+    "Busy",
+    "Closing",
+    "FieldError",
+    "NewerDatabase",
+    "NotFound",
+    "NotWritable",
+    "PlayheadError",
+    "StorageBroken",
+    "StorageError",
+    "StorageFull",
+    "UnknownFormat",
+]
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One member of an RFC 9457 `errors` list; `field` is written like `[3].value`."""
+
+    field: str
+    detail: str
+
+
+class BadInput(PlayheadError):
+    remedy = "Correct the fields named and send it again; sending it unchanged fails again."
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), hint: str = "") -> None:
+        super().__init__(detail, hint)
+        self.errors = list(errors)
+
+
+class UnknownFormat(BadInput):
+    remedy = "Send application/json or application/msgpack and say so in Content-Type."
+
+
+class NotFound(PlayheadError):
+    remedy = "Check the spelling; the lists name what there is."
+
+
+class Busy(PlayheadError):
+    remedy = "Wait as long as Retry-After says and send the same again; nothing of it was kept."
+
+    def __init__(
+        self,
+        retry_after_s: float = 1.0,
+        detail: str = "More is coming in than the disk can take.",
+        hint: str = "",
+    ) -> None:
+        super().__init__(detail, hint)
+        self.retry_after_s = retry_after_s
+
+
+class Closing(PlayheadError):
+    remedy = "Try again once the server is back; nothing of this request was kept."
+
+    def __init__(self, detail: str = "The server is stopping.", hint: str = "") -> None:
+        super().__init__(detail, hint)
+
+
+class BadDial(PlayheadError):
+    """`dial` is the setting's name, `origin` where the value came from, `value` as it was given."""
+
+    def __init__(self, detail: str, hint: str, dial: str = "", origin: str = "", value: object = None):
+        super().__init__(detail, hint)
+        self.dial = dial
+        self.origin = origin
+        self.value = value
