@@ -9,9 +9,16 @@ PlayheadError                 the root of every error this program raises on pur
     └── NotWritable           the data directory or a file in it cannot be written
 
 The branches above storage grow in `realtime.errors`, which also re-exports these.
+Driver errors are translated here and nowhere else: no sqlite3 or sqlalchemy exception leaves `storage`.
 """
 
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
+
+import sqlalchemy.exc
 
 
 class PlayheadError(Exception):
@@ -26,7 +33,7 @@ class PlayheadError(Exception):
 
 
 class StorageError(PlayheadError):
-    remedy = "Look at the log lines before this one; `playhead verify` checks the history."
+    remedy = "Look at the log lines before this one and at the disk under the data directory."
 
 
 class StorageFull(StorageError):
@@ -34,7 +41,7 @@ class StorageFull(StorageError):
 
 
 class StorageBroken(StorageError):
-    remedy = "Stop the server, keep a copy of the data directory, and restore the latest backup."
+    remedy = "Check the disk and the kernel's log, keep a copy of the data directory, then start again."
 
 
 class NewerDatabase(StorageError):
@@ -47,3 +54,27 @@ class AlreadyRunning(StorageError):
 
 class NotWritable(StorageError):
     remedy = "Give the user who runs Playhead the right to write there, or choose another --data."
+
+
+def translate(error: BaseException) -> StorageError:
+    """Our name for a driver's or the operating system's error."""
+    cause: BaseException = error
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
+        cause = error.orig
+    name: str = getattr(cause, "sqlite_errorname", "") or ""
+    if name == "SQLITE_FULL" or getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"no space left for the log ({cause})")
+    if name.startswith("SQLITE_IOERR") or name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+        return StorageBroken(f"the log cannot be trusted any more ({name}: {cause})")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return NotWritable(f"the log cannot be opened for writing ({name}: {cause})")
+    return StorageError(f"the log failed ({name or type(cause).__name__}: {cause})")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Run driver calls inside; what they raise comes out as a `StorageError`."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise translate(error) from error

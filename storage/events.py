@@ -36,7 +36,7 @@ class Series(msgspec.Struct, frozen=True):
     help: str = ""
 
 
-class Declared(msgspec.Struct, frozen=True):
+class Declared(msgspec.Struct, frozen=True, tag="series", tag_field="fact"):
     """Series of one source, named once; samples refer to them by id."""
 
     type: ClassVar[str] = "series"
@@ -45,7 +45,7 @@ class Declared(msgspec.Struct, frozen=True):
     series: list[Series]
 
 
-class Metrics(msgspec.Struct, frozen=True):
+class Metrics(msgspec.Struct, frozen=True, tag="metrics", tag_field="fact"):
     """One tick of one source: `values[i]` is the sample of series `ids[i]` at the event's `at`."""
 
     type: ClassVar[str] = "metrics"
@@ -55,7 +55,7 @@ class Metrics(msgspec.Struct, frozen=True):
     values: Sequence[Number]
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="fact"):
     """A transition of one rule on one series. `since` (µs UTC) is when the value first crossed."""
 
     type: ClassVar[str] = "alert"
@@ -73,7 +73,7 @@ class Alert(msgspec.Struct, frozen=True):
     unit: str = ""
 
 
-class Notification(msgspec.Struct, frozen=True):
+class Notification(msgspec.Struct, frozen=True, tag="notification", tag_field="fact"):
     """A message for people. `room` names who hears it."""
 
     type: ClassVar[str] = "notification"
@@ -86,7 +86,7 @@ class Notification(msgspec.Struct, frozen=True):
     room: str = "dashboard"
 
 
-class System(msgspec.Struct, frozen=True):
+class System(msgspec.Struct, frozen=True, tag="system", tag_field="fact"):
     """The recorder's own life: what changed, and what an operator needs to know of it."""
 
     type: ClassVar[str] = "system"

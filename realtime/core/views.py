@@ -1,0 +1,193 @@
+"""What the log means, folded: `evolve(view, event) → view`, the same live, at start-up and in a replay.
+
+The fold is deterministic and has no clock (law core-has-no-clock). It evolves the view in place, because
+it runs for every sample; whoever wants a copy folds one (law views-are-disposable).
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from realtime.core.naming import series_text
+from realtime.core.windows import Windows
+from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
+
+VERSION = 1
+"""Of the fold: raised when its result changes, so that older checkpoints are folded anew."""
+
+NOTIFICATIONS = 500
+RESOLVED = 200
+"""How many of the newest notifications and resolved alerts stay in memory; the log has them all."""
+
+
+class SourceState(msgspec.Struct):
+    """A host or application. `first_seen` and `last_seen` are times of samples, µs UTC."""
+
+    source: str
+    state: Literal["live", "lost"]
+    first_seen: int
+    last_seen: int
+    facts: dict[str, Any] = {}
+
+
+class View:
+    """Everything a dashboard shows, at `seq`."""
+
+    def __init__(self, window_points: int = 960, window_us: int = 900_000_000) -> None:
+        self.seq = 0
+        self.at = 0
+        """Time of the newest event that was folded."""
+        self.series: dict[int, Series] = {}
+        self.ids: dict[tuple[str, str], int] = {}
+        """(source, series text) → id"""
+        self.texts: dict[int, str] = {}
+        self.owner: dict[int, str] = {}
+        self.of_source: dict[str, list[int]] = {}
+        self.first: dict[int, int] = {}
+        """Series id → time of its first sample."""
+        self.windows = Windows(window_points, window_us)
+        self.sources: dict[str, SourceState] = {}
+        self.alerts: dict[str, Event] = {}
+        """Open alerts by id."""
+        self.resolved: deque[Event] = deque(maxlen=RESOLVED)
+        self.notifications: deque[Event] = deque(maxlen=NOTIFICATIONS)
+        """Newest last."""
+
+    @property
+    def latest(self) -> Windows:
+        """Series id → (at, value) of its newest sample."""
+        return self.windows
+
+    @property
+    def next_id(self) -> int:
+        return len(self.series) + 1
+
+
+def evolve(view: View, event: Event) -> View:
+    fact = event.data
+    if fact.__class__ is Metrics:
+        _metrics(view, event, fact)  # type: ignore[arg-type]
+    elif isinstance(fact, Declared):
+        for series in fact.series:
+            declare(view, event.source, series)
+    elif isinstance(fact, Alert):
+        if fact.state == "firing":
+            view.alerts[fact.id] = event
+        else:
+            view.alerts.pop(fact.id, None)
+            view.resolved.append(event)
+    elif isinstance(fact, Notification):
+        view.notifications.append(event)
+    elif isinstance(fact, System):
+        _system(view, event, fact)
+    view.seq = event.seq
+    if event.at > view.at:
+        view.at = event.at
+    return view
+
+
+def fold(view: View, events: Iterable[Event]) -> View:
+    for event in events:
+        evolve(view, event)
+    return view
+
+
+def declare(view: View, source: str, series: Series) -> None:
+    text = series_text(series.name, series.labels)
+    view.series[series.id] = series
+    view.ids[source, text] = series.id
+    view.texts[series.id] = text
+    view.owner[series.id] = source
+    view.of_source.setdefault(source, []).append(series.id)
+
+
+def _metrics(view: View, event: Event, fact: Metrics) -> None:
+    at, first = event.at, view.first
+    add = view.windows.add
+    for id_, value in zip(fact.ids, fact.values, strict=True):
+        add(id_, at, value)
+        if id_ not in first or at < first[id_]:
+            first[id_] = at
+    state = view.sources.get(event.source)
+    if state is None:
+        view.sources[event.source] = SourceState(event.source, "live", at, at)
+    else:
+        state.last_seen = max(state.last_seen, at)
+        state.first_seen = min(state.first_seen or at, at)
+
+
+def _system(view: View, event: Event, fact: System) -> None:
+    if fact.what in ("source_seen", "started"):
+        state = view.sources.setdefault(event.source, SourceState(event.source, "live", 0, 0))
+        if fact.what == "source_seen":
+            state.state = "live"
+        state.facts = fact.detail.get("facts", state.facts)
+    elif fact.what == "source_lost" and event.source in view.sources:
+        view.sources[event.source].state = "lost"
+
+
+class Saved(msgspec.Struct, array_like=True):
+    """A checkpoint. `newest` is the time of the newest sample: the windows reach back from there."""
+
+    at: int
+    newest: int
+    series: list[tuple[str, Series, int]]
+    latest: list[tuple[int, int, int | float]]
+    sources: list[SourceState]
+    alerts: list[Event]
+    resolved: list[Event]
+    notifications: list[Event]
+
+
+def save(view: View) -> bytes:
+    """The view without its windows, which come back from the log's last minutes (see `remember`)."""
+    return _encoder.encode(
+        Saved(
+            view.at,
+            view.windows.newest,
+            [(view.owner[id_], series, view.first.get(id_, 0)) for id_, series in view.series.items()],
+            [(id_, at, value) for id_, (at, value) in view.latest.items()],
+            list(view.sources.values()),
+            list(view.alerts.values()),
+            list(view.resolved),
+            list(view.notifications),
+        )
+    )
+
+
+def load(body: bytes) -> Saved:
+    """
+    Raises:
+        msgspec.DecodeError: not a checkpoint of this `VERSION`.
+    """
+    return _decoder.decode(body)
+
+
+def restore(view: View, seq: int, saved: Saved, ticks: Iterable[Event]) -> View:
+    """The inverse of `save`, into an empty view. `ticks` are the log's `metrics` events of the window's
+    span up to `seq`: they refill what a checkpoint leaves out."""
+    view.seq, view.at = seq, saved.at
+    for source, series, first in saved.series:
+        declare(view, source, series)
+        if first:
+            view.first[series.id] = first
+    add = view.windows.add
+    for event in ticks:
+        fact = event.data
+        assert isinstance(fact, Metrics)
+        for id_, value in zip(fact.ids, fact.values, strict=True):
+            add(id_, event.at, value)
+    for id_, at, value in saved.latest:
+        if id_ not in view.windows:
+            add(id_, at, value)
+    view.sources = {state.source: state for state in saved.sources}
+    view.alerts = {event.data.id: event for event in saved.alerts if isinstance(event.data, Alert)}
+    view.resolved.extend(saved.resolved)
+    view.notifications.extend(saved.notifications)
+    return view
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Saved)

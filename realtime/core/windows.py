@@ -1,0 +1,64 @@
+"""The recent samples of every series, as columns: charts are drawn from here without touching disk."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from storage.events import Number, canonical
+
+SLACK = 1.25
+"""A column may outgrow its bound by this factor before its front is cut: cutting moves memory."""
+
+
+class Windows(Mapping[int, tuple[int, Number]]):
+    """As a mapping: series id → its latest (at µs, value). `columns` gives the window itself.
+
+    Bounds: `points` samples a series; nothing older than `span` µs before the newest sample of all,
+    but for each series' last sample, which stays.
+    """
+
+    def __init__(self, points: int, span: int) -> None:
+        self.points = points
+        self.span = span
+        self.newest = 0
+        self._most = int(points * SLACK)
+        self._ats: dict[int, array[int]] = {}
+        self._values: dict[int, array[float]] = {}
+
+    def add(self, id_: int, at: int, value: Number) -> None:
+        ats = self._ats.get(id_)
+        if ats is None:
+            self._ats[id_] = array("q", (at,))
+            self._values[id_] = array("d", (value,))
+        elif at >= ats[-1]:
+            ats.append(at)
+            self._values[id_].append(value)
+        else:  # late: found by its time like any other
+            place = bisect_right(ats, at)
+            ats.insert(place, at)
+            self._values[id_].insert(place, value)
+        if ats is not None and len(ats) > self._most:
+            del ats[: -self.points]
+            del self._values[id_][: -self.points]
+        if at > self.newest:
+            self.newest = at
+
+    def columns(self, id_: int, since: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Times (int64 µs) and values (float64) from `since` on; empty arrays for a series never seen."""
+        ats = self._ats.get(id_)
+        if ats is None:
+            return np.empty(0, np.int64), np.empty(0, np.float64)
+        times = np.array(ats, dtype=np.int64)[-self.points :]
+        first = int(np.searchsorted(times, max(since, self.newest - self.span)))
+        return times[first:], np.array(self._values[id_], dtype=np.float64)[-self.points :][first:]
+
+    def __getitem__(self, id_: int) -> tuple[int, Number]:
+        return self._ats[id_][-1], canonical(self._values[id_][-1])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ats)
+
+    def __len__(self) -> int:
+        return len(self._ats)

@@ -1,0 +1,68 @@
+"""Facts to bytes and back. The bytes are msgpack arrays in the order of the struct's fields.
+
+An upcaster turns the payload of an older version into the next one, on read (law history-is-frozen).
+Fields may be appended to a version with a default only before its release.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import msgspec
+
+from storage.errors import StorageBroken
+from storage.events import KINDS, Fact, Metrics, Series
+
+Payload = list[Any]
+Upcaster = Callable[[Payload], Payload]
+
+UPCASTERS: dict[tuple[str, int], Upcaster] = {}
+"""(type, version) → payload of version + 1. Empty until a second version of any fact is released."""
+
+_BY_TYPE: dict[str, type[Fact]] = {kind.type: kind for kind in KINDS}
+
+
+def encode(fact: Fact) -> bytes:
+    if fact.__class__ is Metrics:  # the hot road: no walk over fields, lists go to C as they are
+        return msgpack.packb((fact.ids, fact.values))  # type: ignore[union-attr]
+    return msgpack.packb([_plain(getattr(fact, name)) for name in fact.__struct_fields__])
+
+
+def decode(type_: str, version: int, body: bytes) -> Fact:
+    """The fact as the newest version tells it.
+
+    Raises:
+        StorageBroken: the payload is not what `type_` and `version` promise.
+    """
+    kind = _BY_TYPE.get(type_)
+    if kind is None:
+        raise StorageBroken(f"the log holds an event of unknown type {type_!r}", "use the newer Playhead that wrote it")
+    try:
+        payload: Payload = msgpack.unpackb(body)
+        if kind is Metrics and version == Metrics.version:
+            return Metrics(payload[0], payload[1])
+        while version < kind.version:
+            payload = UPCASTERS[type_, version](payload)
+            version += 1
+        if version > kind.version:
+            raise StorageBroken(
+                f"the log holds a {type_} event of version {version}; this Playhead reads up to {kind.version}",
+                "use the newer Playhead that wrote it",
+            )
+        return msgspec.convert(dict(zip(kind.__struct_fields__, payload, strict=False)), kind)
+    except (ValueError, KeyError, IndexError, TypeError, msgpack.UnpackException, msgspec.ValidationError) as error:
+        raise StorageBroken(f"the payload of a {type_} event cannot be read ({error})", "run verify on a copy of the directory") from error
+
+
+def samples(body: bytes) -> tuple[list[int], list[int | float]]:
+    """Ids and values of a stored tick, without building a fact: range reads decode thousands of these."""
+    ids, values = msgpack.unpackb(body)
+    return ids, values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Series):
+        return {name: getattr(value, name) for name in Series.__struct_fields__}
+    return value

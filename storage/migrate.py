@@ -1,0 +1,85 @@
+"""Bring a database file to the newest schema, in process, with a copy kept from before.
+
+Runs before the log is opened, in a worker thread: Alembic is synchronous.
+"""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import alembic.command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from storage.engine import WRITER_PRAGMAS
+from storage.errors import NewerDatabase, translated
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """`backup` is the copy made before an existing file was changed, if it was."""
+
+    before: str | None
+    after: str
+    backup: Path | None
+
+
+def migrate(path: Path) -> Migrated:
+    """
+    Raises:
+        NewerDatabase: the file's revision is not among ours.
+        StorageError: the file cannot be read or written.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
+    assert newest is not None, "migrations/versions holds no revision"
+    with translated():
+        before = _revision(path)
+        if before == newest:
+            return Migrated(before, newest, None)
+        if before is not None and before not in {script.revision for script in scripts.walk_revisions()}:
+            raise NewerDatabase(
+                f"{path} was written by a newer Playhead (schema {before}; this one knows up to {newest})",
+                "start the newer Playhead, or restore a backup made before the upgrade",
+            )
+        backup = _backup(path, before) if before is not None else None
+        engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        with engine.connect() as connection:
+            for pragma in WRITER_PRAGMAS:
+                connection.exec_driver_sql(pragma)
+            connection.commit()
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, newest)
+            connection.commit()
+    return Migrated(before, newest, backup)
+
+
+def _revision(path: Path) -> str | None:
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    try:
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+    finally:
+        connection.close()
+    return row[0] if row else None
+
+
+def _backup(path: Path, revision: str) -> Path:
+    target = path.with_name(f"{path.stem}-{revision}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.bak")
+    source = sqlite3.connect(path)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)
+    finally:
+        copy.close()
+        source.close()
+    return target
