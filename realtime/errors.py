@@ -90,7 +90,9 @@ class Closing(PlayheadError):
 class BadDial(PlayheadError):
     """`dial` is the setting's name, `origin` where the value came from, `value` as it was given."""
 
-    def __init__(self, detail: str, hint: str, dial: str = "", origin: str = "", value: object = None):
+    def __init__(
+        self, detail: str, hint: str, dial: str = "", origin: str = "", value: object = None
+    ):
         super().__init__(detail, hint)
         self.dial = dial
         self.origin = origin

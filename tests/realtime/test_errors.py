@@ -1,0 +1,47 @@
+import inspect
+import re
+
+import pytest
+
+import storage.errors
+from realtime import errors
+
+ALL = [
+    member
+    for module in (errors, storage.errors)
+    for member in vars(module).values()
+    if inspect.isclass(member) and issubclass(member, errors.PlayheadError)
+]
+
+
+def made(kind: type[errors.PlayheadError], hint: str = "") -> errors.PlayheadError:
+    if kind is errors.BadDial:
+        return errors.BadDial("x is wrong", hint or "use y", "port", "--port", "x")
+    if kind is errors.Busy:
+        return errors.Busy(2.5, "x is wrong", hint)
+    return kind("x is wrong", hint=hint)
+
+
+@pytest.mark.parametrize("kind", set(ALL) - {errors.PlayheadError}, ids=lambda kind: kind.__name__)
+def test_every_error_says_what_to_do(kind):
+    """Whoever sees one of our errors is told what happened and what to do; a closer hint wins."""
+    error = made(kind)
+    assert error.detail == str(error) == "x is wrong"
+    assert error.hint
+    assert made(kind, "call Ada").hint == "call Ada"
+
+
+def test_the_drawing_is_complete():
+    """The tree at the top of the file names every error."""
+    drawn = set(re.findall(r"[A-Z]\w+", errors.__doc__ or ""))
+    assert {kind.__name__ for kind in ALL} <= drawn
+    assert {kind.__name__ for kind in ALL} <= set(errors.__all__)
+
+
+def test_what_errors_carry():
+    """The web needs numbers and fields, not sentences to take apart."""
+    assert errors.Busy(2.5).retry_after_s == 2.5
+    field = errors.FieldError("[3].value", "NaN is not a number")
+    assert errors.BadInput("no", [field]).errors == [field]
+    assert "stopping" in errors.Closing().detail
+    assert isinstance(errors.StorageFull("full"), errors.StorageError)
