@@ -1,0 +1,115 @@
+// Numbers for people. Stored in base units, scaled here and nowhere else; every text keeps its width with tabular figures.
+
+const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const RATES = ["B/s", "kB/s", "MB/s", "GB/s", "TB/s"];
+
+// Units as collectors and applications write them → how they are shown.
+const FAMILIES = {
+  ratio: "ratio", percent: "percent", "%": "percent",
+  bytes: "bytes", By: "bytes", bytes_per_second: "rate", "By/s": "rate",
+  seconds: "seconds", s: "seconds", ms: "milliseconds", milliseconds: "milliseconds",
+  requests_per_second: "per_second", celsius: "celsius", hertz: "hertz",
+};
+const SUFFIX = { percent: "%", milliseconds: "ms", per_second: "req/s", celsius: "°C" };
+
+/**
+ * One scale for all numbers of one axis, chosen by the largest.
+ * → { factor, suffix, base }: shown = value × factor; `base` is what "round" steps are made of (1024 for sizes).
+ */
+export function scale(unit, largest) {
+  const family = FAMILIES[unit];
+  const size = Math.abs(largest) || 0;
+  if (family === "ratio") return { factor: 100, suffix: "%" };
+  if (family === "bytes") return step(SIZES, 1024, size);
+  if (family === "rate") return step(RATES, 1000, Math.max(size, 1000));
+  if (family === "hertz") return step(["Hz", "kHz", "MHz", "GHz"], 1000, size);
+  if (family === "seconds") {
+    if (size < 0.001 && size > 0) return { factor: 1e6, suffix: "µs" };
+    if (size < 1) return { factor: 1e3, suffix: "ms" };
+    return { factor: 1, suffix: "s" };
+  }
+  return { factor: 1, suffix: SUFFIX[family] ?? "" };
+}
+
+function step(names, base, size) {
+  let k = 0;
+  while (k < names.length - 1 && size >= base ** (k + 1)) k += 1;
+  return { factor: 1 / base ** k, suffix: names[k] };
+}
+
+/** Three figures or so: 83.4, 5.31, 1,204, 0.02; never more than asked for. */
+export function figures(number, most = 3) {
+  if (!Number.isFinite(number)) return "–";
+  const size = Math.abs(number);
+  const whole = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 1;
+  const digits = size === 0 ? 0 : Math.max(0, most - whole);
+  return number.toLocaleString("en-US", {
+    minimumFractionDigits: Math.min(digits, 2), maximumFractionDigits: Math.min(digits, 2),
+  });
+}
+
+/** A value with its unit, as two texts. */
+export function measured(unit, value) {
+  if (value === undefined || value === null || Number.isNaN(value)) return { number: "–", unit: "" };
+  const { factor, suffix } = scale(unit, value);
+  const shown = value * factor;
+  return { number: suffix === "%" ? percent(shown) : figures(shown), unit: suffix };
+}
+
+/** Percentages share one width: 0.02, 5.3, 83.4, 100. */
+export function percent(value) {
+  if (!Number.isFinite(value)) return "–";
+  if (value !== 0 && Math.abs(value) < 0.1) return value.toFixed(2);
+  return value >= 99.95 ? value.toFixed(0) : value.toFixed(1);
+}
+
+export function text(unit, value) {
+  const { number, unit: suffix } = measured(unit, value);
+  return suffix ? `${number} ${suffix}` : number;
+}
+
+const SPANS = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+
+/** Seconds → the two largest parts: 12 d 4 h, 3 min 20 s, 40 s. */
+export function duration(seconds) {
+  let left = Math.max(0, Math.floor(seconds));
+  const parts = [];
+  for (const [name, size] of SPANS) {
+    const count = Math.floor(left / size);
+    if (count === 0 && parts.length === 0 && size > 1) continue;
+    if (count > 0 || parts.length === 0) parts.push(`${count} ${name}`);
+    left -= count * size;
+    if (parts.length === 2 || size === 1) break;
+    if (parts.length === 1 && Math.floor(left / (SPANS[SPANS.findIndex(([n]) => n === name) + 1]?.[1] ?? 1)) === 0) break;
+  }
+  return parts.join(" ");
+}
+
+/** Seconds ago, coarsely, so that the text does not change every second. */
+export function ago(seconds) {
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${10 * Math.floor(seconds / 10)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const MINUTE = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+
+export const clock = (at) => CLOCK.format(at * 1000);
+export const minute = (at) => MINUTE.format(at * 1000);
+export const day = (at) => DAY.format(at * 1000);
+export const date = (at) => DATE.format(at * 1000);
+
+/** The round number at or above `value` whose quarter is round too: grid lines people can read. */
+export function ceiling(value, base = 10) {
+  if (!(value > 0)) return 1;
+  const quarter = value / 4;
+  const magnitude = base ** Math.floor(Math.log(quarter) / Math.log(base));
+  const steps = base === 2 ? [1, 1.5, 2] : [1, 1.5, 2, 2.5, 5, 10];
+  const found = steps.find((one) => one * magnitude >= quarter * (1 - 1e-9)) ?? base;
+  return 4 * found * magnitude;
+}

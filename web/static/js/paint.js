@@ -1,0 +1,29 @@
+// At most one drawing per animation frame, none while the page is hidden or the element is out of sight.
+
+/** painter(el, draw) → { ask(), stop() }. What was asked for while out of sight is drawn on return. */
+export function painter(element, draw) {
+  let asked = 0;
+  let wanted = true;
+  let seen = false;
+  const run = () => {
+    asked = 0;
+    wanted = false;
+    draw();
+  };
+  const ask = () => {
+    wanted = true;
+    if (seen && asked === 0) asked = requestAnimationFrame(run);
+  };
+  const watch = new IntersectionObserver((entries) => {
+    seen = entries.at(-1).isIntersecting;
+    if (seen && wanted) ask();
+  }, { rootMargin: "100px" });
+  watch.observe(element);
+  return {
+    ask,
+    stop() {
+      watch.disconnect();
+      cancelAnimationFrame(asked);
+    },
+  };
+}

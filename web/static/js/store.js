@@ -1,0 +1,248 @@
+// What the page knows, folded from messages in order: `evolve` again. It cannot tell live from replay.
+
+import { NAMES, joined, matches } from "./kpis.js";
+import { NONE, Table } from "./series.js";
+
+const NOTIFICATIONS = 50;
+const SPANS = 100;
+const ROWS = 7_200;
+// A series of one of these names, declared while we watch, belongs on a chart: the page asks for its charts again.
+const CHARTED = new Set([
+  "system_cpu_mode_ratio", "system_memory_bytes", "system_disk_io_bytes_per_second",
+  "system_network_io_bytes_per_second", "system_load",
+]);
+
+export function blank() {
+  return {
+    ready: false, epoch: "", seq: -1, at: 0, source: "", hours: 0.25, interval_s: 1, version: "",
+    series: new Map(), known: 0, latest: new Map(), latest_at: new Map(), by_name: new Map(),
+    charts: new Map(), slots: new Map(), trail: new Table(NAMES.length, ROWS), members: NAMES.map(() => []),
+    sources: new Map(), rules: [], alerts: new Map(), spans: [], notifications: [],
+    incomplete: "",
+  };
+}
+
+/** Folds one message into the view, in place; answers the topics that changed. */
+export function evolve(view, message) {
+  if (message.seq !== undefined && message.type !== "load" && message.type !== "snapshot") {
+    // Two roads may overlap for a moment; every seq counts once.
+    if (message.seq <= view.seq) return [];
+    view.seq = message.seq;
+    view.at = Math.max(view.at, message.at);
+  }
+  return FOLDS[message.type](view, message);
+}
+
+const FOLDS = {
+  load: (view, message) => {
+    const epoch = message.cursor.slice(0, message.cursor.lastIndexOf(":"));
+    // Another epoch is another log: ids and seqs of the old one mean nothing in it.
+    if (view.epoch !== epoch || view.source !== message.source) Object.assign(view, blank(), { epoch });
+    const newer = view.seq > message.seq;
+    view.source = message.source;
+    declare(view, message.series);
+    view.hours = message.hours;
+    view.interval_s = message.interval_s;
+    if (message.charts) chart(view, message.charts);
+    // A refetch that raced with live frames brings history only; the frames know better about the present.
+    if (!newer) present(view, message);
+    view.ready = true;
+    view.incomplete = "";
+    return ["load", "metrics", "alerts", "notifications", "sources"];
+  },
+  snapshot: (view, message) => {
+    if (view.seq > message.seq) return [];
+    declare(view, message.series);
+    present(view, message);
+    return ["metrics", "alerts", "notifications", "sources"];
+  },
+  metrics: (view, message) => {
+    const { ids, values, at } = message;
+    const rows = new Map();
+    for (let i = 0; i < ids.length; i += 1) {
+      const id = ids[i];
+      view.latest.set(id, values[i]);
+      view.latest_at.set(id, at);
+      const slot = view.slots.get(id);
+      if (slot === undefined) continue;
+      let row = rows.get(slot.chart);
+      if (row === undefined) rows.set(slot.chart, (row = new Array(slot.chart.columns.length).fill(NONE)));
+      row[slot.column] = values[i];
+    }
+    for (const [one, row] of rows) {
+      one.table.append(at, row);
+      if (one.table.overflowed && one.table.first > at - view.hours * 3600) view.incomplete = "window";
+    }
+    // A gauge that was conflated on the way is not wrong, but seconds between are missing from the charts.
+    if (message.conflated > 0) view.incomplete = "conflated";
+    const source = view.sources.get(message.source);
+    if (source) {
+      source.last_seen = Math.max(source.last_seen, at);
+      source.state = "live";
+    } else {
+      view.sources.set(message.source, {
+        source: message.source, state: "live", first_seen: at, last_seen: at, series: ids.length, facts: {},
+      });
+    }
+    if (message.source === view.source) trail(view, at);
+    return source ? ["metrics"] : ["metrics", "sources"];
+  },
+  series: (view, message) => {
+    declare(view, message.series);
+    for (const { name, source } of message.series) {
+      if (source === view.source && CHARTED.has(name)) view.incomplete = "series";
+    }
+    return ["sources"];
+  },
+  alert: (view, { alert }) => {
+    mark(view, alert);
+    if (alert.state === "firing") view.alerts.set(alert.id, alert);
+    else view.alerts.delete(alert.id);
+    return ["alerts"];
+  },
+  notification: (view, { notification }) => {
+    view.notifications.unshift(notification);
+    view.notifications.length = Math.min(view.notifications.length, NOTIFICATIONS);
+    return ["notifications"];
+  },
+  system: (view, message) => {
+    const source = view.sources.get(message.detail.source ?? message.source);
+    if (source && message.what === "source_lost") source.state = "lost";
+    if (source && message.what === "source_seen") source.state = "live";
+    return ["sources"];
+  },
+  heartbeat: () => [],
+};
+
+function present(view, message) {
+  view.seq = message.seq;
+  view.at = message.at;
+  view.version = message.version;
+  view.rules = message.rules;
+  for (const { id, value, at } of message.metrics) {
+    view.latest.set(id, value);
+    view.latest_at.set(id, at);
+  }
+  view.sources = new Map(message.sources.map((one) => [one.source, one]));
+  view.alerts = new Map(message.alerts.map((one) => [one.id, one]));
+  for (const one of message.alerts) mark(view, one);
+  view.notifications = message.notifications.slice(0, NOTIFICATIONS);
+}
+
+function declare(view, all) {
+  for (const one of all) {
+    if (view.series.has(one.id)) continue;
+    view.series.set(one.id, one);
+    view.known = Math.max(view.known, one.id);
+    const list = view.by_name.get(one.name);
+    if (list) list.push(one);
+    else view.by_name.set(one.name, [one]);
+    if (one.source === view.source) {
+      NAMES.forEach((kpi, k) => {
+        if (matches(kpi, one)) view.members[k].push(one.id);
+      });
+    }
+  }
+}
+
+function chart(view, charts) {
+  const rows = Math.min(ROWS, Math.ceil((view.hours * 3600) / view.interval_s)) + 900;
+  view.slots.clear();
+  for (const data of charts) {
+    const ids = data.series.map(({ id }) => id);
+    const old = view.charts.get(data.chart);
+    const same = old && old.table.capacity === rows && String(old.columns.map(({ id }) => id)) === String(ids);
+    const one = {
+      name: data.chart, title: data.title, unit: data.unit, kind: data.kind,
+      columns: data.series.map(({ id, series, label }) => ({
+        id, series, label, labels: view.series.get(id)?.labels ?? {},
+      })),
+      table: same ? old.table : new Table(ids.length, rows, view.interval_s),
+    };
+    one.table.load(data.at, data.series.map(({ values }) => values), thinned(data, view.interval_s));
+    if (!same && old) keep(old, one);
+    one.columns.forEach(({ id }, column) => view.slots.set(id, { chart: one, column }));
+    view.charts.set(data.chart, one);
+  }
+}
+
+/** Rows that arrived while the refetch was under way, carried over to a table with other columns. */
+function keep(old, one) {
+  const [at, ...columns] = old.table.rows();
+  const from = one.columns.map(({ id }) => old.columns.findIndex((other) => other.id === id));
+  for (let i = 0; i < at.length; i += 1) {
+    if (at[i] > one.table.last) one.table.append(at[i], from.map((k) => (k < 0 ? NONE : columns[k][i])));
+  }
+}
+
+/** How far apart rows may be before it is a hole: thinned history keeps peaks, not an even step. */
+function thinned({ at, series }, interval_s) {
+  if (at.length < 2) return 3 * interval_s;
+  const span_s = at[at.length - 1] - at[0];
+  if (span_s / (at.length - 1) < 1.3 * interval_s) return 3 * interval_s;
+  return Math.max(3 * interval_s, (4 * Math.max(1, series.length) * span_s) / at.length);
+}
+
+function trail(view, at) {
+  const row = view.members.map((ids, k) => joined(NAMES[k], ids.map((id) => {
+    return at - (view.latest_at.get(id) ?? 0) < 120 ? view.latest.get(id) : NaN;
+  })));
+  view.trail.append(at, row);
+}
+
+/** Where an alert was on, for the shaded spans of the charts. */
+function mark(view, alert) {
+  const open = view.spans.find((span) => span.id === alert.id && span.to === null);
+  if (alert.state === "firing" && !open) {
+    view.spans.push({ id: alert.id, rule: alert.rule, severity: alert.severity, from: alert.since, to: null });
+    if (view.spans.length > SPANS) view.spans.shift();
+  }
+  if (alert.state === "resolved" && open) open.to = alert.at;
+}
+
+export class Store {
+  constructor() {
+    this.view = blank();
+    this.link = { state: "idle", road: null, latency_ms: null, retry_at: 0, reason: "" };
+    this.listeners = new Map();
+  }
+
+  apply(message) {
+    const topics = evolve(this.view, message);
+    for (const topic of topics) this.#tell(topic, message);
+    return topics.length > 0;
+  }
+
+  /** The state of the link is not in the log, so it is not in the view. */
+  linked(status) {
+    this.link = status;
+    this.#tell("link", status);
+  }
+
+  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics alerts notifications sources link. */
+  on(topic, listener) {
+    const all = this.listeners.get(topic) ?? new Set();
+    this.listeners.set(topic, all.add(listener));
+    return () => all.delete(listener);
+  }
+
+  /** The newest value of a series of the shown source, undefined when there is none. */
+  value(name, labels = {}) {
+    const found = this.find(name, labels)[0];
+    return found === undefined ? undefined : this.view.latest.get(found.id);
+  }
+
+  find(name, labels = {}) {
+    return (this.view.by_name.get(name) ?? []).filter((one) => one.source === this.view.source
+      && Object.entries(labels).every(([key, value]) => one.labels[key] === value));
+  }
+
+  kpi(name) {
+    const k = NAMES.indexOf(name);
+    return joined(name, this.view.members[k].map((id) => this.view.latest.get(id)));
+  }
+
+  #tell(topic, message) {
+    for (const listener of this.listeners.get(topic) ?? []) listener(message);
+  }
+}

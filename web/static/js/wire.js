@@ -1,0 +1,64 @@
+// Frames → messages for the store. The one place that knows how a frame is spelled (the server's side is `frames`).
+
+/** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. */
+export function seconds(text) {
+  const whole = Date.parse(`${text.slice(0, 19)}Z`) / 1000;
+  const fraction = text.slice(19, -1);
+  return fraction ? whole + Number(`0${fraction}`) : whole;
+}
+
+/** Epoch seconds → RFC 3339 in UTC, for the clock, files and questions. */
+export function rfc3339(at) {
+  return new Date(at * 1000).toISOString();
+}
+
+const log = (data) => ({ seq: data.seq, at: seconds(data.at), source: data.source });
+
+const KINDS = {
+  metrics: (data) => ({
+    type: "metrics", ...log(data), ids: data.ids, values: data.values, conflated: data.conflated ?? 0,
+  }),
+  alert: (data) => ({ type: "alert", ...log(data), alert: alert(data) }),
+  notification: (data) => ({ type: "notification", ...log(data), notification: notification(data) }),
+  system: (data) => ({ type: "system", ...log(data), what: data.what, detail: data.detail ?? {} }),
+  series: (data) => ({ type: "series", series: data.series }),
+  snapshot: (data) => ({ type: "snapshot", ...first(data) }),
+  heartbeat: (data) => ({ type: "heartbeat", at: seconds(data.server_time) }),
+};
+
+/** One frame → one message, or null for a frame that is the link's business or newer than this page. */
+export function message(event, data) {
+  const kind = KINDS[event];
+  return kind === undefined ? null : kind(data);
+}
+
+function alert(data) {
+  return { ...data, at: seconds(data.at), since: seconds(data.since) };
+}
+
+function notification(data) {
+  return { ...data, at: seconds(data.at) };
+}
+
+/** `dashboard/live` (or a snapshot, which has no charts) → what the store loads. */
+export function first(data) {
+  return {
+    cursor: data.cursor,
+    seq: Number(data.cursor.slice(data.cursor.lastIndexOf(":") + 1)),
+    at: seconds(data.at),
+    source: data.source,
+    hours: data.hours,
+    interval_s: data.interval_s,
+    version: data.version,
+    cached: data.cached,
+    series: data.series,
+    metrics: Object.values(data.metrics).map(({ id, value, at }) => ({ id, value, at: seconds(at) })),
+    sources: data.sources.map((one) => ({
+      ...one, first_seen: seconds(one.first_seen), last_seen: seconds(one.last_seen),
+    })),
+    rules: data.rules,
+    charts: data.charts ?? null,
+    alerts: data.alerts.map(alert),
+    notifications: data.notifications.map(notification),
+  };
+}
