@@ -54,7 +54,7 @@ class Histogram:
         self.longest_s = max(self.longest_s, other.longest_s)
 
     def quantile(self, share: float) -> float | None:
-        """The seconds that `share` of all did not exceed, within `ERROR`; None if there are none."""
+        """The seconds that `share` of all did not exceed, within `ERROR`; None if none."""
         if not self.count:
             return None
         rank = max(1, math.ceil(share * self.count))

@@ -1,0 +1,1 @@
+"""What can be read off this machine, once a beat."""

@@ -1,0 +1,33 @@
+"""A raw sample, and the key of the series it belongs to."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from realtime.core.batch import Key
+from realtime.core.naming import VALUE_LIMIT, series_text
+from storage.events import Number
+
+
+class Reading(NamedTuple):
+    """One sample of one series, in the unit of its descriptor; the moment is the tick's."""
+
+    key: Key
+    value: Number
+
+
+def reading(name: str, value: Number, **labels: str) -> Reading:
+    """Label values may be whatever the system calls a thing; they are cleaned here."""
+    return Reading(key(name, **labels), value)
+
+
+@lru_cache(maxsize=8192)
+def key(name: str, **labels: str) -> Key:
+    """The same few hundred keys come every second: written once, then remembered."""
+    pairs = tuple(sorted((label, clean(value)) for label, value in labels.items() if value))
+    return Key(name, pairs, series_text(name, pairs))
+
+
+def clean(value: str) -> str:
+    """`value` as UTF-8 can hold it: to the system, paths and commands are bytes of any kind."""
+    whole = value.encode(errors="replace").decode(errors="replace")
+    return "".join(char if char.isprintable() else "?" for char in whole)[:VALUE_LIMIT]
