@@ -1,0 +1,131 @@
+"""The answers that show the view as it stands: `dashboard/live`, the `snapshot` frame, `metrics/live`.
+
+Whatever the view does not know comes as an argument, the wire's words for an event among it: a
+notification in a snapshot is the very one its frame told (law same-frames).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from realtime.core.kpis import kpis
+from realtime.core.naming import series_text
+from realtime.core.times import rfc3339
+from realtime.core.views import SourceState, View
+from storage.events import Event
+
+SECOND = 1_000_000
+
+NOTIFICATIONS = 50
+"""The newest that a first paint needs; the list has them all."""
+
+Data = dict[str, Any]
+Tell = Callable[[Event], Mapping[str, Any]]
+"""An event's data as its frame has it."""
+
+
+def dashboard(
+    view: View,
+    source: str,
+    *,
+    cursor: str,
+    hours: float,
+    interval_s: float,
+    version: str,
+    rules: Sequence[Mapping[str, Any]],
+    tell: Tell,
+) -> Data:
+    """All of `dashboard/live` but `charts` and `cached`; as it is, the data of a `snapshot` frame."""
+    newest = islice(reversed(view.notifications), NOTIFICATIONS)
+    return {
+        "cursor": cursor,
+        "at": rfc3339(view.at),
+        "source": source,
+        "hours": hours,
+        "interval_s": interval_s,
+        "version": version,
+        "kpis": kpis(view, source),
+        "metrics": _latest(view, source),
+        "sources": [_source(view, state) for state in view.sources.values()],
+        "series": [describe(view, id_) for id_ in view.of_source.get(source, ())],
+        "rules": list(rules),
+        "alerts": [tell(event) for event in view.alerts.values()],
+        "notifications": [tell(event) for event in newest],
+    }
+
+
+def metrics(view: View, source: str, *, cursor: str, now: int) -> Data:
+    """`metrics/live`: the latest of every series of every source; the KPIs are those of `source`.
+
+    A series another source has as well, `source` before all, carries its own source as a label
+    in its key. `now` (µs) is what ages are counted to.
+    """
+    latest: Data = {}
+    texts: dict[int, str] = {}
+    for owner in sorted(view.of_source, key=lambda owner: owner != source):
+        for id_ in view.of_source[owner]:
+            newest = view.latest.get(id_)
+            if newest is None:
+                continue
+            at, value = newest
+            if at not in texts:  # most series share the moment of their tick
+                texts[at] = rfc3339(at)
+            series, key = view.series[id_], view.texts[id_]
+            if key in latest:
+                key = series_text(series.name, {**series.labels, "source": owner})
+            latest[key] = {
+                "id": id_,
+                "source": owner,
+                "value": value,
+                "unit": series.unit,
+                "at": texts[at],
+                "age_s": max(0, now - at) / SECOND,
+            }
+    return {
+        "cursor": cursor,
+        "at": rfc3339(view.at),
+        "source": source,
+        "kpis": kpis(view, source),
+        "series": latest,
+    }
+
+
+def describe(view: View, id_: int) -> Data:
+    """A series as the lists name it."""
+    series = view.series[id_]
+    return {
+        "id": id_,
+        "series": view.texts[id_],
+        "name": series.name,
+        "labels": series.labels,
+        "source": view.owner[id_],
+        "unit": series.unit,
+        "kind": series.kind,
+        "help": series.help,
+    }
+
+
+def _latest(view: View, source: str) -> Data:
+    latest: Data = {}
+    for id_ in view.of_source.get(source, ()):
+        newest = view.latest.get(id_)
+        if newest is not None:
+            at, value = newest
+            latest[view.texts[id_]] = {
+                "id": id_,
+                "value": value,
+                "unit": view.series[id_].unit,
+                "at": rfc3339(at),
+            }
+    return latest
+
+
+def _source(view: View, state: SourceState) -> Data:
+    return {
+        "source": state.source,
+        "state": state.state,
+        "first_seen": rfc3339(state.first_seen) if state.first_seen else None,
+        "last_seen": rfc3339(state.last_seen) if state.last_seen else None,
+        "series": len(view.of_source.get(state.source, ())),
+        "facts": state.facts,
+    }
