@@ -13,6 +13,8 @@ ALL = [
     if inspect.isclass(member) and issubclass(member, errors.PlayheadError)
 ]
 
+KINDS = sorted(set(ALL) - {errors.PlayheadError}, key=lambda kind: kind.__name__)
+
 
 def made(kind: type[errors.PlayheadError], hint: str = "") -> errors.PlayheadError:
     if kind is errors.BadDial:
@@ -22,7 +24,7 @@ def made(kind: type[errors.PlayheadError], hint: str = "") -> errors.PlayheadErr
     return kind("x is wrong", hint=hint)
 
 
-@pytest.mark.parametrize("kind", set(ALL) - {errors.PlayheadError}, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_says_what_to_do(kind):
     """Whoever sees one of our errors is told what happened and what to do; a closer hint wins."""
     error = made(kind)
