@@ -44,7 +44,7 @@ types: $(INSTALLED)  ## mypy, strict
 
 .PHONY: arch
 arch: $(INSTALLED)  ## the import contracts of setup.cfg
-	$(VENV)/bin/lint-imports --config setup.cfg
+	$(VENV)/bin/lint-imports --no-logo --config setup.cfg
 
 .PHONY: quick
 quick: $(HOUSE)  ## the tests that need seconds: no browser, no crashes, nothing slow
