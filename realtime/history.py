@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from realtime.core.charts import Plan, Strip, plan, strips, wanted
 from realtime.core.columns import NOTHING, Column, numbers, seconds
-from realtime.core.dashboard import describe
 from realtime.core.downsample import FINER, LEAST, Times, Values, peaks
+from realtime.core.frames import about
 from realtime.core.selectors import Selector
 from realtime.core.times import LATEST, rfc3339
 from realtime.core.views import View
@@ -38,6 +38,11 @@ SLICE_CELLS = 500_000
 
 SHORTEST_SLICE_S = 600
 LONGEST_SLICE_S = 86_400
+
+MOST_SLICES = 2_000
+"""One reading of 1970 must not make two million questions of a range up to now."""
+
+R = TypeVar("R")
 
 Read = Callable[[str, Sequence[int], int, int], Awaitable[Mapping[int, tuple[Times, Values]]]]
 """(source, ids, start, end) → sorted columns of the readings with `start ≤ at < end`, by series id."""
@@ -87,15 +92,15 @@ class History:
         """
         self._few(ids, "series")
         check_range(start, end, points, len(ids))
-        described = {id_: describe(self._view, id_) for id_ in ids}
+        view, owner = self._view, self._view.owner
+        described = {id_: about(view.series[id_], view.texts[id_], owner[id_]) for id_ in ids}
         thinned = {id_: _Thinned(points) for id_ in ids}
-        owner = self._view.owner
         async with self._turn:
             for source, group in groupby(
                 sorted(ids, key=lambda id_: owner[id_]), owner.__getitem__
             ):
                 members = list(group)
-                for first, beyond in slices(start, end + 1, len(members)):
+                for first, beyond in self._slices(members, start, end):
                     columns = await self._read(source, members, first, beyond)
                     share = (beyond - first) / (end + 1 - start)
                     await self._off_loop(_thin, thinned, columns, share)
@@ -114,10 +119,10 @@ class History:
         recent = self._recent(ids, start, end)
         if recent is not None:
             return await self._off_loop(_draw_recent, drawn, recent, start, end, points)
-        spans = list(slices(start, end + 1, len(ids)))
-        strips_ = strips(drawn, points, 1 / len(spans))
+        spans = list(self._slices(ids, start, end))
+        strips_ = strips(drawn, points, 1 / max(1, len(spans)))
         async with self._turn:
-            for first, beyond in spans if ids else ():
+            for first, beyond in spans:
                 columns = await self._read(source, ids, first, beyond)
                 await self._off_loop(_add, strips_, columns)
         return await self._off_loop(_draw, strips_, start, end)
@@ -151,12 +156,19 @@ class History:
             columns[id_] = Column(at[inside], value[inside])
         return columns
 
+    def _slices(self, ids: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Of the part of the range in which these series were read at all."""
+        view = self._view
+        first = min((view.first[id_] for id_ in ids if id_ in view.first), default=end + 1)
+        last = max((view.latest[id_][0] for id_ in ids if id_ in view.latest), default=start - 1)
+        return slices(max(start, first), min(end, last) + 1, len(ids))
+
     def _few(self, ids: Sequence[int], field: str) -> None:
         if len(ids) > MOST_SERIES:
             detail = f"{len(ids)} series are meant; {MOST_SERIES} is the most one answer holds"
             raise BadInput("Too many series for one answer.", [FieldError(field, detail)])
 
-    async def _off_loop(self, work: Callable[..., Any], *args: Any) -> Any:
+    async def _off_loop(self, work: Callable[..., R], *args: Any) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
 
@@ -183,8 +195,8 @@ def check_range(start: int, end: int, points: int, series: int = 1) -> None:
 
 def slices(start: int, end: int, series: int) -> Iterator[tuple[int, int]]:
     """`start ≤ at < end` in parts that bring about `SLICE_CELLS` readings at one a second."""
-    length_s = SLICE_CELLS // max(1, series)
-    length = min(max(length_s, SHORTEST_SLICE_S), LONGEST_SLICE_S) * SECOND
+    length_s = min(max(SLICE_CELLS // max(1, series), SHORTEST_SLICE_S), LONGEST_SLICE_S)
+    length = max(length_s * SECOND, (end - start) // MOST_SLICES)
     for first in range(start, end, length):
         yield first, min(first + length, end)
 
@@ -207,10 +219,8 @@ class _Thinned:
         self._values.append(value)
 
     def column(self) -> Column:
-        at, value = (
-            np.concatenate([NOTHING.at, *self._ats]),
-            np.concatenate([NOTHING.value, *self._values]),
-        )
+        at = np.concatenate([NOTHING.at, *self._ats])
+        value = np.concatenate([NOTHING.value, *self._values])
         kept = peaks(at, value, self._points)
         return Column(at[kept], value[kept])
 

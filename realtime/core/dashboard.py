@@ -1,13 +1,15 @@
 """The answers that show the view as it stands: `dashboard/live`, the `snapshot` frame, `metrics/live`.
 
-Whatever the view does not know comes as an argument, the wire's words for an event among it: a
-notification in a snapshot is the very one its frame told (law same-frames).
+Whatever the view does not know comes as an argument. An alert or a notification in here is the very
+one its frame told (law same-frames).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from realtime.core.cursor import cursor
+from realtime.core.frames import about, of_event
 from realtime.core.kpis import kpis
 from realtime.core.naming import series_text
 from realtime.core.times import rfc3339
@@ -20,25 +22,22 @@ NOTIFICATIONS = 50
 """The newest that a first paint needs; the list has them all."""
 
 Data = dict[str, Any]
-Tell = Callable[[Event], Mapping[str, Any]]
-"""An event's data as its frame has it."""
 
 
 def dashboard(
     view: View,
     source: str,
     *,
-    cursor: str,
+    epoch: str,
     hours: float,
     interval_s: float,
     version: str,
     rules: Sequence[Mapping[str, Any]],
-    tell: Tell,
 ) -> Data:
     """All of `dashboard/live` but `charts` and `cached`; as it is, the data of a `snapshot` frame."""
     newest = islice(reversed(view.notifications), NOTIFICATIONS)
     return {
-        "cursor": cursor,
+        "cursor": cursor(epoch, view.seq),
         "at": rfc3339(view.at),
         "source": source,
         "hours": hours,
@@ -47,14 +46,17 @@ def dashboard(
         "kpis": kpis(view, source),
         "metrics": _latest(view, source),
         "sources": [_source(view, state) for state in view.sources.values()],
-        "series": [describe(view, id_) for id_ in view.of_source.get(source, ())],
+        "series": [
+            about(view.series[id_], view.texts[id_], source)
+            for id_ in view.of_source.get(source, ())
+        ],
         "rules": list(rules),
-        "alerts": [tell(event) for event in view.alerts.values()],
-        "notifications": [tell(event) for event in newest],
+        "alerts": _told(view, view.alerts.values(), epoch),
+        "notifications": _told(view, newest, epoch),
     }
 
 
-def metrics(view: View, source: str, *, cursor: str, now: int) -> Data:
+def metrics(view: View, source: str, *, epoch: str, now: int) -> Data:
     """`metrics/live`: the latest of every series of every source; the KPIs are those of `source`.
 
     A series another source has as well, `source` before all, carries its own source as a label
@@ -82,7 +84,7 @@ def metrics(view: View, source: str, *, cursor: str, now: int) -> Data:
                 "age_s": max(0, now - at) / SECOND,
             }
     return {
-        "cursor": cursor,
+        "cursor": cursor(epoch, view.seq),
         "at": rfc3339(view.at),
         "source": source,
         "kpis": kpis(view, source),
@@ -90,19 +92,9 @@ def metrics(view: View, source: str, *, cursor: str, now: int) -> Data:
     }
 
 
-def describe(view: View, id_: int) -> Data:
-    """A series as the lists name it."""
-    series = view.series[id_]
-    return {
-        "id": id_,
-        "series": view.texts[id_],
-        "name": series.name,
-        "labels": series.labels,
-        "source": view.owner[id_],
-        "unit": series.unit,
-        "kind": series.kind,
-        "help": series.help,
-    }
+def _told(view: View, events: Iterable[Event], epoch: str) -> list[Data]:
+    frames = (of_event(event, epoch, view.texts) for event in events)
+    return [frame.data for frame in frames if frame is not None]
 
 
 def _latest(view: View, source: str) -> Data:
