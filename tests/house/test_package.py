@@ -2,7 +2,11 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -59,7 +63,7 @@ def test_changelog_knows_the_version(config):
     assert re.search(rf"^## .*\b{re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.M)
 
 
-@pytest.mark.parametrize("wanted", ranges("test", "dev"))
+@pytest.mark.parametrize("wanted", ranges("test", "dev"), ids=lambda text: Requirement(text).name)
 def test_lock_fits_the_ranges(wanted):
     """What setup.cfg asks for is locked at a version within the range, on every Python."""
     requirement = Requirement(wanted)
@@ -92,8 +96,31 @@ def test_third_party_files_are_copied_with_their_licence():
     assert "Permission is hereby granted" in (vendor / "uPlot.LICENSE.txt").read_text()
 
 
-@pytest.mark.parametrize("wanted", ranges())
+@pytest.mark.parametrize("wanted", ranges(), ids=lambda text: Requirement(text).name)
 def test_each_dependency_has_its_reason(wanted):
     """ARCHITECTURE.md says why each thing we depend on is here."""
     name = Requirement(wanted).name
     assert re.search(rf"\b{re.escape(name)}\b", (ROOT / "ARCHITECTURE.md").read_text(), re.I)
+
+
+@pytest.mark.slow
+def test_wheel_carries_everything(tmp_path):
+    """Installed from a wheel it has its pages, the browser's third-party files and its migrations."""
+    elsewhere = tmp_path / "tree"
+    shutil.copytree(
+        ROOT,
+        elsewhere,
+        ignore=shutil.ignore_patterns(".*", "node_modules", "build", "dist", "data", "*.egg-info"),
+    )
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", tmp_path, elsewhere], check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("playhead-*.whl"))) as wheel:
+        carried = set(wheel.namelist())
+    wanted = {"run.py"}
+    for room in ("storage", "realtime", "web", "migrations"):
+        for path in (ROOT / room).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                wanted.add(str(path.relative_to(ROOT)))
+    assert wanted <= carried, sorted(wanted - carried)
+    assert "web/static/vendor/uPlot.esm.js" in carried
+    assert not any(name.startswith(("tests", "tools")) for name in carried)
