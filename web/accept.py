@@ -1,0 +1,42 @@
+"""What a client would rather have: `Accept` and `Accept-Encoding` (RFC 9110 section 12.5)."""
+
+from collections.abc import Sequence
+
+
+def weights(header: str) -> dict[str, float]:
+    """Each named thing with its weight; a weight that cannot be read counts as 1."""
+    named: dict[str, float] = {}
+    for part in header.split(","):
+        name, *notes = (piece.strip().lower() for piece in part.split(";"))
+        weight = 1.0
+        for note in notes:
+            if note.startswith("q="):
+                try:
+                    weight = float(note[2:])
+                except ValueError:
+                    weight = 1.0
+        if name:
+            named[name] = weight
+    return named
+
+
+def takes_gzip(header: str) -> bool:
+    if "gzip" not in header and "*" not in header:
+        return False
+    named = weights(header)
+    return named.get("gzip", named.get("*", 0.0)) > 0
+
+
+def chosen(header: str, offers: Sequence[str]) -> str:
+    """The offer with the highest weight, the earlier one on a tie; the first when none is named.
+
+    A client that accepts nothing we have still gets the first: an answer serves it better than a 406.
+    """
+    named = weights(header)
+
+    def weight(offer: str) -> float:
+        kind = offer.partition("/")[0]
+        return named.get(offer, named.get(f"{kind}/*", named.get("*/*", 0.0)))
+
+    best = max(offers, key=weight)
+    return best if weight(best) > 0 else offers[0]

@@ -1,0 +1,397 @@
+"""The route table: every address, what it takes and what it answers, once.
+
+The application and the OpenAPI document are both made from it, so neither can say what the other does not.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from tornado.routing import URLSpec
+from tornado.web import Application, RequestHandler
+
+from realtime.bodies import MSGPACK
+from web import schemas
+from web.alerts import Alerts
+from web.assets import Analytics, AssetFile, Docs, Favicon, Start
+from web.cache import Clear, Preload
+from web.dashboard import DashboardLive
+from web.duplex import Duplex
+from web.events import CLOUDEVENTS, NDJSON, Events
+from web.exposition import OPENMETRICS, TEXT, Exposition
+from web.handler import Border, Nowhere
+from web.health import Healthz, Readyz
+from web.metrics import IDEMPOTENCY_KEY, Metrics, MetricsLive
+from web.notifications import Notifications
+from web.openapi import OpenApi, document
+from web.performance import Performance
+from web.query import Query
+from web.route import JSON, Operation, Route
+from web.series import SeriesList
+from web.services import Services
+from web.stream import Place, Poll, Polled, Stream
+
+API = "/api/realtime"
+
+TOO_LONG = "The body is longer than the server reads."
+NOT_TAKEN = "The body's content type or coding is not taken here; the answer names what is."
+NOT_THAT = "The body can be read and is not what is wanted; `errors` names the fields."
+BUSY = "More comes in than the disk takes."
+CROWDED = "There are as many streams as there may be, or the server is stopping."
+UPGRADE = "The request does not ask for a WebSocket."
+NOT_NOW = "The disk is full or the server is stopping; nothing was kept."
+CROWDED = "As many streams are open as there may be, or the server is stopping."
+UNREADABLE = "The log cannot be read now."
+ABSENT = "This server was built without the file."
+
+SENT: Mapping[int, str] = {413: TOO_LONG}
+WRITTEN: Mapping[int, str] = {
+    413: TOO_LONG,
+    415: NOT_TAKEN,
+    422: NOT_THAT,
+    429: BUSY,
+    503: NOT_NOW,
+}
+READ: Mapping[int, str] = {503: UNREADABLE}
+
+ROUTES: Sequence[Route] = (
+    Route(
+        f"{API}/dashboard/live",
+        DashboardLive,
+        {
+            "GET": Operation(
+                "Everything the first paint needs",
+                query=schemas.DashboardQuery,
+                data=schemas.Dashboard,
+                refusals=READ,
+            )
+        },
+    ),
+    Route(
+        f"{API}/dashboard/stream",
+        Stream,
+        {
+            "GET": Operation(
+                "Live frames as server-sent events",
+                description="`hello` comes first, then the frames missed since the cursor, or a "
+                "`snapshot`; after that frames as they happen. `id` is the cursor to resume from.",
+                query=Place,
+                others={"text/event-stream": None},
+                refusals={503: CROWDED},
+                headers={
+                    "Last-Event-ID": "The cursor of the last event read; goes before `cursor`."
+                },
+            )
+        },
+        timed=False,
+    ),
+    Route(
+        f"{API}/dashboard/poll",
+        Poll,
+        {
+            "GET": Operation(
+                "The frames after a cursor, at once or when there are some",
+                query=Place,
+                data=Polled,
+                refusals={503: CROWDED},
+            )
+        },
+        timed=False,
+    ),
+    Route(
+        f"{API}/ws",
+        Duplex,
+        {
+            "GET": Operation(
+                "Live frames over a WebSocket, and commands back",
+                description="RFC 6455, with the subprotocol `playhead.v1.msgpack` for binary frames.",
+                query=Place,
+                good=101,
+                refusals={426: UPGRADE, 503: CROWDED},
+                headers={"Upgrade": "websocket"},
+            )
+        },
+        timed=False,
+    ),
+    Route(
+        f"{API}/metrics/live",
+        MetricsLive,
+        {"GET": Operation("The latest value of every series", data=schemas.MetricsLive)},
+    ),
+    Route(
+        f"{API}/metrics",
+        Metrics,
+        {
+            "POST": Operation(
+                "Record readings: 200 means they are on disk",
+                bodies=(schemas.Reading, list[schemas.Reading], schemas.Columns),
+                body_media=(JSON, *MSGPACK),
+                data=schemas.Accepted,
+                refusals=WRITTEN,
+                headers={
+                    IDEMPOTENCY_KEY: "Names this body; a retry with the same key and body writes "
+                    "nothing and gets the first answer."
+                },
+            )
+        },
+    ),
+    Route(
+        f"{API}/notifications",
+        Notifications,
+        {
+            "GET": Operation(
+                "Notifications, newest first",
+                query=schemas.NotificationsQuery,
+                data=schemas.Notifications,
+            ),
+            "POST": Operation(
+                "Notify a room: stored, then told to everyone in it",
+                bodies=(schemas.NotificationBody,),
+                data=schemas.NotificationShape,
+                refusals=WRITTEN,
+            ),
+        },
+    ),
+    Route(
+        f"{API}/alerts",
+        Alerts,
+        {
+            "GET": Operation(
+                "Open alerts, newest first; with `state=resolved` those that lately ended",
+                query=schemas.AlertsQuery,
+                data=schemas.Alerts,
+            )
+        },
+    ),
+    Route(
+        f"{API}/series",
+        SeriesList,
+        {"GET": Operation("The series known", query=schemas.SeriesQuery, data=schemas.SeriesFound)},
+    ),
+    Route(
+        f"{API}/query",
+        Query,
+        {
+            "GET": Operation(
+                "Readings of a range in columns, peaks kept",
+                query=schemas.HistoryQuery,
+                data=schemas.History,
+                refusals=READ,
+            )
+        },
+    ),
+    Route(
+        f"{API}/events",
+        Events,
+        {
+            "GET": Operation(
+                "The log itself, oldest first",
+                description="`Accept` chooses between JSON, lines and CloudEvents 1.0; `Link` leads "
+                "to the next page.",
+                query=schemas.EventsQuery,
+                data=schemas.EventsFound,
+                others={
+                    NDJSON: schemas.EventShape,
+                    CLOUDEVENTS: list[schemas.CloudEvent],
+                },
+                refusals=READ,
+            )
+        },
+    ),
+    Route(
+        f"{API}/performance/stats",
+        Performance,
+        {"GET": Operation("How the server itself is doing", data=schemas.Performance)},
+    ),
+    Route(
+        f"{API}/cache/clear",
+        Clear,
+        {"POST": Operation("Empty the shelf", data=schemas.Cleared, refusals=SENT)},
+    ),
+    Route(
+        f"{API}/cache/preload",
+        Preload,
+        {
+            "POST": Operation(
+                "Make the answers people ask for first: 1, 6, 24, 72 and 168 hours",
+                data=schemas.Preloaded,
+                refusals={**SENT, **READ},
+            )
+        },
+    ),
+    Route(
+        f"{API}/dashboard/stream",
+        Stream,
+        {
+            "GET": Operation(
+                "Frames as server-sent events",
+                description="`hello`, then a `snapshot` or what came after the cursor, then every "
+                "frame as it happens; `id:` is the cursor of a frame of the log.",
+                query=Place,
+                others={"text/event-stream": None},
+                refusals={503: CROWDED},
+                headers={"Last-Event-ID": "The cursor a browser stood at when it lost the stream."},
+            )
+        },
+        timed=False,
+        tag="streams",
+    ),
+    Route(
+        f"{API}/dashboard/poll",
+        Poll,
+        {
+            "GET": Operation(
+                "Frames after a cursor, at once or when there are some",
+                description="Without a cursor: a `hello` and a `snapshot`, at once.",
+                query=Place,
+                data=schemas.Polled,
+                refusals={503: CROWDED},
+            )
+        },
+        timed=False,
+        tag="streams",
+    ),
+    Route(
+        f"{API}/ws",
+        Duplex,
+        {
+            "GET": Operation(
+                "Frames and commands over a WebSocket",
+                description='Messages both ways are `{"event", "data"}`; the subprotocol '
+                "`playhead.v1.msgpack` makes them binary.",
+                query=Place,
+                good=101,
+                refusals={426: "The request is no WebSocket handshake.", 503: CROWDED},
+            )
+        },
+        timed=False,
+        tag="streams",
+    ),
+    Route(
+        "/metrics",
+        Exposition,
+        {
+            "GET": Operation(
+                "The server itself, for Prometheus", others={TEXT: None, OPENMETRICS: None}
+            )
+        },
+        tag="operations",
+    ),
+    Route(
+        "/healthz",
+        Healthz,
+        {"GET": Operation("Alive?", data=schemas.Health)},
+        tag="operations",
+    ),
+    Route(
+        "/livez",
+        Healthz,
+        {"GET": Operation("Alive? By its newer name", data=schemas.Health)},
+        tag="operations",
+    ),
+    Route(
+        "/readyz",
+        Readyz,
+        {
+            "GET": Operation(
+                "Ready to record?", data=schemas.Ready, also={503: "Not now; `reasons` says why."}
+            )
+        },
+        tag="operations",
+    ),
+    Route(
+        "/api/openapi.json",
+        OpenApi,
+        {"GET": Operation("This document", others={JSON: dict[str, Any]})},
+        tag="operations",
+    ),
+    Route(
+        "/",
+        Start,
+        {"GET": Operation("Leads to the dashboard", good=302)},
+        page=True,
+        tag="pages",
+    ),
+    Route(
+        "/analytics",
+        Analytics,
+        {"GET": Operation("The dashboard", others={"text/html": None}, refusals={404: ABSENT})},
+        page=True,
+        tag="pages",
+    ),
+    Route(
+        "/api/docs",
+        Docs,
+        {
+            "GET": Operation(
+                "This document, to browse", others={"text/html": None}, refusals={404: ABSENT}
+            )
+        },
+        page=True,
+        tag="pages",
+    ),
+    Route(
+        "/favicon.ico",
+        Favicon,
+        {"GET": Operation("The icon")},
+        page=True,
+        hidden=True,
+    ),
+    Route(
+        r"/assets/(?P<build>[^/]+)/(?P<path>.+)",
+        AssetFile,
+        {"GET": Operation("The pages' own files")},
+        page=True,
+        hidden=True,
+    ),
+)
+
+NOWHERE = Route("(nowhere)", Nowhere, hidden=True)
+
+IDLE_S = 75.0
+BODY_S = 30.0
+HEADER_BYTES = 16 * 1024
+READ_BYTES = 256 * 1024
+
+
+def serve_options() -> dict[str, Any]:
+    """What `run.py` gives to `HTTPServer`. Bodies that are wanted are bounded by their handlers."""
+    return {
+        "idle_connection_timeout": IDLE_S,
+        "body_timeout": BODY_S,
+        "max_header_size": HEADER_BYTES,
+        "max_body_size": READ_BYTES,
+        "chunk_size": READ_BYTES,
+        "max_buffer_size": 4 * READ_BYTES,
+        "decompress_request": False,
+        "xheaders": False,
+        "no_keep_alive": False,
+    }
+
+
+def application(services: Services, routes: Sequence[Route] = ROUTES) -> Application:
+    """The whole site."""
+    return Application(
+        [_spec(route, services) for route in routes],
+        default_handler_class=Nowhere,
+        default_handler_args={"services": services, "route": NOWHERE},
+        log_function=_note,
+        openapi=msgspec.json.encode(document(routes, services.version)),
+    )
+
+
+def _spec(route: Route, services: Services) -> URLSpec:
+    path = route.path if "(" in route.path else route.path.replace(".", r"\.")
+    return URLSpec(path, route.handler, {"services": services, "route": route}, name=route.path)
+
+
+def _note(handler: RequestHandler) -> None:
+    """Every answered request counts, under its route and never under a path someone made up."""
+    if isinstance(handler, Border) and handler.route.timed:
+        services = handler.services
+        services.requests.note(
+            handler.route.path,
+            handler.get_status(),
+            handler.request.request_time(),
+            services.spine.now(),
+        )

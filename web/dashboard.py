@@ -1,0 +1,95 @@
+"""Everything the first paint needs, in one answer, as fresh as the last commit."""
+
+import asyncio
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from realtime.answers import Bodies, Body
+from realtime.core.dashboard import NOTIFICATIONS, dashboard
+from realtime.core.views import View
+from storage.events import Event, Notification
+from web.handler import Handler, enveloped
+from web.schemas import DashboardQuery
+from web.services import Services
+
+ROWS = 600
+"""Rows of a chart: about a point for every two pixels of a wide screen."""
+HOUR_US = 3_600_000_000
+EVERYONE = "dashboard"
+"""The room that everybody is in."""
+
+
+class DashboardLive(Handler):
+    async def get(self) -> None:
+        query = self.asked(DashboardQuery)
+        bodies, cached = await dashboard_bodies(self.services, query.hours, query.room)
+        await self.send_body(bodies.warm if cached else bodies.fresh)
+
+
+async def dashboard_bodies(services: Services, hours: float, room: str) -> tuple[Bodies, bool]:
+    """The answer, and whether it came off the shelf: all of it, or for a long range its charts.
+
+    A tick outdates the answer; the charts of a range that reaches beyond the recent window move on
+    a step at a time, so they stay while the figures beside them are as fresh as ever.
+    """
+    spine, history, source = services.spine, services.history, services.source
+    now = spine.now()
+    start, end = history.aligned(now - int(hours * HOUR_US), now, ROWS)
+    stepped = end != now
+    drawn_before = False
+
+    async def draw() -> Body:
+        charts = await history.charts(source, start, end, ROWS)
+        return Body(await _encode(charts), None)
+
+    async def make() -> Bodies:
+        nonlocal drawn_before
+        if stepped:
+            charts, drawn_before = await services.shelf.get(
+                ("charts", source, start, end), (), draw
+            )
+            data = _standing(services, hours, room)
+        else:
+            # The figures and the window are read in one tick of the loop: a stream resumed from
+            # this cursor goes on exactly where the charts end (law no-gap-no-double).
+            data = _standing(services, hours, room)
+            charts = await draw()
+        return await services.encoder.bodies(
+            {**data, "charts": msgspec.Raw(charts.json)}, enveloped
+        )
+
+    tags = ("sources", f"metrics:{source}", "alerts", "notifications")
+    bodies, found = await services.shelf.get(("dashboard/live", hours, room), tags, make)
+    return bodies, found or drawn_before
+
+
+def _standing(services: Services, hours: float, room: str) -> dict[str, Any]:
+    """All but the charts, as of this very moment."""
+    spine = services.spine
+    data = dashboard(
+        spine.view,
+        services.source,
+        epoch=spine.epoch,
+        hours=hours,
+        interval_s=services.interval_s,
+        version=services.version,
+        rules=services.rules,
+    )
+    heard = _heard(spine.view, {room, EVERYONE})
+    return {**data, "notifications": [services.tell(event) for event in heard]}
+
+
+def _heard(view: View, rooms: set[str]) -> list[Event]:
+    """The newest notifications to any of the rooms, newest first."""
+    told = (
+        event
+        for event in reversed(view.notifications)
+        if isinstance(event.data, Notification) and event.data.room in rooms
+    )
+    return list(islice(told, NOTIFICATIONS))
+
+
+async def _encode(charts: object) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(None, msgspec.json.encode, charts)

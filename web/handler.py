@@ -1,0 +1,293 @@
+"""What every answer has in common: guard, envelope, problems, headers, timing."""
+
+import asyncio
+import gzip
+import re
+import secrets
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+import msgspec
+import structlog
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from realtime.answers import EFFORT, SMALL, Body
+from realtime.errors import PlayheadError
+from web.accept import takes_gzip
+from web.params import read_query
+from web.problem import MEDIA, Problem, problem_of, shown
+from web.route import JSON, Operation, Route
+from web.services import Services
+
+logger = structlog.get_logger("web")
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+OFF_LOOP = 256 * 1024
+"""Bytes of body from which encoding, decoding and compressing go to a thread (law loop-never-blocks)."""
+DRAINED = 4
+"""A body up to so many times the bound is read to its end before the refusal: a client that is still
+writing when the connection closes often never sees the answer."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ENCODER = msgspec.json.Encoder()
+
+HEADERS = {
+    "Server": "Playhead",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class Border(RequestHandler):
+    """The border every request crosses, streams and sockets too: who asks, and how a no is said."""
+
+    services: Services
+    route: Route
+    operation: Operation
+    _asked: msgspec.Struct
+    _request_id = ""
+
+    def initialize(self, services: Services, route: Route) -> None:
+        self.services = services
+        self.route = route
+
+    @property
+    def request_id(self) -> str:
+        """The caller's own X-Request-Id where it is a plain token, one of ours otherwise."""
+        if not self._request_id:
+            given = self.request.headers.get("X-Request-Id", "")
+            self._request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        return self._request_id
+
+    def set_default_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("X-Request-Id", self.request_id)
+
+    def prepare(self) -> None:
+        """Judge the headers, the method and the query; Problem 421, 403, 405 or 400."""
+        self.judge()
+        method = "GET" if self.request.method == "HEAD" else self.request.method
+        operation = self.route.operations.get(method or "")
+        if operation is None:
+            raise HTTPError(405)
+        self.operation = operation
+        self._asked = read_query(operation.query, self.request.query)
+
+    def judge(self) -> None:
+        headers = self.request.headers
+        refusal = self.services.guard.check(
+            headers.get("Host"),
+            headers.get("Origin"),
+            headers.get("Sec-Fetch-Site"),
+            page=self.route.page,
+        )
+        if refusal is not None:
+            raise Problem(refusal.status, refusal.detail, [(refusal.header, refusal.detail)])
+
+    def asked(self, kind: type[S]) -> S:
+        """The query string, as the route table says it is."""
+        assert isinstance(self._asked, kind)
+        return self._asked
+
+    def compute_etag(self) -> str | None:
+        """None: an answer is only good now. What can be kept (assets, pages) brings its own."""
+        return None
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        info = kwargs.get("exc_info")
+        error = info[1] if info else None
+        if isinstance(error, PlayheadError):
+            error = problem_of(error)
+        problem = error if isinstance(error, Problem) else self._plain(status_code, error)
+        self.set_status(problem.status)
+        for name, value in problem.headers.items():
+            self.set_header(name, value)
+        self.set_header("Content-Type", MEDIA)
+        self.finish(problem.body(self.request_id))
+
+    def _plain(self, status: int, error: object) -> Problem:
+        if status == 404:
+            return Problem(404, f"there is nothing at {shown(self.request.path)}")
+        if status == 405:
+            allow = self.route.allow
+            return Problem(
+                405,
+                f"{shown(self.request.method)} does nothing here; this address takes {allow}",
+                headers={"Allow": allow},
+            )
+        if status == 500:
+            return Problem(
+                500, f"the server failed at this; its log tells more under {self.request_id}"
+            )
+        told = error.log_message if isinstance(error, HTTPError) else None
+        return Problem(status, told or "the request cannot be understood")
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Refusals are answers, not incidents; only what we did not foresee is logged."""
+        if isinstance(value, (Problem, PlayheadError, HTTPError, StreamClosedError)):
+            return
+        logger.error(
+            "request failed",
+            method=self.request.method,
+            path=self.request.path,
+            request_id=self.request_id,
+            exc_info=value,
+        )
+
+
+class Handler(Border):
+    """An answer in one piece."""
+
+    async def head(self) -> None:
+        """As GET; Tornado leaves the body out."""
+        await cast("Callable[[], Any]", self.get)()
+
+    async def reply(self, data: object, message: str = "") -> None:
+        """Send `data` in the envelope."""
+        await self.send(_ENCODER.encode(enveloped(data, message)))
+
+    async def send(self, body: bytes, media: str = JSON) -> None:
+        """Send bytes as they are, or compressed where that pays and the client takes it."""
+        if len(body) > SMALL and takes_gzip(self.request.headers.get("Accept-Encoding", "")):
+            await self._finish(await off_loop(_compressed, body), media, "gzip")
+        else:
+            await self._finish(body, media)
+
+    async def send_body(self, body: Body) -> None:
+        """Send what was encoded and compressed before."""
+        packed = body.gzip
+        if packed is not None and takes_gzip(self.request.headers.get("Accept-Encoding", "")):
+            await self._finish(packed, JSON, "gzip")
+        else:
+            await self._finish(body.json, JSON)
+
+    async def _finish(self, body: bytes, media: str, coding: str = "") -> None:
+        self.set_header("Content-Type", media)
+        self.set_header("Vary", "Accept, Accept-Encoding")
+        if coding:
+            self.set_header("Content-Encoding", coding)
+        await self.finish(body)
+
+
+def enveloped(data: object, message: str = "") -> dict[str, object]:
+    """The envelope of the contract."""
+    return {"status": "success", "message": message, "data": data}
+
+
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, EFFORT, mtime=0)
+
+
+async def off_loop(work: Callable[[bytes], T], body: bytes) -> T:
+    """Do `work`, in a thread when the body is long enough to hold the loop up."""
+    if len(body) < OFF_LOOP:
+        return work(body)
+    return await asyncio.get_running_loop().run_in_executor(None, work, body)
+
+
+@stream_request_body
+class Receiver(Handler):
+    """An answer to a body. The body is read under our own bound, so that too much gets its 413."""
+
+    _bound = 0
+    _came = 0
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._bound = self.services.max_body_bytes
+        self._chunks: list[bytes] = []
+        connection = cast("HTTP1Connection", self.request.connection)
+        # The bound is ours to keep, in data_received; Tornado's own answer would be a bare 400.
+        connection.set_max_body_size(2**62)
+        length = self.request.headers.get("Content-Length", "")
+        announced = int(length) if length.isascii() and length.isdigit() else 0
+        hesitant = "Expect" in self.request.headers
+        if announced > self._bound and (hesitant or announced > DRAINED * self._bound):
+            raise self._too_long()
+
+    def data_received(self, chunk: bytes) -> None:
+        self._came += len(chunk)
+        if self._came <= self._bound:
+            self._chunks.append(chunk)
+            return
+        self._chunks.clear()
+        if self._came > DRAINED * self._bound and not self._finished:
+            self.write_error(413, exc_info=(Problem, self._too_long(), None))
+
+    def _too_long(self) -> Problem:
+        return Problem(
+            413,
+            f"the body is longer than {self._bound:,} bytes; send it in smaller pieces",
+            headers={"Connection": "close"} if self._came < 1 else {},
+        )
+
+    def body(self, *media: str) -> tuple[bytes, str]:
+        """The body and its media type, which must be among `media`; Problem 413 or 415."""
+        if self._came > self._bound:
+            raise self._too_long()
+        coding = self.request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise Problem(
+                415,
+                f"the body comes in coding {shown(coding)}; send it as it is",
+                headers={"Accept-Encoding": "identity"},
+            )
+        came = self.request.headers.get("Content-Type", "")
+        kind = came.partition(";")[0].strip().lower()
+        if kind not in media:
+            raise Problem(
+                415,
+                f"the body comes as {shown(came) if came else 'no Content-Type at all'}; "
+                f"send {' or '.join(media)}",
+                headers={"Accept-Post": ", ".join(media)},
+            )
+        return b"".join(self._chunks), kind
+
+    def received(self, kind: type[S]) -> S:
+        """A JSON body as a `kind`; Problem 400 when it is no JSON, 422 when it is not that."""
+        body, _ = self.body(JSON)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.ValidationError as error:
+            field, detail = _told(error)
+            raise Problem(
+                422, "the body is not what this address takes", [(field, detail)]
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+class Nowhere(Handler):
+    """Every path that is none of ours."""
+
+    def prepare(self) -> None:
+        self.judge()
+        raise HTTPError(404)
+
+
+def _told(error: msgspec.ValidationError) -> tuple[str, str]:
+    """msgspec's own words, taken apart into the field and what is wrong with it."""
+    detail, _, path = str(error).partition(" - at `")
+    return path.removesuffix("`").removeprefix("$").removeprefix(".") or "body", detail

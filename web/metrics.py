@@ -1,0 +1,78 @@
+"""Samples: the latest of every series out, readings in."""
+
+import asyncio
+import hashlib
+import re
+
+from realtime.answers import Bodies
+from realtime.bodies import JSON, MSGPACK
+from realtime.core.dashboard import metrics
+from realtime.core.times import SECOND
+from web.handler import OFF_LOOP, Handler, Receiver, enveloped
+from web.problem import Problem, shown
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class MetricsLive(Handler):
+    """As fresh as the last commit; the bytes are made once a tick, whoever asks."""
+
+    async def get(self) -> None:
+        services = self.services
+        spine, shelf = services.spine, services.shelf
+
+        async def make() -> Bodies:
+            now = spine.now()
+            data = metrics(spine.view, services.source, epoch=spine.epoch, now=now)
+            return await services.encoder.bodies(data, enveloped)
+
+        # Ages count up while nothing is recorded, so the second is in the key: an answer is never
+        # older than that, and the one before leaves with the next tick.
+        key = ("metrics/live", spine.now() // SECOND)
+        tags = ("sources", *(f"metrics:{source}" for source in spine.view.sources))
+        bodies, cached = await shelf.get(key, tags, make)
+        await self.send_body(bodies.warm if cached else bodies.fresh)
+
+
+class Metrics(Receiver):
+    async def post(self) -> None:
+        """200 says that what was accepted is on disk (law ack-is-durable)."""
+        services = self.services
+        key = self._key()
+        body, media = self.body(JSON, *MSGPACK)
+        now = services.spine.now()
+        if len(body) < OFF_LOOP:
+            batch, rejected = services.intake.read(body, media, now)
+        else:
+            batch, rejected = await asyncio.get_running_loop().run_in_executor(
+                None, services.intake.read, body, media, now
+            )
+        mark = hashlib.sha256(body).digest() if key else b""
+        receipt = await services.spine.ingest(batch, key, mark, rejected)
+        if not receipt.accepted:
+            raise Problem(
+                422,
+                "the request holds no acceptable sample",
+                [(line.field or "body", line.detail) for line in receipt.rejected],
+            )
+        await self.reply(
+            {
+                "accepted": receipt.accepted,
+                "rejected": receipt.rejected,
+                "cursor": receipt.cursor,
+                "repeated": receipt.repeated,
+            },
+            "on disk",
+        )
+
+    def _key(self) -> str | None:
+        given = self.request.headers.get(IDEMPOTENCY_KEY)
+        if given is None or _KEY.fullmatch(given):
+            return given
+        raise Problem(
+            400,
+            f"the header {IDEMPOTENCY_KEY} cannot be used",
+            [(IDEMPOTENCY_KEY, f"got {shown(given)}; give 1 to 200 visible ASCII characters")],
+        )

@@ -1,0 +1,29 @@
+"""Times in queries, as the core reads them; what cannot be read is named by its field."""
+
+from msgspec import UnsetType
+
+from realtime.core.times import parse_time
+from web.problem import Problem
+
+
+def moment(field: str, text: str | UnsetType, now: int) -> int | None:
+    """µs UTC, None for a parameter that was left out; Problem 400."""
+    if isinstance(text, UnsetType):
+        return None
+    try:
+        return parse_time(text, now)
+    except ValueError as error:
+        raise Problem(400, f"{field} is not a time", [(field, str(error))]) from None
+
+
+def span(from_: str, to: str, now: int) -> tuple[int, int]:
+    """A range of two moments, the first before the second; Problem 400 names the wrong ones."""
+    start, end = moment("from", from_, now), moment("to", to, now)
+    assert start is not None and end is not None
+    if start >= end:
+        raise Problem(
+            400,
+            "the range is empty",
+            [("from", f"{from_!r} is not before to, {to!r}; swap them")],
+        )
+    return start, end

@@ -1,0 +1,26 @@
+"""Messages for people: sent by anyone who may write, kept in the log, told to a room."""
+
+from itertools import islice
+
+from web.handler import Receiver
+from web.schemas import NotificationBody, NotificationsQuery
+
+
+class Notifications(Receiver):
+    async def get(self) -> None:
+        """Newest first."""
+        spine = self.services.spine
+        limit = self.asked(NotificationsQuery).limit
+        newest = islice(reversed(spine.view.notifications), limit)
+        await self.reply(
+            {
+                "cursor": spine.cursor(),
+                "notifications": [self.services.tell(event) for event in newest],
+            }
+        )
+
+    async def post(self) -> None:
+        """Stored, then broadcast: 200 means on disk."""
+        sent = self.received(NotificationBody)
+        event = await self.services.spine.notify(sent.type, sent.message, sent.title, sent.room)
+        await self.reply(self.services.tell(event), "stored")

@@ -1,0 +1,478 @@
+"""Shapes of every request and answer: they validate what comes in and document what goes out."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from realtime.core.downsample import LEAST
+from realtime.core.requests import EndpointStats, Recent
+from realtime.shelf import ShelfStats
+
+MOST_HOURS = 8_784
+"""A leap year: the longest span the dashboard folds at once."""
+MOST_EVENTS = 1_000
+"""Events in one answer; a client pages with `after`. Keeps an answer's cost within bounds."""
+MOST_NOTIFICATIONS = 500
+MOST_SERIES_ASKED = 50
+"""Series in one `query`; each costs a scan of its history."""
+MOST_POINTS = 10_000
+LONGEST_SELECTOR = 1_000
+LONGEST_MESSAGE = 4_000
+LONGEST_TITLE = 200
+LONGEST_NAME = 100
+
+_MOMENT = "RFC 3339 with offset, epoch seconds, `now`, or relative as `-15m` (s, m, h, d, w)"
+
+Moment = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description=f"A moment: {_MOMENT}.",
+        examples=["-15m", "2026-11-23T03:11:46Z", "1795403506.5"],
+        extra={"wanted": f"a moment: {_MOMENT.replace('`', '')}"},
+    ),
+]
+Number = int | float
+Room = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+SelectorText = Annotated[
+    str,
+    Meta(
+        max_length=LONGEST_SELECTOR,
+        description='A series or selector: `name`, `name{label="value",other=~"a|b"}`.',
+        examples=["system_cpu_utilization_ratio"],
+    ),
+]
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A query string: a parameter that is not named here is an error."""
+
+
+class Received(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request body: a member that is not named here is an error."""
+
+
+# --- dashboard ---------------------------------------------------------------------------------
+
+
+class DashboardQuery(Asked, frozen=True):
+    hours: Annotated[
+        float, Meta(gt=0, le=MOST_HOURS, description="How far back the charts reach.")
+    ] = 0.25
+    room: Annotated[Room, Meta(description="Whose notifications are included.")] = "dashboard"
+
+
+class Kpis(msgspec.Struct):
+    """The named figures; null while unknown."""
+
+    cpu_percent: Number | None = None
+    memory_percent: Number | None = None
+    disk_percent: Annotated[Number | None, Meta(description="The fullest filesystem.")] = None
+    swap_percent: Number | None = None
+    load_1m: Number | None = None
+    network_receive_bytes_per_second: Number | None = None
+    network_transmit_bytes_per_second: Number | None = None
+    disk_read_bytes_per_second: Number | None = None
+    disk_write_bytes_per_second: Number | None = None
+    requests_per_second: Number | None = None
+    response_time_ms: Annotated[
+        Number | None, Meta(description="95th percentile over the last 60 s.")
+    ] = None
+    error_rate: Annotated[
+        Number | None, Meta(description="Percent of answers that are 5xx, over the last 60 s.")
+    ] = None
+
+
+class Latest(msgspec.Struct):
+    """The last sample of a series."""
+
+    id: int
+    value: Number
+    unit: str
+    at: str
+
+
+class SourceShape(msgspec.Struct):
+    source: str
+    state: Literal["live", "lost"]
+    first_seen: str | None
+    last_seen: str | None
+    series: int
+    facts: dict[str, Any]
+
+
+class SeriesShape(msgspec.Struct):
+    id: int
+    series: str
+    name: str
+    labels: dict[str, str]
+    source: str
+    unit: str
+    kind: str
+    help: str
+
+
+class RuleShape(msgspec.Struct):
+    rule: str
+    kpi: str
+    title: str
+    above: Number
+    clear: Number
+    hold_s: Number
+    severity: Literal["warning", "critical"]
+    unit: str
+
+
+class ChartLine(msgspec.Struct):
+    """`side` is where a mirror draws it; a gap in the record is null."""
+
+    id: int
+    series: str
+    label: str
+    values: list[Number | None]
+    side: Literal["up", "down"] | UnsetType = UNSET
+
+
+class Chart(msgspec.Struct):
+    """Columns: every line shares `at` (epoch seconds). Peaks, first and last are kept."""
+
+    chart: str
+    title: str
+    unit: str
+    kind: Literal["stack", "line", "mirror"]
+    at: list[float]
+    series: list[ChartLine]
+    from_: str = msgspec.field(name="from")
+    to: str = msgspec.field()
+
+
+class AlertShape(msgspec.Struct):
+    id: str
+    rule: str
+    state: Literal["firing", "resolved"]
+    severity: Literal["warning", "critical"]
+    series: str
+    value: Number
+    threshold: Number
+    since: str
+    message: str
+    unit: str
+    source: str
+    at: str
+    seq: int
+    cursor: str
+
+
+class NotificationShape(msgspec.Struct):
+    id: str
+    type: Literal["info", "success", "warning", "error"]
+    title: str
+    message: str
+    room: str
+    source: str
+    at: str
+    seq: int
+    cursor: str
+
+
+class Dashboard(msgspec.Struct):
+    """Everything the first paint needs."""
+
+    cursor: str
+    at: str
+    source: str
+    hours: float
+    interval_s: float
+    cached: bool
+    version: str
+    kpis: Kpis
+    metrics: dict[str, Latest]
+    sources: list[SourceShape]
+    series: list[SeriesShape]
+    rules: list[RuleShape]
+    charts: list[Chart]
+    alerts: list[AlertShape]
+    notifications: list[NotificationShape]
+
+
+# --- metrics -----------------------------------------------------------------------------------
+
+
+class LiveSeries(msgspec.Struct):
+    id: int
+    source: str
+    value: Number
+    unit: str
+    at: str
+    age_s: float
+
+
+class MetricsLive(msgspec.Struct):
+    cursor: str
+    at: str
+    source: str
+    kpis: Kpis
+    series: dict[str, LiveSeries]
+    cached: bool
+
+
+# The shapes of readings are documented here and checked by realtime.intake, which sifts a body item by
+# item where these would refuse it whole.
+
+SeriesName = Annotated[str, Meta(min_length=1, max_length=200)]
+SourceName = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One sample. `at` defaults to now, `source` to this server's own name."""
+
+    name: SeriesName
+    value: Number
+    labels: dict[str, str] | None = None
+    source: SourceName | None = None
+    at: str | float | int | None = None
+    unit: str | None = None
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Many samples of one source: `series[name][i]` was measured at `at[i]`; null is no sample."""
+
+    series: dict[str, list[Number | None]]
+    at: list[str | float | int] | str | float | int | None = None
+    source: SourceName | None = None
+    units: dict[str, str] | None = None
+
+
+class Rejected(msgspec.Struct):
+    """What was not taken. `index` is its place in a list of readings, null elsewhere."""
+
+    index: int | None
+    field: str
+    detail: str
+
+
+class Accepted(msgspec.Struct):
+    """What is on disk. `repeated` says that the same Idempotency-Key had been answered before."""
+
+    accepted: int
+    rejected: list[Rejected]
+    cursor: str
+    repeated: bool
+
+
+# --- notifications and alerts ------------------------------------------------------------------
+
+
+class NotificationBody(Received, frozen=True):
+    message: Annotated[str, Meta(min_length=1, max_length=LONGEST_MESSAGE)]
+    type: Literal["info", "success", "warning", "error"] = "info"
+    title: Annotated[str, Meta(max_length=LONGEST_TITLE)] = ""
+    room: Room = "dashboard"
+
+
+class NotificationsQuery(Asked, frozen=True):
+    limit: Annotated[int, Meta(ge=1, le=MOST_NOTIFICATIONS)] = 50
+
+
+class Notifications(msgspec.Struct):
+    cursor: str
+    notifications: list[NotificationShape]
+
+
+class AlertsQuery(Asked, frozen=True):
+    state: Annotated[
+        list[Literal["firing", "resolved"]],
+        Meta(max_length=10, description="Only these states.", extra={"comma": True}),
+    ] = []
+
+
+class Alerts(msgspec.Struct):
+    cursor: str
+    alerts: list[AlertShape]
+    rules: list[RuleShape]
+
+
+# --- performance and cache ---------------------------------------------------------------------
+
+
+class Requests(msgspec.Struct):
+    """`recent` is the last 60 s, the rest is since the start."""
+
+    recent: Recent
+    total: EndpointStats
+    endpoints: list[EndpointStats]
+
+
+class LogShape(msgspec.Struct):
+    """Commit times are over the last commits; `queue_events` wait for theirs."""
+
+    epoch: str
+    head: int
+    floor: int
+    events: int
+    samples: int
+    bytes: int
+    wal_bytes: int
+    bytes_per_sample: float | None
+    commits: int
+    commit_p50_s: float
+    commit_p99_s: float
+    sqlite_version: str
+    queue_events: int
+
+
+class ProcessShape(msgspec.Struct):
+    """`cpu_ratio` is the share of one processor used lately, null until it was measured."""
+
+    cpu_ratio: Number | None
+    cpu_s: float
+    resident_bytes: int
+    threads: int
+    uptime_s: float
+
+
+class Performance(msgspec.Struct):
+    cache: ShelfStats
+    requests: Requests
+    connections: dict[str, int]
+    loop_lag_s: float
+    log: LogShape
+    process: ProcessShape
+
+
+class Cleared(msgspec.Struct):
+    cleared: int
+
+
+class Preloaded(msgspec.Struct):
+    preloaded: int
+    hours: list[float]
+    entries: int
+
+
+# --- history -----------------------------------------------------------------------------------
+
+
+class SeriesQuery(Asked, frozen=True):
+    match: Annotated[
+        list[SelectorText],
+        Meta(max_length=MOST_SERIES_ASKED, description="Selectors; any may match. None: all."),
+    ] = []
+
+
+class KnownSeries(SeriesShape):
+    first_seen: str | None
+    last_seen: str | None
+
+
+class SeriesFound(msgspec.Struct):
+    cursor: str
+    series: list[KnownSeries]
+
+
+class HistoryQuery(Asked, frozen=True):
+    series: Annotated[
+        list[SelectorText],
+        Meta(min_length=1, max_length=MOST_SERIES_ASKED, description="Series or selectors."),
+    ]
+    from_: Moment = msgspec.field(name="from", default="-15m")
+    to: Moment = "now"
+    points: (
+        Annotated[int, Meta(ge=LEAST, le=MOST_POINTS, description="At most so many a series.")]
+        | UnsetType
+    ) = UNSET
+
+
+class Column(SeriesShape):
+    """One series: `value[i]` at `at[i]` (epoch seconds), peaks kept."""
+
+    at: list[float]
+    value: list[Number]
+
+
+class History(msgspec.Struct, kw_only=True):
+    """`tier` is what it was read from: `raw` are the readings themselves."""
+
+    cursor: str
+    tier: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    series: list[Column]
+    cached: bool
+
+
+class EventsQuery(Asked, frozen=True):
+    after: Annotated[int, Meta(ge=0, le=2**53, description="Only events after this seq.")] = 0
+    from_: Moment | UnsetType = msgspec.field(name="from", default=UNSET)
+    to: Moment | UnsetType = UNSET
+    type: Annotated[
+        list[Literal["series", "metrics", "alert", "notification", "system"]],
+        Meta(max_length=10, description="Only these types.", extra={"comma": True}),
+    ] = []
+    source: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
+
+
+class EventShape(msgspec.Struct):
+    """A fact of the log. A `metrics` event's data is `{"values": {series: number}}`."""
+
+    seq: int
+    at: str
+    type: Literal["series", "metrics", "alert", "notification", "system"]
+    source: str
+    data: dict[str, Any]
+
+
+class EventsFound(msgspec.Struct):
+    """`next` is the `after` of the following page, null at the end of what there is."""
+
+    cursor: str
+    next: int | None
+    events: list[EventShape]
+
+
+class CloudEvent(msgspec.Struct):
+    """CloudEvents 1.0, structured JSON; `id` is `epoch:seq`."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    datacontenttype: str
+    data: dict[str, Any]
+
+
+# --- streams -----------------------------------------------------------------------------------
+
+
+class FrameShape(msgspec.Struct):
+    event: str
+    data: dict[str, Any]
+
+
+class Polled(msgspec.Struct):
+    """`cursor` is what to ask with next."""
+
+    frames: list[FrameShape]
+    cursor: str
+
+
+# --- health ------------------------------------------------------------------------------------
+
+
+class Health(msgspec.Struct):
+    status: Literal["ok"]
+    version: str
+    sqlite_version: str
+    loop_lag_s: float
+    uptime_s: float
+
+
+class Ready(msgspec.Struct):
+    """`reasons` is empty exactly when ready."""
+
+    ready: bool
+    reasons: list[str]
+    cursor: str

@@ -1,0 +1,53 @@
+"""The series known: what can be asked for, and when it was last heard of."""
+
+import asyncio
+from typing import Any
+
+from realtime.core.frames import about
+from realtime.core.selectors import Selector
+from realtime.core.times import rfc3339
+from realtime.core.views import View
+from web.handler import Handler
+from web.problem import Problem
+from web.schemas import SeriesQuery
+
+SLICE = 2_000
+"""Series looked at before the loop gets its turn."""
+
+
+class SeriesList(Handler):
+    async def get(self) -> None:
+        spine = self.services.spine
+        view = spine.view
+        wanted = selectors("match", self.asked(SeriesQuery).match)
+        found: list[dict[str, Any]] = []
+        for number, id_ in enumerate(list(view.series)):
+            series, source = view.series[id_], view.owner[id_]
+            if not wanted or any(s.matches(series.name, series.labels, source) for s in wanted):
+                found.append(_known(view, id_))
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        await self.reply({"cursor": spine.cursor(), "series": found})
+
+
+def selectors(field: str, texts: list[str]) -> list[Selector]:
+    """Parsed; Problem 400 names every one that cannot be read, by its place."""
+    parsed: list[Selector] = []
+    errors: list[tuple[str, str]] = []
+    for place, text in enumerate(texts):
+        try:
+            parsed.append(Selector.parse(text))
+        except ValueError as error:
+            errors.append((field if len(texts) == 1 else f"{field}[{place}]", str(error)))
+    if errors:
+        raise Problem(400, f"{field} is not a selector", errors)
+    return parsed
+
+
+def _known(view: View, id_: int) -> dict[str, Any]:
+    first, latest = view.first.get(id_), view.latest.get(id_)
+    return {
+        **about(view.series[id_], view.texts[id_], view.owner[id_]),
+        "first_seen": rfc3339(first) if first else None,
+        "last_seen": rfc3339(latest[0]) if latest else None,
+    }
