@@ -6,6 +6,8 @@ import { NONE, Table } from "./series.js";
 const NOTIFICATIONS = 50;
 const SPANS = 100;
 const ROWS = 7_200;
+// A series that has been silent for longer no longer counts into a sum or a maximum (seconds).
+const STALE_S = 120;
 // A series of one of these names, declared while we watch, belongs on a chart: the page asks for its charts again.
 const CHARTED = new Set([
   "system_cpu_mode_ratio", "system_memory_bytes", "system_disk_io_bytes_per_second",
@@ -16,7 +18,7 @@ export function blank() {
   return {
     ready: false, epoch: "", seq: -1, at: 0, source: "", hours: 0.25, interval_s: 1, version: "",
     series: new Map(), known: 0, latest: new Map(), latest_at: new Map(), by_name: new Map(),
-    charts: new Map(), slots: new Map(), trail: new Table(NAMES.length, ROWS), members: NAMES.map(() => []),
+    charts: new Map(), slots: new Map(), trails: new Map(NAMES.map((kpi) => [kpi, new Table(1, ROWS)])), members: NAMES.map(() => []),
     sources: new Map(), rules: [], alerts: new Map(), spans: [], notifications: [],
     incomplete: "",
   };
@@ -49,6 +51,13 @@ const FOLDS = {
     view.ready = true;
     view.incomplete = "";
     return ["load", "metrics", "alerts", "notifications", "sources"];
+  },
+  trails: (view, message) => {
+    for (const [kpi, { at, value }] of message.trails) {
+      const span_s = at.length > 1 ? at[at.length - 1] - at[0] : 0;
+      view.trails.get(kpi).load(at, [value], (8 * span_s) / Math.max(1, at.length));
+    }
+    return ["metrics"];
   },
   snapshot: (view, message) => {
     if (view.seq > message.seq) return [];
@@ -184,10 +193,11 @@ function thinned({ at, series }, interval_s) {
 }
 
 function trail(view, at) {
-  const row = view.members.map((ids, k) => joined(NAMES[k], ids.map((id) => {
-    return at - (view.latest_at.get(id) ?? 0) < 120 ? view.latest.get(id) : NaN;
-  })));
-  view.trail.append(at, row);
+  NAMES.forEach((kpi, k) => {
+    const fresh = view.members[k].map((id) => (at - view.latest_at.get(id) < STALE_S ? view.latest.get(id) : NONE));
+    const value = joined(kpi, fresh);
+    if (!Number.isNaN(value)) view.trails.get(kpi).append(at, [value]);
+  });
 }
 
 /** Where an alert was on, for the shaded spans of the charts. */

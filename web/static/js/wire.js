@@ -1,7 +1,10 @@
 // Frames → messages for the store. The one place that knows how a frame is spelled (the server's side is `frames`).
 
-/** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. */
+import { KPIS, NAMES, joined, matches } from "./kpis.js";
+
+/** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. Epoch seconds pass through. */
 export function seconds(text) {
+  if (typeof text === "number") return text;
   const whole = Date.parse(`${text.slice(0, 19)}Z`) / 1000;
   const fraction = text.slice(19, -1);
   return fraction ? whole + Number(`0${fraction}`) : whole;
@@ -30,6 +33,41 @@ const KINDS = {
 export function message(event, data) {
   const kind = KINDS[event];
   return kind === undefined ? null : kind(data);
+}
+
+/** What to ask of `query` for the sparklines, and its answer → one column a kpi, for the shown source. */
+export const TRAIL_SERIES = [...new Set(Object.values(KPIS).map(({ name }) => name))];
+
+export function trails(data, source) {
+  const all = data.series.filter((one) => one.source === source).map((one) => ({ ...parsed(one.series), ...one }));
+  const found = new Map();
+  for (const kpi of NAMES) {
+    const members = all.filter((one) => matches(kpi, one));
+    if (members.length) found.set(kpi, merged(kpi, members));
+  }
+  return { type: "trails", trails: found };
+}
+
+/** Columns with times of their own → one column at all of those times, each series holding its last value. */
+function merged(kpi, members) {
+  const at = [...new Set(members.flatMap((one) => one.at))].sort((a, b) => a - b);
+  const next = members.map(() => 0);
+  const value = at.map((moment) => joined(kpi, members.map((one, k) => {
+    while (next[k] < one.at.length && one.at[next[k]] <= moment) next[k] += 1;
+    return next[k] === 0 ? NaN : one.value[next[k] - 1];
+  })));
+  return { at, value };
+}
+
+/** `name{label="value",…}` → { name, labels }, with the escapes of the Prometheus text format. */
+export function parsed(text) {
+  const brace = text.indexOf("{");
+  if (brace < 0) return { name: text, labels: {} };
+  const labels = {};
+  for (const [, key, value] of text.slice(brace).matchAll(/([A-Za-z_][\w.]*)="((?:[^"\\]|\\.)*)"/g)) {
+    labels[key] = value.replace(/\\(.)/g, (_, escaped) => (escaped === "n" ? "\n" : escaped));
+  }
+  return { name: text.slice(0, brace), labels };
 }
 
 function alert(data) {

@@ -1,0 +1,73 @@
+// Open alerts, worst first, and their count by shape in the bar, the rail and the title.
+
+import { el, say, severity } from "../dom.js";
+import { clock, day, duration, text } from "../format.js";
+import { painter } from "../paint.js";
+
+const RANK = { critical: 0, warning: 1 };
+
+export function mount(root, store) {
+  const list = el("ul.entries");
+  const none = el("p.empty-line", { hidden: true });
+  const aside = el("span.aside");
+  root.append(el("header", {}, el("h2", { id: "alerts-title" }, "Alerts"), aside), list, none);
+
+  const draw = () => {
+    const { view } = store;
+    if (!view.ready) return;
+    const open = [...view.alerts.values()].sort((a, b) => RANK[a.severity] - RANK[b.severity] || b.since - a.since);
+    say(aside, open.length ? `${open.length} open` : "");
+    list.replaceChildren(...open.map((alert) => entry(alert, view)));
+    none.hidden = open.length > 0;
+    say(none, view.rules.length
+      ? `Nothing is firing. Watched: ${view.rules.map(({ title, above, unit }) => `${title} above ${above} ${unit === "percent" ? "%" : unit}`).join(", ")}.`
+      : "Nothing is firing.");
+    root.dataset.open = open.map(({ id }) => id).join(" ");
+  };
+
+  const { ask, stop } = painter(root, draw);
+  const off = [store.on("alerts", ask), store.on("metrics", () => store.view.alerts.size && ask())];
+  return () => {
+    stop();
+    for (const one of off) one();
+  };
+}
+
+function entry(alert, view) {
+  const shape = el("span.severity");
+  severity(shape, alert.severity);
+  return el("li", { "data-id": alert.id }, shape, el("span.what", {}, alert.message),
+    el("span.when", {}, `for ${duration(view.at - alert.since)}`),
+    el("p.more", {}, `${text(alert.unit, alert.value)} against ${text(alert.unit, alert.threshold)} · since ${day(alert.since)} ${clock(alert.since)} · ${alert.source} · ${alert.series}`));
+}
+
+/** The counts outside the panel: bar, rail, title. */
+export function mountCounts({ bar, rail }, store) {
+  const critical = el("span", {}, "");
+  const warning = el("span", {}, "");
+  const none = el("span.none", {}, "");
+  const shapes = [el("span.severity"), el("span.severity"), el("span.severity")];
+  ["critical", "warning", "fine"].forEach((level, k) => severity(shapes[k], level));
+  const parts = [el("span", {}, shapes[0], " ", critical), el("span", {}, shapes[1], " ", warning), el("span", {}, shapes[2], " ", none)];
+  bar.append(...parts);
+  const draw = () => {
+    const { view } = store;
+    const count = { critical: 0, warning: 0 };
+    for (const one of view.alerts.values()) count[one.severity] += 1;
+    say(critical, String(count.critical));
+    say(warning, String(count.warning));
+    say(none, view.ready ? "0" : "–");
+    const all = count.critical + count.warning;
+    parts[0].hidden = count.critical === 0;
+    parts[1].hidden = count.warning === 0;
+    parts[2].hidden = all > 0;
+    bar.setAttribute("aria-label", `Open alerts: ${count.critical} critical, ${count.warning} warning`);
+    say(rail, all ? String(all) : "");
+    const mark = count.critical ? `▲ ${count.critical} · ` : count.warning ? `◆ ${count.warning} · ` : "";
+    const name = view.source ? `${view.source} · Playhead` : "Playhead";
+    if (document.title !== mark + name) document.title = mark + name;
+  };
+  draw();
+  const off = [store.on("alerts", draw), store.on("load", draw)];
+  return () => off.forEach((one) => one());
+}

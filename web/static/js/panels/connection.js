@@ -1,0 +1,64 @@
+// How the page hears from the server, told honestly: road and round trip in the bar, a banner while it does not.
+
+import { el, say, severity } from "../dom.js";
+
+const TITLES = {
+  idle: "Starting", loading: "Loading", connecting: "Connecting", live: "Live", waiting: "Reconnecting", paused: "Paused", ended: "Ended",
+};
+// A blink of a restart needs no banner and no dimming.
+const PATIENCE_MS = 1_500;
+
+export function mount(root, store, { banner, announce, hurry, resume }) {
+  const word = el("b");
+  const road = el("span.road", { "aria-hidden": "true" });
+  root.append(el("span.dot", { "aria-hidden": "true" }), word, road);
+  const shape = el("span.severity");
+  severity(shape, "warning");
+  const words = el("p");
+  const button = el("button.button.small", { type: "button" });
+  button.addEventListener("click", () => (store.link.state === "waiting" ? hurry() : resume()));
+  banner.append(shape, words, button);
+
+  let away_since = 0;
+  let spoken = "";
+
+  const draw = () => {
+    const { state, road: on, latency_ms, retry_at, reason } = store.link;
+    const now = Date.now();
+    const here = state === "live" || state === "idle" || (state === "loading" && !store.view.ready);
+    if (here) away_since = 0;
+    else if (away_since === 0) away_since = now;
+    const long = away_since > 0 && now - away_since > PATIENCE_MS;
+    const offline = state === "waiting" && !navigator.onLine;
+    const left_s = Math.max(0, Math.ceil((retry_at - now) / 1000));
+
+    document.documentElement.dataset.link = state;
+    document.documentElement.dataset.road = state === "live" ? on.id : "";
+    document.documentElement.classList.toggle("stale", long);
+    say(word, offline ? "Offline" : TITLES[state]);
+    say(road, state === "live"
+      ? [on.title, latency_ms === null ? null : `${latency_ms < 10 ? latency_ms.toFixed(1) : Math.round(latency_ms)} ms`].filter(Boolean).join(" · ")
+      : state === "waiting" ? `in ${left_s} s` : "");
+
+    banner.hidden = !(state === "ended" || state === "paused" || (long && !here));
+    say(words, {
+      waiting: offline ? "This device is offline. The page will catch up by itself." : `No connection to the server. ${reason ? `${reason} ` : ""}Trying again ${left_s ? `in ${left_s} s` : "now"}; what was missed will be filled in.`,
+      ended: `The server ended this connection: ${reason}`,
+      paused: "Paused. What happens meanwhile is recorded.",
+    }[state] ?? "Connecting to the server. What was missed will be filled in.");
+    button.hidden = !["waiting", "ended", "paused"].includes(state);
+    say(button, state === "waiting" ? "Try now" : state === "paused" ? "Resume" : "Connect again");
+
+    // The countdown is for the eye; a screen reader hears only what changed.
+    const speech = state === "live" ? `Live on ${on.title}` : long || state === "paused" || state === "ended" ? TITLES[state] : spoken;
+    if (speech !== spoken) say(announce, (spoken = speech));
+  };
+
+  draw();
+  const off = store.on("link", draw);
+  const timer = setInterval(() => store.link.state !== "live" && draw(), 500);
+  return () => {
+    off();
+    clearInterval(timer);
+  };
+}

@@ -1,0 +1,93 @@
+// Playhead itself: what it costs, how fast it answers, what its cache and its log are doing. Asked only while looked at.
+
+import { el, say } from "../dom.js";
+import { figures, percent, text } from "../format.js";
+
+const EVERY_MS = 5_000;
+const ENDPOINTS = 8;
+
+const FIGURES = [
+  ["Cache hit rate", ({ cache }) => [percent(100 * cache.hit_rate), "%"]],
+  ["Hits · misses", ({ cache }) => [`${figures(cache.hits, 9)} · ${figures(cache.misses, 9)}`]],
+  ["Cache", ({ cache }) => [figures(cache.entries, 9), `entries, ${text("bytes", cache.bytes)}, ${cache.evictions} evicted`]],
+  ["Connections", ({ connections }) => [figures(Object.values(connections).reduce((sum, n) => sum + n, 0), 9), Object.entries(connections).filter(([, n]) => n).map(([road, n]) => `${n} ${road}`).join(", ")]],
+  ["Requests", ({ requests }) => [figures(requests.per_second), "per second"]],
+  ["Errors", ({ requests }) => [percent(100 * requests.error_ratio), "%"]],
+  ["Loop lag", ({ loop_lag_s }) => pair("seconds", loop_lag_s)],
+  ["Commit p99", ({ log }) => pair("seconds", log.commit_p99_s)],
+  ["Log", ({ log }) => [...pair("bytes", log.bytes + log.wal_bytes)]],
+  ["Bytes a sample", ({ log }) => [figures(log.bytes_per_sample ?? NaN)]],
+  ["Events", ({ log }) => [figures(log.events, 12)]],
+  ["CPU", ({ process }) => [percent(100 * process.cpu_ratio), "% of a core"]],
+  ["Memory", ({ process }) => pair("bytes", process.resident_bytes)],
+];
+
+function pair(unit, value) {
+  const [number, ...suffix] = text(unit, value ?? undefined).split(" ");
+  return [number, suffix.join(" ")];
+}
+
+export function mount(root, store, { ask, act }) {
+  const aside = el("span.aside");
+  const cells = FIGURES.map(([name]) => {
+    const number = el("span", {}, "–");
+    const unit = el("small");
+    return { number, unit, pair: el("div", {}, el("dt", {}, name), el("dd", {}, number, unit)) };
+  });
+  const body = el("tbody");
+  const button = (label, run) => {
+    const made = el("button.button.small", { type: "button" }, label);
+    made.addEventListener("click", async () => {
+      made.disabled = true;
+      await run();
+      made.disabled = false;
+      refresh();
+    });
+    return made;
+  };
+  root.append(
+    el("header", {}, el("h2", { id: "server-title" }, "Server"), aside, el("span.end", {},
+      button("Clear cache", () => act("/api/realtime/cache/clear", ({ cleared }) => `Cache cleared: ${cleared} entries went.`)),
+      button("Preload cache", () => act("/api/realtime/cache/preload", ({ preloaded, entries }) => `Cache preloaded: ${preloaded} spans, ${entries} entries now.`)))),
+    el("dl.figures", {}, ...cells.map((one) => one.pair)),
+    el("div.scroll", { tabindex: "0", role: "region", "aria-label": "Requests by endpoint" }, el("table", {}, el("thead", {}, el("tr", {},
+      ...["endpoint", "requests", "errors", "p50", "p95", "p99"].map((name, k) => el(k ? "th.n" : "th", { scope: "col" }, name)))), body)));
+
+  const draw = (stats) => {
+    FIGURES.forEach(([, read], k) => {
+      const [number, unit = ""] = read(stats);
+      say(cells[k].number, number);
+      say(cells[k].unit, unit);
+    });
+    const endpoints = Object.entries(stats.requests.endpoints).sort((a, b) => b[1].count - a[1].count).slice(0, ENDPOINTS);
+    body.replaceChildren(...endpoints.map(([name, one]) => el("tr", {}, el("td", {}, name),
+      ...[figures(one.count, 9), figures(one.errors, 9), ...[one.p50_s, one.p95_s, one.p99_s].map((value) => text("seconds", value))].map((cell) => el("td.n", {}, cell)))));
+  };
+
+  let visible = false;
+  const refresh = async () => {
+    if (!visible || document.hidden || store.link.state !== "live") return;
+    try {
+      draw(await ask("/api/realtime/performance/stats"));
+      say(aside, store.view.version ? `Playhead ${store.view.version}` : "");
+    } catch (failure) {
+      say(aside, failure.message);
+    }
+  };
+  const watch = new IntersectionObserver((entries) => {
+    visible = entries.at(-1).isIntersecting;
+    if (visible) refresh();
+  });
+  watch.observe(root);
+  const timer = setInterval(refresh, EVERY_MS);
+  let was = "";
+  const off = store.on("link", ({ state }) => {
+    if (state === "live" && was !== "live") refresh();
+    was = state;
+  });
+  return () => {
+    watch.disconnect();
+    clearInterval(timer);
+    off();
+  };
+}

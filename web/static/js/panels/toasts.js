@@ -1,0 +1,57 @@
+// What just happened, in the corner: info 5 s, alerts 10 s, errors until dismissed. Always text, never markup.
+
+import { el, severity } from "../dom.js";
+import { text } from "../format.js";
+import { MARKS } from "./notifications.js";
+
+const STAY_MS = { info: 5_000, success: 5_000, warning: 10_000, alert: 10_000, error: 0 };
+const MOST = 4;
+const LEAVE_MS = 150;
+
+export function mount(root, store) {
+  const off = [
+    store.on("notifications", ({ type, notification }) => {
+      if (type !== "notification") return;
+      show(root, { type: notification.type, title: notification.title || notification.message, more: notification.title ? notification.message : "" });
+    }),
+    store.on("alerts", ({ type, alert }) => {
+      if (type !== "alert") return;
+      const over = alert.state === "resolved";
+      show(root, {
+        type: "alert", level: over ? "fine" : alert.severity,
+        title: over ? `Resolved: ${alert.message}` : alert.message,
+        more: `${text(alert.unit, alert.value)} against ${text(alert.unit, alert.threshold)} · ${alert.source}`,
+      });
+    }),
+  ];
+  return () => off.forEach((one) => one());
+}
+
+/** { type, title, more?, level?, action?: { label, run } } */
+export function show(root, { type, title, more = "", level, action }) {
+  const shape = level ? el("span.severity") : el("span.mark", { "data-type": type, role: "img", "aria-label": type }, MARKS[type] ?? MARKS.info);
+  if (level) severity(shape, level);
+  const close = el("button.close", { type: "button", "aria-label": "Dismiss" }, "✕");
+  const toast = el("div.toast", { "data-type": type }, shape, el("p.what", {}, title), close, more ? el("p.more", {}, more) : null);
+  if (action) toast.append(el("button.button.small.more", { type: "button", onclick: action.run }, action.label));
+  const stay_ms = action ? 0 : STAY_MS[type] ?? STAY_MS.info;
+  let timer = 0;
+  const leave = () => {
+    clearTimeout(timer);
+    toast.classList.add("leaving");
+    setTimeout(() => toast.remove(), LEAVE_MS);
+  };
+  const count = () => {
+    if (stay_ms) timer = setTimeout(leave, stay_ms);
+  };
+  close.addEventListener("click", leave);
+  // Nobody should have to read against the clock.
+  toast.addEventListener("pointerenter", () => clearTimeout(timer));
+  toast.addEventListener("pointerleave", count);
+  toast.addEventListener("focusin", () => clearTimeout(timer));
+  toast.addEventListener("focusout", count);
+  count();
+  root.append(toast);
+  // After a long absence many arrive at once: the list below keeps them all.
+  while (root.children.length > MOST) root.firstElementChild.remove();
+}
