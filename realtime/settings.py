@@ -322,9 +322,9 @@ def _from_environment(
         if row := by_variable.get(variable):
             found.append((row, variable, text))
         elif variable.startswith(PREFIX):
-            warnings.append(
-                f"{variable} is not a dial and changes nothing{_suggestion(variable, by_variable)}."
-            )
+            close = difflib.get_close_matches(variable[len(PREFIX) :].lower(), list(rows), 1)
+            advice = f" (did you mean {rows[close[0]].variable}?)" if close else ""
+            warnings.append(f"{variable} is not a dial and changes nothing{advice}.")
     return found, tuple(warnings)
 
 
