@@ -7,7 +7,7 @@ import psutil
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, reading
+from realtime.collect.reading import Reading, ratio, reading
 from realtime.core.batch import Descriptor
 
 DEVICES_MAX = 128
@@ -78,7 +78,7 @@ class Disks:
             )
             if done is not None and self._rates.elapsed_s is not None:
                 name = "system_disk_operations_per_second"
-                rate = done / self._rates.elapsed_s
+                rate = round(done / self._rates.elapsed_s, 3)
                 found.append(reading(name, rate, device=device, direction=direction))
             taken_ms = self._rates.growth(
                 (device, direction, "time"), counts_of(counts, direction, "time")
@@ -87,13 +87,13 @@ class Disks:
             if done and taken_ms is not None:
                 name = "system_disk_operation_time_seconds"
                 found.append(
-                    reading(name, taken_ms / 1000 / done, device=device, direction=direction)
+                    ratio(name, taken_ms / 1000 / done, device=device, direction=direction)
                 )
         if hasattr(counts, "busy_time"):
             busy_ms = self._rates.rate((device, "busy"), counts.busy_time)
             if busy_ms is not None:
                 name = "system_disk_io_time_ratio"
-                found.append(reading(name, min(busy_ms / 1000, 1.0), device=device))
+                found.append(ratio(name, min(busy_ms / 1000, 1.0), device=device))
         return found
 
 

@@ -45,7 +45,7 @@ class Host:
             self._ask_at_s = moment.steady_s + BOOT_EVERY_S
             self._boot_s = psutil.boot_time()
         return [
-            reading("system_uptime_seconds", max(0.0, moment.wall_s - self._boot_s)),
+            reading("system_uptime_seconds", max(0, round(moment.wall_s - self._boot_s))),
             reading("system_boot_timestamp_seconds", self._boot_s),
             *self._files(),
         ]

@@ -63,8 +63,8 @@ class Rates:
         return growth(before, count)
 
     def rate(self, key: Hashable, count: Number) -> float | None:
-        """Growth per second."""
+        """Growth per second, to the thousandth: the beat itself is no more exact."""
         grown = self.growth(key, count)
         if grown is None or self.elapsed_s is None:
             return None
-        return grown / self.elapsed_s
+        return round(grown / self.elapsed_s, 3)
