@@ -14,7 +14,7 @@ import numpy as np
 
 from realtime.core.charts import Plan, Strip, plan, strips, wanted
 from realtime.core.columns import NOTHING, Column, numbers, seconds
-from realtime.core.downsample import FINER, LEAST, Times, Values, peaks
+from realtime.core.downsample import FINER, LEAST, Times, Values, cut, peaks
 from realtime.core.frames import about
 from realtime.core.selectors import Selector
 from realtime.core.times import LATEST, rfc3339
@@ -27,8 +27,8 @@ MOST_SERIES = 200
 """Series in one answer: more is a mistyped selector, and would read the whole log for it."""
 
 MOST_POINTS = 50_000
-MOST_CELLS = 1_000_000
-"""Points of one series, and series times points: 16 MB of columns, some 30 MB of JSON."""
+MOST_CELLS = 500_000
+"""Points of one series, and series times points: 64 MB of columns at most while they are cut."""
 
 AT_ONCE = 2
 """Ranges read at a time: the others wait, and the writer keeps its share of the disk."""
@@ -213,7 +213,7 @@ class _Thinned:
     def add(self, at: Times, value: Values, share: float) -> None:
         self._count += len(at)
         if self._count > self._points:
-            kept = peaks(at, value, max(LEAST, int(FINER * self._points * share)))
+            kept = cut(at, [value], int(FINER * self._points * share))
             at, value = at[kept], value[kept]
         self._ats.append(at)
         self._values.append(value)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from realtime.core.columns import NOTHING, Column, align, broken, numbers, seconds
-from realtime.core.downsample import FINER, LEAST, Times, Values, rows
+from realtime.core.downsample import FINER, Times, Values, cut, rows
 from realtime.core.kpis import VIRTUAL
 from realtime.core.times import rfc3339
 from realtime.core.views import View
@@ -141,7 +141,7 @@ class Strip:
         self._chart = chart
         self._lines = list(lines)
         self._points = points
-        self._budget = max(LEAST, int(FINER * points * share))
+        self._buckets = int(FINER * points * share)
         self._count = 0
         self._last: int | None = None
         self._moved = [0.0] * len(self._lines)
@@ -161,7 +161,7 @@ class Strip:
         ]
         self._count += len(at)
         if self._count > self._points:
-            kept = rows(at, values, self._budget)
+            kept = cut(at, values, self._buckets)
             at, values = at[kept], [value[kept] for value in values]
         self._ats.append(at)
         for parts, value in zip(self._values, values, strict=True):

@@ -8,6 +8,7 @@ tsdownsample's MinMax over irregular times loses a bucket of a single reading, t
 among them, and answers nothing when all times are equal; hence numpy alone.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,8 +21,11 @@ Rows = NDArray[np.intp]
 LEAST = 4
 """First, last, lowest, highest: fewer points than this cannot keep a series honest."""
 
-FINER = 8
+FINER = 4
 """The first cut is this many times finer than the answer; coarser ones are merged from it."""
+
+STRIDE = 1.1
+"""Each try merges at least so many times more buckets than the one before: there are few tries."""
 
 GAPS = 4
 """Edges of gaps take at most one part in this many of the points, the longest gaps first."""
@@ -46,22 +50,37 @@ def rows(at: Times, columns: Sequence[Values], points: int) -> Rows:
         raise ValueError(f"points is {points}; at least {LEAST} are needed to keep a series honest")
     if len(at) <= points:
         return np.arange(len(at), dtype=np.intp)
-    must = np.unique(np.concatenate([*map(_landmarks, columns), _gaps(at, columns, points)]))
+    must = _must(at, columns, points)
     fine = _buckets(at, FINER * points)
-    kept = np.unique(np.concatenate([_extremes(column, fine) for column in columns]))
+    kept = _either(must, [_extremes(column, fine) for column in columns])
     fine, columns = fine[kept], [column[kept] for column in columns]
     # The extremes of merged buckets are among those of their parts: `kept` is all a try looks at.
-    best, low, high = must, 1, FINER * points
-    while low < high:
-        merged = (low + high) // 2
+    found, merged = kept, 1
+    while len(found) > points and merged < FINER * points:
+        merged = math.ceil(merged * max(len(found) / points, STRIDE))
         coarse = fine // merged
-        found = np.concatenate([must, *(kept[_extremes(column, coarse)] for column in columns)])
-        tried = np.unique(found)
-        if len(tried) <= points:
-            best, high = tried, merged
-        else:
-            low = merged + 1
-    return best
+        found = _either(must, [kept[_extremes(column, coarse)] for column in columns])
+    return found
+
+
+def cut(at: Times, columns: Sequence[Values], buckets: int) -> Rows:
+    """Like `rows`, for a part of a longer range: quick, and with no bound but that of its buckets.
+
+    Keeps the extremes of every column in each of `buckets` of equal time, and what `rows` keeps.
+    """
+    if len(at) <= max(buckets, LEAST):
+        return np.arange(len(at), dtype=np.intp)
+    bucket = _buckets(at, max(buckets, 1))
+    found = [_extremes(column, bucket) for column in columns]
+    return _either(_must(at, columns, max(buckets, LEAST)), found)
+
+
+def _must(at: Times, columns: Sequence[Values], points: int) -> Rows:
+    return np.concatenate([*map(_landmarks, columns), _gaps(at, columns, points)])
+
+
+def _either(rows: Rows, others: Sequence[Rows]) -> Rows:
+    return np.unique(np.concatenate([rows, *others]))
 
 
 def _buckets(at: Times, count: int) -> NDArray[np.int64]:

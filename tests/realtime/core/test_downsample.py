@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.downsample import Times, Values, peaks, rows
+from realtime.core.downsample import Times, Values, cut, peaks, rows
 
 POINTS = st.integers(4, 60)
 Table = tuple[Times, list[Values]]
@@ -133,3 +133,26 @@ def test_too_few_points_are_refused(points: int) -> None:
 def test_nothing_in_nothing_out() -> None:
     """An empty series gives no indices."""
     assert len(peaks(np.array([], dtype=np.int64), np.array([]), 4)) == 0
+
+
+@given(tables(HOLES, 2), st.integers(1, 60))
+def test_a_part_of_a_range_keeps_its_own(table: Table, buckets: int) -> None:
+    """A cut keeps each column's ends and extremes, in all and in each bucket of time."""
+    at, columns = table
+    kept = cut(at, columns, buckets)
+    assert np.all(np.diff(kept) > 0)
+    for column in columns:
+        known = np.flatnonzero(~np.isnan(column))
+        if len(known):
+            assert {known[0], known[-1]} <= set(kept.tolist())
+            assert np.nanmin(column[kept]) == np.nanmin(column)
+            assert np.nanmax(column[kept]) == np.nanmax(column)
+
+
+def test_a_cut_keeps_the_extremes_of_each_bucket() -> None:
+    """Ten buckets of a hundred readings each: the lowest and the highest of all ten are kept."""
+    value = np.random.default_rng(4).random(1_000)
+    kept = cut(np.arange(1_000, dtype=np.int64), [value], 10)
+    assert len(kept) <= 22
+    for part in value.reshape(10, 100):
+        assert {part.min(), part.max()} <= set(value[kept].tolist())

@@ -1,0 +1,51 @@
+"""Ready bytes say the same as the object they were made of, squeezed or not."""
+
+import gzip
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import pytest
+
+from realtime.answers import SMALL, Encoder, body
+
+
+def wrap(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"status": "success", "message": "", "data": data}
+
+
+def test_a_big_answer_is_squeezed_and_means_the_same() -> None:
+    """The gzip bytes unpack to the JSON bytes, and making them twice gives the same bytes."""
+    answer = {"values": [number / 7 for number in range(1_000)]}
+    made = body(answer)
+    assert made.gzip is not None
+    assert gzip.decompress(made.gzip) == made.json
+    assert msgspec.json.decode(made.json) == answer
+    assert body(answer) == made
+    assert made.size == len(made.json) + len(made.gzip)
+
+
+def test_a_small_answer_is_left_as_it_is() -> None:
+    """Squeezing what fits one packet would only cost time."""
+    made = body("x" * (SMALL - 2))
+    assert made.gzip is None
+    assert made.size == SMALL
+
+
+@pytest.mark.gen_test
+async def test_who_finds_an_answer_on_the_shelf_is_told_so() -> None:
+    """Both answers are made at once; they differ in `cached` alone."""
+    with ThreadPoolExecutor(1) as pool:
+        both = await Encoder(pool).bodies({"kpis": {}}, wrap)
+    assert msgspec.json.decode(both.fresh.json)["data"] == {"kpis": {}, "cached": False}
+    assert msgspec.json.decode(both.warm.json)["data"] == {"kpis": {}, "cached": True}
+    assert both.size == both.fresh.size + both.warm.size
+
+
+@pytest.mark.gen_test
+async def test_one_answer_is_made_in_the_pool() -> None:
+    """An answer nobody shelves is made the same way."""
+    with ThreadPoolExecutor(1) as pool:
+        made = await Encoder(pool).body([1, 2.5, None])
+    assert made.json == b"[1,2.5,null]"
