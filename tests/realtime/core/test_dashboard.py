@@ -126,3 +126,12 @@ def test_a_reading_from_the_future_has_no_negative_age() -> None:
     """A clock that runs ahead makes a reading new, not younger than now."""
     view, _ = two_hosts()
     assert metrics(view, "here", epoch="e", now=NOW)["series"]["up"]["age_s"] == 0
+
+
+def test_a_series_that_was_only_declared_has_no_latest_value() -> None:
+    """It is named among the series, and no value is made up for it."""
+    view, _ = recorded(("here", Declared([Series(1, "silent", {})])))
+    data = shown(view)
+    assert [one["series"] for one in data["series"]] == ["silent"]
+    assert data["metrics"] == {}
+    assert metrics(view, "here", epoch="e", now=NOW)["series"] == {}
