@@ -40,7 +40,6 @@ BUSY = "More comes in than the disk takes."
 CROWDED = "There are as many streams as there may be, or the server is stopping."
 UPGRADE = "The request does not ask for a WebSocket."
 NOT_NOW = "The disk is full or the server is stopping; nothing was kept."
-CROWDED = "As many streams are open as there may be, or the server is stopping."
 UNREADABLE = "The log cannot be read now."
 ABSENT = "This server was built without the file."
 
@@ -84,6 +83,7 @@ ROUTES: Sequence[Route] = (
             )
         },
         timed=False,
+        tag="streams",
     ),
     Route(
         f"{API}/dashboard/poll",
@@ -97,6 +97,7 @@ ROUTES: Sequence[Route] = (
             )
         },
         timed=False,
+        tag="streams",
     ),
     Route(
         f"{API}/ws",
@@ -112,6 +113,7 @@ ROUTES: Sequence[Route] = (
             )
         },
         timed=False,
+        tag="streams",
     ),
     Route(
         f"{API}/metrics/live",
@@ -218,54 +220,6 @@ ROUTES: Sequence[Route] = (
                 refusals={**SENT, **READ},
             )
         },
-    ),
-    Route(
-        f"{API}/dashboard/stream",
-        Stream,
-        {
-            "GET": Operation(
-                "Frames as server-sent events",
-                description="`hello`, then a `snapshot` or what came after the cursor, then every "
-                "frame as it happens; `id:` is the cursor of a frame of the log.",
-                query=Place,
-                others={"text/event-stream": None},
-                refusals={503: CROWDED},
-                headers={"Last-Event-ID": "The cursor a browser stood at when it lost the stream."},
-            )
-        },
-        timed=False,
-        tag="streams",
-    ),
-    Route(
-        f"{API}/dashboard/poll",
-        Poll,
-        {
-            "GET": Operation(
-                "Frames after a cursor, at once or when there are some",
-                description="Without a cursor: a `hello` and a `snapshot`, at once.",
-                query=Place,
-                data=schemas.Polled,
-                refusals={503: CROWDED},
-            )
-        },
-        timed=False,
-        tag="streams",
-    ),
-    Route(
-        f"{API}/ws",
-        Duplex,
-        {
-            "GET": Operation(
-                "Frames and commands over a WebSocket",
-                description='Messages both ways are `{"event", "data"}`; the subprotocol '
-                "`playhead.v1.msgpack` makes them binary.",
-                query=Place,
-                good=101,
-                refusals={426: "The request is no WebSocket handshake.", 503: CROWDED},
-            )
-        },
-        timed=False,
-        tag="streams",
     ),
     Route(
         "/metrics",

@@ -19,7 +19,8 @@ Schema = Any
 class Operation:
     """One method of one path.
 
-    `bodies` are the shapes a body may have. `data` is what the envelope carries; `others` are answers given bare, by media type.
+    `bodies` are the shapes a body may have. `data` is what the envelope carries; `others` are
+    answers given bare, by media type.
     `refusals` are the statuses beyond those every route can answer, each with when it happens.
     `good` is the status of success, `also` others that carry the same data. `headers` are request
     headers that matter, each with why.

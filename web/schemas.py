@@ -444,21 +444,6 @@ class CloudEvent(msgspec.Struct):
     data: dict[str, Any]
 
 
-# --- streams -----------------------------------------------------------------------------------
-
-
-class FrameShape(msgspec.Struct):
-    event: str
-    data: dict[str, Any]
-
-
-class Polled(msgspec.Struct):
-    """`cursor` is what to ask with next."""
-
-    frames: list[FrameShape]
-    cursor: str
-
-
 # --- health ------------------------------------------------------------------------------------
 
 
