@@ -315,6 +315,14 @@ def test_two_units_for_one_name():
     assert batch.descriptors["a"].unit == "s"
 
 
+def test_one_unit_said_twice():
+    """Saying the same unit with every reading is the common case; no unit is no statement."""
+    _, rejected, batch = read([{**GOOD, "unit": "s", "at": at} for at in (1, 2)])
+    assert not rejected and batch.descriptors == {"good": Descriptor(unit="s")}
+    _, rejected, batch = read({"series": {"a": [1]}, "units": {"a": ""}})
+    assert not rejected and batch.descriptors == {}
+
+
 def test_bad_columns():
     """A bad column, cell or moment costs only itself, and each line says how many samples it is."""
     got, rejected, _ = read(

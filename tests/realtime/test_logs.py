@@ -19,13 +19,14 @@ def restored():
     """Logging belongs to the process: what a test sets up is taken down again."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    pipe = structlog.get_config()
     levels = {name: logging.getLogger(name).level for name in CHATTY}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, old in levels.items():
         logging.getLogger(name).setLevel(old)
-    structlog.reset_defaults()
+    structlog.configure(**pipe)
 
 
 def lines(stream):
