@@ -17,7 +17,9 @@ while full must not stay the fullest for ever."""
 DIGITS = 4
 """Decimals of a derived number: far below what is measured, and short on the wire."""
 
-VIRTUAL = re.compile(r"(lo|veth|br-|docker|virbr|vnet|tap|tun|wg|cni|cali|flannel|bond|team|dummy)")
+VIRTUAL = re.compile(
+    r"lo\d*$|veth|br-|docker|virbr|vnet|tap|tun|wg|cni|cali|flannel|bond|team|dummy"
+)
 """Interfaces whose bytes cross another one too, or never leave the host."""
 
 PARTITION = re.compile(r"(?P<disk>(?:sd|hd|vd|xvd)[a-z]+)\d+|(?P<numbered>.+\d)p\d+")
