@@ -52,8 +52,8 @@ class Guard:
                 )
             self._allowed.add(place)
         own = parse_place(f"[{bound}]" if ":" in bound and not bound.startswith("[") else bound)
-        if own is not None and not self._any_address:
-            self._allowed.add(Place(own.host, None))
+        # Not among the allowed: those may also be where a page comes from, on any port.
+        self._bound = None if own is None or self._any_address else own.host
 
     def check(
         self, host: str | None, origin: str | None, site: str | None, *, page: bool
@@ -92,6 +92,8 @@ class Guard:
 
         Bound to every address, any numeric address passes: rebinding needs a name to bend.
         """
+        if place.host == self._bound:
+            return True
         address = _address(place.host)
         if address is not None:
             mapped = getattr(address, "ipv4_mapped", None)
