@@ -5,10 +5,11 @@ PlayheadError                 detail: what happened · hint: what to do
 │   └── UnknownFormat         its content type is not one we read
 ├── NotFound                  what was asked for is not here
 ├── Busy                      the queue is full; come back after `retry_after_s`
+├── Crowded                   no connection more can be held
 ├── Closing                   the server is stopping
 ├── BadDial                   a setting cannot be used; names dial, origin and value
 └── StorageError              see `storage.errors`
-    ├── StorageFull · StorageBroken · NewerDatabase
+    ├── TooMuch · StorageFull · StorageBroken · NewerDatabase
     └── AlreadyRunning · NotWritable
 """
 
@@ -24,6 +25,7 @@ from storage.errors import (
     StorageBroken,
     StorageError,
     StorageFull,
+    TooMuch,
 )
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "BadInput",
     "Busy",
     "Closing",
+    "Crowded",
     "FieldError",
     "NewerDatabase",
     "NotFound",
@@ -40,6 +43,7 @@ __all__ = [
     "StorageBroken",
     "StorageError",
     "StorageFull",
+    "TooMuch",
     "UnknownFormat",
 ]
 
@@ -78,6 +82,15 @@ class Busy(PlayheadError):
     ) -> None:
         super().__init__(detail, hint)
         self.retry_after_s = retry_after_s
+
+
+class Crowded(PlayheadError):
+    remedy = "Try again in a few seconds; the dial max_connections allows more."
+
+    def __init__(
+        self, detail: str = "There are as many connections as there may be.", hint: str = ""
+    ) -> None:
+        super().__init__(detail, hint)
 
 
 class Closing(PlayheadError):

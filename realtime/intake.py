@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 
 from realtime.bodies import Reading, Table, Time, check_amount, decoded
-from realtime.core.batch import Batch, Columns, Descriptor, Key
+from realtime.core.batch import Batch, Columns, Descriptor, Key, Rejection
 from realtime.core.keys import Keys
 from realtime.core.naming import check_name, check_source, shown
 from realtime.core.times import SECOND, parse_time
 from realtime.errors import BadInput, FieldError
-from realtime.rejections import Refused, Rejection, Rejections, field_of
+from realtime.rejections import Refused, Rejections, field_of
 from storage.events import EXACT, Number, canonical
 
 UNIT_LIMIT = 60

@@ -21,7 +21,7 @@ REDACTED = "[not logged]"
 
 TEXT_LIMIT = 2_000
 
-CHATTY = ("aiosqlite", "sqlalchemy")
+CHATTY = ("aiosqlite", "alembic", "sqlalchemy")
 """At info or debug they write every statement with its parameters, which are what people sent."""
 
 

@@ -1,21 +1,9 @@
 """What was not taken of a request, and why."""
 
-import msgspec
-
+from realtime.core.batch import Rejection
 from realtime.core.naming import shown
 
 FIELD_LIMIT = 200
-
-
-class Rejection(msgspec.Struct, frozen=True):
-    """What was not taken, and why. `index` is the place in a list of readings or in a column,
-    `field` is written like `[3].value`, `samples` says how many samples this line speaks for.
-    """
-
-    index: int | None
-    field: str
-    detail: str
-    samples: int = 1
 
 
 class Refused(Exception):

@@ -2,6 +2,7 @@
 
 PlayheadError                 the root of every error this program raises on purpose
 └── StorageError              the history cannot be used as asked
+    ├── TooMuch               one question would read more ticks than it may
     ├── StorageFull           no room left on the disk; reading goes on
     ├── StorageBroken         the file is damaged, or the disk under it fails
     ├── NewerDatabase         written by a newer version of this program
@@ -36,12 +37,20 @@ class StorageError(PlayheadError):
     remedy = "Look at the log lines before this one and at the disk under the data directory."
 
 
+class TooMuch(StorageError):
+    remedy = "Ask for a shorter range; the dial query_rows allows more."
+
+
 class StorageFull(StorageError):
-    remedy = "Free some space on the disk that holds the data directory; recording resumes by itself."
+    remedy = (
+        "Free some space on the disk that holds the data directory; recording resumes by itself."
+    )
 
 
 class StorageBroken(StorageError):
-    remedy = "Check the disk and the kernel's log, keep a copy of the data directory, then start again."
+    remedy = (
+        "Check the disk and the kernel's log, keep a copy of the data directory, then start again."
+    )
 
 
 class NewerDatabase(StorageError):

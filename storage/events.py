@@ -18,7 +18,7 @@ EXACT = 2**53
 
 def canonical(value: Number) -> Number:
     """The one spelling of a double, so that a value reads back the same from rows and from columns."""
-    if value.__class__ is int:
+    if isinstance(value, int):
         return value
     if value.is_integer() and -EXACT <= value <= EXACT and (value or str(value)[0] != "-"):
         return int(value)

@@ -5,7 +5,7 @@ import itertools
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping, func, insert, select
 
 from storage import codec, schema, sqlite
 from storage.engine import Engine
-from storage.errors import StorageBroken
+from storage.errors import StorageBroken, TooMuch
 from storage.events import Draft, Event, Metrics
 
 INSERT = "INSERT INTO events (seq, at, source, type, version, body) VALUES (?, ?, ?, ?, ?, ?)"
@@ -71,8 +71,7 @@ class Log:
         self.floor = 1
         self.commits = 0
         self.samples = 0
-        self.longest_commit_s = 0.0
-        """Since the reader of this figure last set it back to zero."""
+        self._longest_commit_s = 0.0
         self._engine = Engine(path)
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
@@ -85,12 +84,19 @@ class Log:
         """
         await self._engine.open()
         async with self._engine.transaction() as connection:
-            row = (await connection.execute(select(schema.log))).mappings().one_or_none()
-            if row is None:
-                row = {"epoch": secrets.token_hex(8), "head": 0, "floor": 1, "samples": 0}
+            found = (await connection.execute(select(schema.log))).mappings().one_or_none()
+            row: Mapping[str, Any] = dict(
+                found or {"epoch": secrets.token_hex(8), "head": 0, "floor": 1, "samples": 0}
+            )
+            if found is None:
                 await connection.execute(insert(schema.log).values(id=1, created_at=now, **row))
             newest = (await connection.execute(select(func.max(schema.events.c.seq)))).scalar() or 0
-        self.epoch, self.head, self.floor, self.samples = row["epoch"], row["head"], row["floor"], row["samples"]
+        self.epoch, self.head, self.floor, self.samples = (
+            row["epoch"],
+            row["head"],
+            row["floor"],
+            row["samples"],
+        )
         if newest > self.head or (newest < self.head and newest + 1 != self.floor):
             raise StorageBroken(
                 f"the log says its newest event is {self.head}, but {newest} is the newest it holds",
@@ -100,7 +106,9 @@ class Log:
     async def close(self) -> None:
         await self._engine.close()
 
-    async def append(self, drafts: Sequence[Draft], receipts: Sequence[Receipt] = ()) -> list[Event]:
+    async def append(
+        self, drafts: Sequence[Draft], receipts: Sequence[Receipt] = ()
+    ) -> list[Event]:
         """Commit all or nothing, in order; returns when fsync has (law ack-is-durable).
 
         Receipts carry seqs relative to this batch: 1 is its first event.
@@ -108,10 +116,19 @@ class Log:
         seqs = itertools.count(self.head + 1)
         events = [Event(next(seqs), draft.at, draft.source, draft.data) for draft in drafts]
         rows = [
-            (event.seq, event.at, event.source, event.data.type, event.data.version, codec.encode(event.data))
+            (
+                event.seq,
+                event.at,
+                event.source,
+                event.data.type,
+                event.data.version,
+                codec.encode(event.data),
+            )
             for event in events
         ]
-        samples = self.samples + sum(len(event.data.ids) for event in events if isinstance(event.data, Metrics))
+        samples = self.samples + sum(
+            len(event.data.ids) for event in events if isinstance(event.data, Metrics)
+        )
         async with self._turn:
             with self._timed():
                 async with self._engine.transaction() as connection:
@@ -134,11 +151,19 @@ class Log:
 
     async def _keep(self, connection: Any, receipts: Sequence[Receipt]) -> None:
         offset = self.head
-        await connection.execute(schema.receipts.delete().where(schema.receipts.c.at < receipts[-1].at - RECEIPT_AGE_US))
+        await connection.execute(
+            schema.receipts.delete().where(schema.receipts.c.at < receipts[-1].at - RECEIPT_AGE_US)
+        )
         await connection.execute(
             insert(schema.receipts),
             [
-                {"key": r.key, "at": r.at, "first": r.first + offset, "last": r.last + offset, "body": r.body}
+                {
+                    "key": r.key,
+                    "at": r.at,
+                    "first": r.first + offset,
+                    "last": r.last + offset,
+                    "body": r.body,
+                }
                 for r in receipts
             ],
         )
@@ -150,12 +175,21 @@ class Log:
         spent = time.perf_counter() - begun
         self.commits += 1
         self._durations.append(spent)
-        self.longest_commit_s = max(self.longest_commit_s, spent)
+        self._longest_commit_s = max(self._longest_commit_s, spent)
+
+    def take_longest_commit(self) -> float:
+        """Seconds of the longest commit since this was last asked."""
+        longest, self._longest_commit_s = self._longest_commit_s, 0.0
+        return longest
 
     async def receipt(self, key: str) -> Receipt | None:
         table = schema.receipts
         async with self._engine.reader() as connection:
-            row = (await connection.execute(select(table).where(table.c.key == key))).mappings().one_or_none()
+            row = (
+                (await connection.execute(select(table).where(table.c.key == key)))
+                .mappings()
+                .one_or_none()
+            )
         return Receipt(**row) if row else None
 
     async def read(
@@ -177,7 +211,11 @@ class Log:
                 within = [table.c.at >= start] if start is not None else []
                 within += [table.c.at < end] if end is not None else []
                 # The index answers with the bounds of the seqs, and the ordered scan stays short.
-                low, high = (await connection.execute(select(func.min(table.c.seq), func.max(table.c.seq)).where(*within))).one()
+                low, high = (
+                    await connection.execute(
+                        select(func.min(table.c.seq), func.max(table.c.seq)).where(*within)
+                    )
+                ).one()
                 if low is None:
                     return []
                 query = query.where(table.c.seq.between(low, high), *within)
@@ -193,22 +231,28 @@ class Log:
             rows = (await connection.execute(query)).mappings().all()
         return [_event(row) for row in rows]
 
-    async def columns(self, source: str, ids: Iterable[int], start: int, end: int, most: int = 1_000_000) -> Columns:
+    async def columns(
+        self, source: str, ids: Iterable[int], start: int, end: int, most: int = 1_000_000
+    ) -> Columns:
         """The samples of some series of one source with `start ≤ at < end` (µs), decoded off the loop.
 
-        Reads at most `most` ticks, in pages, each page its own short read.
+        Reads in pages, each its own short read.
+
+        Raises:
+            TooMuch: there are more than `most` ticks in the range.
         """
         wanted = frozenset(ids)
         gather = _Gather(wanted)
         loop = asyncio.get_running_loop()
         at, seq, left = start, 0, most
-        while left > 0:
+        while True:
+            page: Any
             async with self._engine.reader() as connection:
                 page = (
                     await connection.exec_driver_sql(
                         "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
                         "AND source = ? AND type = 'metrics' ORDER BY at, seq LIMIT ?",
-                        (at, seq, at, end, source, min(left, 2 * PAGE)),
+                        (at, seq, at, end, source, 2 * PAGE),
                     )
                 ).all()
             if not page:
@@ -216,19 +260,28 @@ class Log:
             await loop.run_in_executor(None, gather.add, page)
             at, seq = page[-1][0], page[-1][1]
             left -= len(page)
+            if left < 0:
+                raise TooMuch(f"{source} has more than {most:,} ticks in this range")
         return await loop.run_in_executor(None, gather.columns)
 
     async def first_seq_since(self, at: int) -> int | None:
         """The lowest seq among the events with a time of `at` (µs) or later."""
         table = schema.events
         async with self._engine.reader() as connection:
-            return (await connection.execute(select(func.min(table.c.seq)).where(table.c.at >= at))).scalar()
+            found: int | None = (
+                await connection.execute(select(func.min(table.c.seq)).where(table.c.at >= at))
+            ).scalar()
+        return found
 
     async def checkpoint(self, name: str, version: int) -> tuple[int, bytes] | None:
         """The newest view saved under `name` by a fold of this `version`, with its seq."""
         table = schema.checkpoints
         async with self._engine.reader() as connection:
-            row = (await connection.execute(select(table).where(table.c.name == name))).mappings().one_or_none()
+            row = (
+                (await connection.execute(select(table).where(table.c.name == name)))
+                .mappings()
+                .one_or_none()
+            )
         if row is None or row["version"] != version or row["seq"] > self.head:
             return None
         return row["seq"], row["body"]
@@ -278,24 +331,32 @@ class _Gather:
     def add(self, page: Sequence[Any]) -> None:
         for at, _seq, body in page:
             ids, values = codec.samples(body)
-            if ids != self._ids:  # a source's ticks mostly name the same series: look the places up once
+            if (
+                ids != self._ids
+            ):  # a source's ticks mostly name the same series: look the places up once
                 self._ids = ids
-                self._places = [(place, id_) for place, id_ in enumerate(ids) if id_ in self._wanted]
+                self._places = [
+                    (place, id_) for place, id_ in enumerate(ids) if id_ in self._wanted
+                ]
             for place, id_ in self._places:
                 self._ats[id_].append(at)
                 self._values[id_].append(values[place])
 
     def columns(self) -> Columns:
         return {
-            id_: (np.array(self._ats[id_], dtype=np.int64), np.array(self._values[id_], dtype=np.float64))
+            id_: (
+                np.array(self._ats[id_], dtype=np.int64),
+                np.array(self._values[id_], dtype=np.float64),
+            )
             for id_ in self._wanted
         }
 
 
 def _event(row: RowMapping) -> Event:
-    return Event(row["seq"], row["at"], row["source"], codec.decode(row["type"], row["version"], row["body"]))
+    return Event(
+        row["seq"], row["at"], row["source"], codec.decode(row["type"], row["version"], row["body"])
+    )
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-

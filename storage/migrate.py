@@ -44,7 +44,9 @@ def migrate(path: Path) -> Migrated:
         before = _revision(path)
         if before == newest:
             return Migrated(before, newest, None)
-        if before is not None and before not in {script.revision for script in scripts.walk_revisions()}:
+        if before is not None and before not in {
+            script.revision for script in scripts.walk_revisions()
+        }:
             raise NewerDatabase(
                 f"{path} was written by a newer Playhead (schema {before}; this one knows up to {newest})",
                 "start the newer Playhead, or restore a backup made before the upgrade",
@@ -66,15 +68,23 @@ def _revision(path: Path) -> str | None:
         return None
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
-        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+        known = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+        ).fetchone()
+        row = (
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            if known
+            else None
+        )
     finally:
         connection.close()
     return row[0] if row else None
 
 
 def _backup(path: Path, revision: str) -> Path:
-    target = path.with_name(f"{path.stem}-{revision}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.bak")
+    target = path.with_name(
+        f"{path.stem}-{revision}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.bak"
+    )
     source = sqlite3.connect(path)
     copy = sqlite3.connect(target)
     try:

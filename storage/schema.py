@@ -40,7 +40,13 @@ events = Table(
     Column("body", LargeBinary, nullable=False),
 )
 Index("events_at", events.c.at, events.c.source)
-Index("events_facts", events.c.type, events.c.seq, sqlite_where=text("type <> 'metrics'"), postgresql_where=text("type <> 'metrics'"))
+Index(
+    "events_facts",
+    events.c.type,
+    events.c.seq,
+    sqlite_where=text("type <> 'metrics'"),
+    postgresql_where=text("type <> 'metrics'"),
+)
 
 receipts = Table(
     "receipts",

@@ -21,7 +21,11 @@ GAP_S = 30.0
 
 
 def default_collectors(
-    interval_s: float = 1.0, others: Iterable[Collector] = ()
+    interval_s: float = 1.0,
+    others: Iterable[Collector] = (),
+    *,
+    processes_interval_s: float = 5.0,
+    top_processes: int = 10,
 ) -> list[Collector]:
     """`others` are those that need something handed to them, such as `own.Server`."""
     gap_s = max(GAP_S, interval_s * GAP_BEATS)
@@ -37,6 +41,8 @@ def default_collectors(
         Host(),
         Filesystems(),
         CpuFrequency(),
-        Processes(gap_s * 4),
+        Processes(
+            max(gap_s, processes_interval_s * GAP_BEATS) * 4, processes_interval_s, top_processes
+        ),
         Sensors(),
     ]

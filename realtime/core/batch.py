@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from storage.events import Number
 
 
@@ -49,3 +51,13 @@ class Batch:
     def size(self) -> int:
         """How many samples there truly are."""
         return sum(columns.size for columns in self.columns)
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """What was not taken, and why. `index` is the place in a list of readings or in a column,
+    `field` is written like `[3].value`, `samples` says how many samples this line speaks for."""
+
+    index: int | None
+    field: str
+    detail: str
+    samples: int = 1

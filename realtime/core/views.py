@@ -67,8 +67,8 @@ class View:
 
 def evolve(view: View, event: Event) -> View:
     fact = event.data
-    if fact.__class__ is Metrics:
-        _metrics(view, event, fact)  # type: ignore[arg-type]
+    if isinstance(fact, Metrics):
+        _metrics(view, event, fact)
     elif isinstance(fact, Declared):
         for series in fact.series:
             declare(view, event.source, series)
@@ -147,7 +147,10 @@ def save(view: View) -> bytes:
         Saved(
             view.at,
             view.windows.newest,
-            [(view.owner[id_], series, view.first.get(id_, 0)) for id_, series in view.series.items()],
+            [
+                (view.owner[id_], series, view.first.get(id_, 0))
+                for id_, series in view.series.items()
+            ],
             [(id_, at, value) for id_, (at, value) in view.latest.items()],
             list(view.sources.values()),
             list(view.alerts.values()),

@@ -1,0 +1,146 @@
+"""What crosses the wire: a frame is a name and its data, the same on every road (law same-frames).
+
+The data of an event is made from the event and the names of its series alone, so live, resumed and
+replayed frames are equal to the byte. The browser's `wire.js` is the other side.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from realtime.core.cursor import cursor
+from realtime.core.times import rfc3339
+from storage.events import Alert, Declared, Event, Metrics, Notification, Number, Series, System
+
+Encoding = Literal["json", "msgpack"]
+Road = Literal["websocket", "sse", "poll"]
+Data = dict[str, Any]
+
+PLACED = ("heartbeat", "snapshot")
+"""Frames that are not of the log, and yet tell the reader a place to resume from: their cursor is an SSE id."""
+
+
+class Frame(NamedTuple):
+    event: str
+    data: Data
+
+
+def of_event(
+    event: Event,
+    epoch: str,
+    texts: Mapping[int, str],
+    *,
+    only: Collection[int] | None = None,
+    compact: bool = False,
+    conflated: int = 1,
+) -> Frame | None:
+    """The frame of a log event. `only` keeps the samples of those series; None when nothing is left,
+    or when the event is not told on the wire."""
+    fact = event.data
+    data: Data = {
+        "seq": event.seq,
+        "cursor": cursor(epoch, event.seq),
+        "at": rfc3339(event.at),
+        "source": event.source,
+    }
+    if isinstance(fact, Metrics):
+        ids, values = fact.ids, fact.values
+        if only is not None:
+            kept = [(id_, value) for id_, value in zip(ids, values, strict=True) if id_ in only]
+            if not kept:
+                return None
+            ids, values = zip(*kept, strict=True)
+        if compact:
+            data["ids"], data["values"] = ids, values
+        else:
+            data["values"] = {texts[id_]: value for id_, value in zip(ids, values, strict=True)}
+        if conflated > 1:
+            data["conflated"] = conflated
+    elif isinstance(fact, Declared):
+        return None
+    else:
+        data.update(plain(fact, texts))
+    return Frame(event.type, data)
+
+
+def plain(fact: Alert | Notification | System, texts: Mapping[int, str]) -> Data:
+    """A fact's own fields in the words of the public interface."""
+    if isinstance(fact, Alert):
+        return {
+            "id": fact.id,
+            "rule": fact.rule,
+            "state": fact.state,
+            "severity": fact.severity,
+            "series": texts[fact.series],
+            "value": fact.value,
+            "threshold": fact.threshold,
+            "unit": fact.unit,
+            "since": rfc3339(fact.since),
+            "message": fact.message,
+        }
+    if isinstance(fact, Notification):
+        return {
+            "id": fact.id,
+            "type": fact.kind,
+            "title": fact.title,
+            "message": fact.message,
+            "room": fact.room,
+        }
+    return {"what": fact.what, "detail": fact.detail}
+
+
+def of_series(
+    series: Iterable[Series], texts: Mapping[int, str], owner: Mapping[int, str]
+) -> Frame:
+    """The names behind ids: sent before the first compact frame that uses them."""
+    return Frame("series", {"series": [about(one, texts[one.id], owner[one.id]) for one in series]})
+
+
+def about(series: Series, text: str, source: str) -> Data:
+    return {
+        "id": series.id,
+        "series": text,
+        "name": series.name,
+        "labels": series.labels,
+        "source": source,
+        "unit": series.unit,
+        "kind": series.kind,
+        "help": series.help,
+    }
+
+
+def merge(events: Iterable[Event]) -> Event:
+    """Several ticks of one source as one that holds the latest of each series, at the newest's place."""
+    latest: dict[int, Number] = {}
+    newest: Event | None = None
+    for event in events:
+        assert isinstance(event.data, Metrics)
+        latest.update(zip(event.data.ids, event.data.values, strict=True))
+        newest = event
+    assert newest is not None
+    return Event(newest.seq, newest.at, newest.source, Metrics(list(latest), list(latest.values())))
+
+
+def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:
+    """The bytes of a frame for a road: a WebSocket message (or poll item), or an SSE block."""
+    if encoding == "msgpack":
+        return _msgpack.encode({"event": frame.event, "data": frame.data})
+    data = _json.encode(frame.data)
+    if road != "sse":
+        return b'{"event":"%s","data":%s}' % (frame.event.encode(), data)
+    # JSON has no raw line break, so one `data:` line holds it (WHATWG HTML, 9.2.6).
+    if "seq" in frame.data or frame.event in PLACED:
+        place = str(frame.data["cursor"]).encode()
+        return b"event: %s\nid: %s\ndata: %s\n\n" % (frame.event.encode(), place, data)
+    return b"event: %s\ndata: %s\n\n" % (frame.event.encode(), data)
+
+
+def encode_answer(frame: Frame, id_: Any, encoding: Encoding) -> bytes:
+    """A WebSocket message that answers one of the client's, with the client's own id on it."""
+    answer = {"event": frame.event, "data": frame.data, "id": id_}
+    return _msgpack.encode(answer) if encoding == "msgpack" else _json.encode(answer)
+
+
+_json = msgspec.json.Encoder()
+_msgpack = msgspec.msgpack.Encoder()

@@ -1,0 +1,271 @@
+"""One client's state, without sockets: what it asked for, what it hears, and what to do with its words.
+
+A message comes in through `receive` and effects come out; the transports carry them out. `wants` says
+which form of an event this client hears. Time is an argument (law core-has-no-clock).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from realtime.core import goodbyes
+from realtime.core.goodbyes import Goodbye
+from realtime.core.selectors import Selector
+from realtime.core.times import rfc3339
+from storage.events import Alert, Event, Metrics, Notification, Series, System
+
+ROOMS = 64
+"""Rooms a session may be in, so that nobody makes the server remember names without end."""
+ROOM_LENGTH = 120
+SELECTORS = 32
+MESSAGES_PER_S, BURST = 50, 100
+MISTAKES = 20
+"""Mistakes in a row after which a client is believed to mean harm."""
+
+DASHBOARD, METRICS, ALERTS, NOTIFICATIONS = "dashboard", "metrics", "alerts", "notifications"
+SEVERITIES = ("warning", "critical")
+
+
+T = TypeVar("T")
+
+
+class Form(NamedTuple):
+    """How an event is told; sessions with an equal form share the bytes. `match` are selectors' texts."""
+
+    compact: bool = False
+    match: tuple[str, ...] = ()
+
+
+class Reply(NamedTuple):
+    event: str
+    data: dict[str, Any]
+
+
+class Resume(NamedTuple):
+    cursor: str
+
+
+class MetricsAnswer(NamedTuple):
+    """The latest of every series, the shape of `metrics/live`."""
+
+
+Effect = Reply | Resume | MetricsAnswer | Goodbye
+
+
+class Answer(NamedTuple):
+    """Effects, and the client's own id for the message, to be given back."""
+
+    effects: list[Effect]
+    id: Any = None
+
+
+class Session:
+    """`known` is the highest series id whose name the client has."""
+
+    def __init__(self, rooms: frozenset[str], compact: bool = False, known: int = 0) -> None:
+        self.rooms = set(rooms)
+        self.compact = compact
+        self.known = known
+        self.subscribed = False
+        self.interval_us = 0
+        """Metrics frames no closer than this; 0 is every one."""
+        self._selectors: tuple[Selector, ...] = ()
+        self._match: tuple[str, ...] = ()
+        self._matched: set[int] = set()
+        self._judged = 0
+        self._severities: frozenset[str] | None = None
+        self._tokens = float(BURST)
+        self._counted = 0
+        self._mistakes = 0
+
+    def wants(self, event: Event) -> Form | None:
+        fact = event.data
+        rooms = self.rooms
+        if isinstance(fact, Metrics):
+            if self.subscribed:
+                return Form(self.compact, self._match)
+            if DASHBOARD in rooms or METRICS in rooms or f"{METRICS}:{event.source}" in rooms:
+                return Form(self.compact)
+            return None
+        heard = False
+        if isinstance(fact, Alert):
+            if self._severities is not None:
+                heard = fact.severity in self._severities
+            else:
+                heard = DASHBOARD in rooms or ALERTS in rooms
+        elif isinstance(fact, Notification):
+            heard = fact.room in rooms or (fact.room == DASHBOARD and NOTIFICATIONS in rooms)
+        elif isinstance(fact, System):
+            heard = DASHBOARD in rooms
+        return _PLAIN if heard else None
+
+    def matched(self, series: Mapping[int, Series], owner: Mapping[int, str]) -> set[int] | None:
+        """Ids of the series this session subscribed to, or None for all. Looks only at new ones."""
+        if not self._selectors:
+            return None
+        for id_ in range(self._judged + 1, len(series) + 1):
+            one = series[id_]
+            if any(s.matches(one.name, one.labels, owner[id_]) for s in self._selectors):
+                self._matched.add(id_)
+        self._judged = len(series)
+        return self._matched
+
+    def receive(self, message: bytes | str, binary: bool, now: int) -> Answer:
+        """
+        What one message asks for. A message that makes no sense is answered with an `error`.
+        """
+        if not self._may_speak(now):
+            return self._mistake(
+                "too_fast", f"more than {MESSAGES_PER_S} messages a second; slow down"
+            )
+        try:
+            asked = _msgpack.decode(message) if binary else _json.decode(message)  # type: ignore[arg-type]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._mistake(
+                "malformed",
+                f'not {{"event": name, "data": {{…}}}} in {"msgpack" if binary else "JSON"}: {error}',
+            )
+        action = _ACTIONS.get(asked.event)
+        if action is None:
+            return self._mistake(
+                "unknown_event",
+                f"{asked.event[:80]!r} is none of {', '.join(sorted(_ACTIONS))}",
+                asked.id,
+            )
+        try:
+            effect = action(self, asked.data, now)
+        except ValueError as error:
+            return self._mistake("bad_data", str(error), asked.id)
+        self._mistakes = 0
+        return Answer([effect], asked.id)
+
+    def _may_speak(self, now: int) -> bool:
+        self._tokens = min(BURST, self._tokens + (now - self._counted) * MESSAGES_PER_S / 1_000_000)
+        self._counted = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _mistake(self, code: str, detail: str, id_: Any = None) -> Answer:
+        self._mistakes += 1
+        effects: list[Effect] = [Reply("error", {"code": code, "detail": detail})]
+        if self._mistakes >= MISTAKES:
+            effects.append(goodbyes.ABUSE)
+        return Answer(effects, id_)
+
+    def _join(self, data: dict[str, Any], _now: int) -> Effect:
+        room = _room(data)
+        if room not in self.rooms and len(self.rooms) >= ROOMS:
+            raise ValueError(f"room: you are in {ROOMS} rooms, which is the limit; leave one first")
+        self.rooms.add(room)
+        return Reply("joined_room", {"room": room})
+
+    def _leave(self, data: dict[str, Any], _now: int) -> Effect:
+        room = _room(data)
+        self.rooms.discard(room)
+        return Reply("left_room", {"room": room})
+
+    def _subscribe_metrics(self, data: dict[str, Any], _now: int) -> Effect:
+        ask = _convert(data, _MetricsAsk)
+        if len(ask.match) > SELECTORS:
+            raise ValueError(f"match: {len(ask.match)} selectors; at most {SELECTORS}")
+        if ask.max_hz is not None and not 0.01 <= ask.max_hz <= 1000:
+            raise ValueError(f"max_hz: {ask.max_hz:g}; a number from 0.01 to 1000 would do")
+        selectors = []
+        for place, text in enumerate(ask.match):
+            try:
+                selectors.append(Selector.parse(text))
+            except ValueError as error:
+                raise ValueError(f"match[{place}]: {error}") from error
+        self._selectors = tuple(selectors)
+        self._match = tuple(ask.match)
+        self._matched, self._judged = set(), 0
+        self.compact = ask.compact
+        self.interval_us = int(1_000_000 / ask.max_hz) if ask.max_hz else 0
+        self.subscribed = True
+        return Reply(
+            "subscribed_to_metrics",
+            {"match": ask.match, "max_hz": ask.max_hz, "compact": ask.compact},
+        )
+
+    def _subscribe_alerts(self, data: dict[str, Any], _now: int) -> Effect:
+        ask = _convert(data, _AlertsAsk)
+        unknown = [one for one in ask.severity if one not in SEVERITIES]
+        if unknown:
+            raise ValueError(f"severity: {unknown[0]!r}; any of {', '.join(SEVERITIES)} would do")
+        self._severities = frozenset(ask.severity or SEVERITIES)
+        return Reply("subscribed_to_alerts", {"severity": sorted(self._severities)})
+
+    def _request_metrics(self, _data: dict[str, Any], _now: int) -> Effect:
+        return MetricsAnswer()
+
+    def _ping(self, _data: dict[str, Any], now: int) -> Effect:
+        return Reply("pong", {"server_time": rfc3339(now)})
+
+    def _resume(self, data: dict[str, Any], _now: int) -> Effect:
+        return Resume(_convert(data, _ResumeAsk).cursor)
+
+
+class _Message(msgspec.Struct):
+    event: str
+    data: dict[str, Any] = {}
+    id: str | int | float | None = None
+
+
+class _RoomAsk(msgspec.Struct):
+    room: str
+
+
+class _MetricsAsk(msgspec.Struct):
+    match: list[str] = []
+    max_hz: float | None = None
+    compact: bool = False
+
+
+class _AlertsAsk(msgspec.Struct):
+    severity: list[str] = []
+
+
+class _ResumeAsk(msgspec.Struct):
+    cursor: str
+
+
+_PLAIN = Form()
+_json = msgspec.json.Decoder(_Message)
+_msgpack = msgspec.msgpack.Decoder(_Message)
+
+_ACTIONS: Mapping[str, Callable[[Session, dict[str, Any], int], Effect]] = {
+    "join_room": Session._join,
+    "leave_room": Session._leave,
+    "subscribe_to_metrics": Session._subscribe_metrics,
+    "subscribe_to_alerts": Session._subscribe_alerts,
+    "request_metrics": Session._request_metrics,
+    "ping": Session._ping,
+    "resume": Session._resume,
+}
+
+
+def check_room(room: str) -> str:
+    """The room's name, if it can be one.
+
+    Raises:
+        ValueError: empty, too long or unprintable.
+    """
+    if not 0 < len(room) <= ROOM_LENGTH or not room.isprintable() or room != room.strip():
+        raise ValueError(
+            f"room: {room[:80]!r}; up to {ROOM_LENGTH} printable characters would do, with no space at either end"
+        )
+    return room
+
+
+def _room(data: dict[str, Any]) -> str:
+    return check_room(_convert(data, _RoomAsk).room)
+
+
+def _convert(data: dict[str, Any], shape: type[T]) -> T:
+    try:
+        return msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"data: {error}") from error

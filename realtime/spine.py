@@ -1,0 +1,430 @@
+"""The one road into the log: take what has queued, decide, append, evolve, publish, answer.
+
+Only the spine appends (law one-writer), and only here is `decide` called (law decide-live-only). Each turn
+commits everything that queued while the last one was on its way to the disk: group commit.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+import structlog
+
+from realtime.clock import Clock
+from realtime.core import views
+from realtime.core.alerts import Rule, resume, rules_by_series
+from realtime.core.batch import Batch, Rejection
+from realtime.core.cursor import cursor
+from realtime.core.decide import Bounds, Desk, Live
+from realtime.core.views import View, evolve
+from realtime.errors import (
+    BadInput,
+    Busy,
+    Closing,
+    FieldError,
+    StorageBroken,
+    StorageError,
+    StorageFull,
+)
+from storage.events import Declared, Event, Metrics, Notification, System
+from storage.log import Log
+from storage.log import Receipt as Kept
+
+CHECKPOINT = "view"
+SLICE = 20_000
+"""Samples evolved before others get the loop (law loop-never-blocks)."""
+SILENCE_US = 1_000_000
+"""How often sources are looked over for silence."""
+
+log_ = structlog.get_logger(__name__)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Group commit: a turn begins `flush_s` after its first command, or at `flush_events` or
+    `flush_bytes`. The queue refuses what goes over `queue_events` or `queue_bytes`."""
+
+    flush_s: float
+    flush_events: int
+    flush_bytes: int
+    queue_events: int
+    queue_bytes: int
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a batch. `cursor` stands at its last event; `repeated` when an earlier
+    request with the same key had written it, and nothing was written now."""
+
+    cursor: str
+    first: int
+    last: int
+    accepted: int
+    rejected: list[Rejection]
+    repeated: bool = False
+
+
+class _Command:
+    """One caller's wish. `act` runs at the desk and gives what is rejected; `future` gets the events."""
+
+    __slots__ = ("act", "bytes", "events", "future", "key")
+
+    def __init__(
+        self, act: Callable[[Desk, int], list[Rejection]], events: int, size: int, key: str = ""
+    ) -> None:
+        self.act = act
+        self.events = events
+        self.bytes = size
+        self.key = key
+        self.future: asyncio.Future[tuple[list[Event], list[Rejection]]] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+
+class Spine:
+    """`publish` is called with events that are committed and applied, in order, in one tick of the loop
+    with their application; `fatal` when the disk cannot be trusted any more."""
+
+    def __init__(
+        self,
+        log: Log,
+        view: View,
+        clock: Clock,
+        rules: Sequence[Rule],
+        bounds: Bounds,
+        limits: Limits,
+        publish: Callable[[list[Event]], None],
+        fatal: Callable[[StorageError], None],
+    ) -> None:
+        self.view = view
+        self.full = False
+        """The last commit found no room on the disk."""
+        self.events_committed = 0
+        self._log = log
+        self._clock = clock
+        self._rules = rules_by_series(rules)
+        self._bounds = bounds
+        self._limits = limits
+        self._publish = publish
+        self._fatal = fatal
+        self._live = Live({}, {})
+        self._queue: deque[_Command] = deque()
+        self._queued_events = 0
+        self._queued_bytes = 0
+        self._keys: dict[str, asyncio.Future[tuple[list[Event], list[Rejection]]]] = {}
+        self._ready = asyncio.Event()
+        self._ripe = asyncio.Event()
+        self._closing = False
+        self._looked = 0
+
+    async def load(self) -> None:
+        """Fold the log into the view: from the checkpoint if there is one, to the head."""
+        view, log = self.view, self._log
+        saved = await log.checkpoint(CHECKPOINT, views.VERSION)
+        if saved is not None:
+            seq, body = saved
+            try:
+                state = views.load(body)
+            except msgspec.DecodeError as error:
+                log_.warning(
+                    "the checkpoint cannot be read; folding the whole log", reason=str(error)
+                )
+            else:
+                views.restore(
+                    view, seq, state, await self._ticks(state.newest - view.windows.span, seq)
+                )
+        while view.seq < log.head:
+            for event in await log.read(view.seq, 200):
+                evolve(view, event)
+            await asyncio.sleep(0)
+        self._live = Live(resume(view.alerts.values()), {})
+
+    async def _ticks(self, since: int, until: int) -> list[Event]:
+        first = await self._log.first_seq_since(since)
+        ticks: list[Event] = []
+        after = until if first is None else first - 1
+        while after < until:
+            page = await self._log.read(after, 200, until=until)
+            if not page:
+                break
+            after = page[-1].seq
+            ticks += [
+                event for event in page if isinstance(event.data, Metrics) and event.at >= since
+            ]
+        return ticks
+
+    @property
+    def edge(self) -> int:
+        """The last applied seq."""
+        return self.view.seq
+
+    @property
+    def epoch(self) -> str:
+        return self._log.epoch
+
+    @property
+    def floor(self) -> int:
+        return self._log.floor
+
+    @property
+    def queue_events(self) -> int:
+        return self._queued_events
+
+    def cursor(self) -> str:
+        return cursor(self._log.epoch, self.view.seq)
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    async def ingest(
+        self,
+        batch: Batch,
+        key: str | None = None,
+        digest: bytes = b"",
+        rejected: Sequence[Rejection] = (),
+    ) -> Receipt:
+        """Samples, on disk when this returns (law ack-is-durable).
+
+        With a `key`, a retry of the same body (`digest`) is answered with the first answer.
+
+        Raises:
+            Busy, Closing, StorageFull: nothing was kept.
+            BadInput: the key was used for another body.
+        """
+        mark = hashlib.sha256(digest).digest() if key else b""
+        if key:
+            if key in self._keys:
+                await asyncio.wait({self._keys[key]})
+            kept = await self._log.receipt(key)
+            if kept is not None:
+                return self._repeat(kept, mark)
+        ticks = sum(len(columns.ats) for columns in batch.columns)
+        rejections = list(rejected)
+
+        def act(desk: Desk, now: int) -> list[Rejection]:
+            return rejections + desk.ingest(batch, now)
+
+        command = _Command(act, ticks + 2, 10 * batch.size + 200 * ticks, key or "")
+        if key:
+            self._keys[key] = command.future
+        try:
+            events, refused = await self._submit(command, mark)
+        finally:
+            if key:
+                self._keys.pop(key, None)
+        samples = _samples(events)
+        last = events[-1].seq if events else self.view.seq
+        return Receipt(
+            cursor(self._log.epoch, last), events[0].seq if events else last, last, samples, refused
+        )
+
+    async def notify(
+        self,
+        kind: Literal["info", "success", "warning", "error"],
+        message: str,
+        title: str = "",
+        room: str = "dashboard",
+        source: str = "",
+    ) -> Event:
+        """A notification, stored and on its way to those in its room."""
+        note = Notification(secrets.token_hex(8), kind, message, title, room)
+
+        def act(desk: Desk, now: int) -> list[Rejection]:
+            desk.notify(note, source, now)
+            return []
+
+        events, _ = await self._submit(_Command(act, 1, 200 + len(message)))
+        return next(event for event in events if event.data is note)
+
+    async def record(self, fact: System, source: str) -> Event:
+        """A change in the recorder's own life."""
+
+        def act(desk: Desk, now: int) -> list[Rejection]:
+            desk.record(fact, source, now)
+            return []
+
+        events, _ = await self._submit(_Command(act, 1, 500))
+        return next(event for event in events if event.data is fact)
+
+    async def _submit(
+        self, command: _Command, mark: bytes = b""
+    ) -> tuple[list[Event], list[Rejection]]:
+        if self._closing:
+            raise Closing()
+        # A command bigger than the queue is let in alone: it could never pass otherwise.
+        if self._queue and (
+            self._queued_events + command.events > self._limits.queue_events
+            or self._queued_bytes + command.bytes > self._limits.queue_bytes
+        ):
+            raise Busy()
+        if mark:
+            command.key = f"{command.key}\n{mark.hex()}"
+        self._queue.append(command)
+        self._queued_events += command.events
+        self._queued_bytes += command.bytes
+        self._ready.set()
+        if self._is_ripe():
+            self._ripe.set()
+        # Shielded: a caller that goes away must not take back what may already be on its way to the disk.
+        return await asyncio.shield(command.future)
+
+    def _is_ripe(self) -> bool:
+        return (
+            self._queued_events >= self._limits.flush_events
+            or self._queued_bytes >= self._limits.flush_bytes
+        )
+
+    async def run(self) -> None:
+        """The writer. Ends when `close` was called and the queue is empty."""
+        while True:
+            await self._ready.wait()
+            if not self._queue:
+                if self._closing:
+                    return
+                self._ready.clear()
+                continue
+            if not self._is_ripe() and not self._closing:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ripe.wait(), self._limits.flush_s)
+            self._ripe.clear()
+            await self._turn(self._take())
+
+    def close(self) -> None:
+        """Take nothing more in; `run` writes what is queued and ends."""
+        self._closing = True
+        self._ready.set()
+        self._ripe.set()
+
+    def _take(self) -> list[_Command]:
+        taken: list[_Command] = []
+        events = size = 0
+        while self._queue and (
+            not taken
+            or (
+                events + self._queue[0].events <= self._limits.flush_events
+                and size + self._queue[0].bytes <= self._limits.flush_bytes
+            )
+        ):
+            command = self._queue.popleft()
+            events, size = events + command.events, size + command.bytes
+            taken.append(command)
+        self._queued_events -= events
+        self._queued_bytes -= size
+        return taken
+
+    async def _turn(self, commands: list[_Command]) -> None:
+        now = self._clock.now()
+        desk = Desk(self.view, self._live, self._rules, self._bounds)
+        if now - self._looked >= SILENCE_US or now < self._looked:
+            self._looked = now
+            desk.silence(now)
+        spans: list[tuple[int, int, list[Rejection]]] = []
+        receipts: list[Kept] = []
+        for command in commands:
+            begin = len(desk.drafts)
+            rejected = command.act(desk, now)
+            end = len(desk.drafts)
+            spans.append((begin, end, rejected))
+            if command.key and end > begin:
+                receipts.append(_kept(command.key, now, begin, end, rejected, desk))
+        try:
+            events = await self._log.append(desk.drafts, receipts) if desk.drafts else []
+        except StorageError as error:
+            self._failed(commands, error)
+            return
+        if self.full:
+            log_.info("there is room again; recording goes on")
+        self.full = False
+        desk.adopt()
+        self.events_committed += len(events)
+        await self._apply(events)
+        for command, (begin, end, rejected) in zip(commands, spans, strict=True):
+            if not command.future.done():
+                command.future.set_result((events[begin:end], rejected))
+
+    async def _apply(self, events: list[Event]) -> None:
+        begin = samples = 0
+        for place, event in enumerate(events):
+            evolve(self.view, event)
+            if isinstance(event.data, Metrics):
+                samples += len(event.data.ids)
+            if samples >= SLICE:
+                self._publish(events[begin : place + 1])
+                begin, samples = place + 1, 0
+                await asyncio.sleep(0)
+        if begin < len(events):
+            self._publish(events[begin:])
+
+    def _failed(self, commands: list[_Command], error: StorageError) -> None:
+        if isinstance(error, StorageFull):
+            if not self.full:
+                log_.error("nothing can be recorded", reason=error.detail, hint=error.hint)
+            self.full = True
+        for command in commands:
+            if not command.future.done():
+                command.future.set_exception(error)
+                command.future.exception()  # a caller that has gone will not ask; this one line did
+        if isinstance(error, StorageBroken):
+            self._closing = True
+            self._fatal(error)
+
+    def _repeat(self, kept: Kept, mark: bytes) -> Receipt:
+        answer = msgspec.msgpack.decode(kept.body, type=_Answer)
+        if answer.mark != mark:
+            raise BadInput(
+                "this Idempotency-Key was used for another body",
+                [
+                    FieldError(
+                        "Idempotency-Key", "a key names one body; use a new key for new samples"
+                    )
+                ],
+            )
+        return Receipt(
+            cursor(self._log.epoch, kept.last),
+            kept.first,
+            kept.last,
+            answer.accepted,
+            answer.rejected,
+            True,
+        )
+
+    async def checkpoint(self) -> None:
+        """Save the view as it stands; a start from here folds only what came after."""
+        seq, body = self.view.seq, views.save(self.view)
+        await self._log.save_checkpoint(CHECKPOINT, views.VERSION, seq, body)
+
+
+class _Answer(msgspec.Struct, array_like=True):
+    mark: bytes
+    accepted: int
+    rejected: list[Rejection]
+
+
+def _kept(key: str, now: int, begin: int, end: int, rejected: list[Rejection], desk: Desk) -> Kept:
+    name, _, mark = key.partition("\n")
+    accepted = sum(len(d.data.ids) for d in desk.drafts[begin:end] if isinstance(d.data, Metrics))
+    answer = _Answer(bytes.fromhex(mark), accepted, rejected)
+    return Kept(name, now, begin + 1, end, msgspec.msgpack.encode(answer))
+
+
+def _samples(events: Sequence[Event]) -> int:
+    return sum(len(event.data.ids) for event in events if isinstance(event.data, Metrics))
+
+
+def touched(events: Sequence[Event]) -> set[str]:
+    """The shelf's tags that events make stale."""
+    tags: set[str] = set()
+    for event in events:
+        fact: Any = event.data
+        if isinstance(fact, Metrics):
+            tags.add(f"metrics:{event.source}")
+        elif isinstance(fact, Declared):
+            tags.add(f"series:{event.source}")
+        else:
+            tags.add(
+                {"alert": "alerts", "notification": "notifications"}.get(event.type, "sources")
+            )
+    return tags

@@ -1,0 +1,384 @@
+"""The composition root: makes every part, introduces them to each other, and runs them.
+
+Nothing else in the house knows all the rooms. Exit codes: 0 good, 1 the work failed, 2 bad usage.
+"""
+
+# ruff: noqa: E402  the drivers take sqlite3 by name: the newer library has to stand there first
+from storage.sqlite import has_wal_reset_bug, prefer_bundled
+from storage.sqlite import version as sqlite_version
+
+prefer_bundled()
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import structlog
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from realtime import delivery, intake, spine
+from realtime.answers import Encoder
+from realtime.clock import Clock
+from realtime.collect.host import facts
+from realtime.collect.lineup import default_collectors
+from realtime.collect.own import Server
+from realtime.collect.recorder import Recorder
+from realtime.core import rules
+from realtime.core.dashboard import dashboard, metrics
+from realtime.core.decide import Bounds
+from realtime.core.requests import RequestStats
+from realtime.core.views import View
+from realtime.errors import BadDial, PlayheadError
+from realtime.history import History
+from realtime.lag import Lag
+from realtime.logs import Format, Level, configure
+from realtime.settings import Settings, load
+from realtime.shelf import Shelf
+from realtime.tail import Tail
+from storage.events import Event, System
+from storage.lock import Lock
+from storage.log import Log
+from storage.migrate import migrate
+from web.app import ROUTES, application, serve_options
+from web.assets import read_assets
+from web.guard import Guard
+from web.openapi import document
+from web.selftest import selftest
+from web.services import Services
+
+VERSION = "0.1.0"
+STATIC = Path(__file__).resolve().parent / "web" / "static"
+BACKLOG = 4096
+NOT_SENT = 16 * 1024
+"""TCP_NOTSENT_LOWAT: without it the kernel hides some 4 MiB of a slow reader's lag from us."""
+UNANSWERED_MS = 30_000
+"""TCP_USER_TIMEOUT: a peer that has left the network is noticed after this long."""
+WINDOW_S = 900
+"""What the recent window of each series reaches back, where its points allow."""
+SIZED_S = 5.0
+DRAIN_S = 8.0
+"""How long a stop waits for what is under way; the contract allows ten seconds in all."""
+
+log_ = structlog.get_logger("playhead")
+
+
+class House:
+    """A running server. `url` is known once it is open; `ended` becomes the exit code."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.url = ""
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._lock = Lock(Path(settings.data))
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._pool = ThreadPoolExecutor(2, "history")
+        self._log_bytes = 0
+
+    async def open(self) -> None:
+        """
+        Raises:
+            PlayheadError: the directory, the database or the port cannot be used; it says why.
+        """
+        settings, clock = self.settings, self.clock
+        loop = asyncio.get_running_loop()
+        self._began = clock.monotonic()
+        self._lock.acquire()
+        sockets = listen(settings.host, settings.port)
+        try:
+            path = Path(settings.data) / "playhead.db"
+            migrated = await loop.run_in_executor(None, migrate, path)
+            if migrated.backup:
+                log_.info(
+                    "the database was upgraded", kept=str(migrated.backup), now=migrated.after
+                )
+            self.log = Log(path)
+            await self.log.open(clock.now())
+            self._furnish()
+            await self.spine.load()
+            self.tail.start(self.view.seq)
+            self.assets = await loop.run_in_executor(None, read_assets, STATIC)
+            self.services = self._services()
+        except BaseException:
+            for one in sockets:
+                one.close()
+            self._lock.release()
+            raise
+        self._writer = asyncio.create_task(self.spine.run())
+        self._writer.add_done_callback(self._watch)
+        about = await loop.run_in_executor(None, facts)
+        await self.spine.record(
+            System("started", {"version": VERSION, "facts": about}), settings.source
+        )
+        for work in (
+            self.hub.run(),
+            self.lag.run(),
+            self.recorder.run(),
+            self._keep(),
+            self._size(),
+        ):
+            self._start(work)
+        self._server = HTTPServer(application(self.services), **serve_options())
+        self._server.add_sockets(sockets)
+        self.url = address(sockets[0])
+
+    def _furnish(self) -> None:
+        """The parts, each with what it needs and no more."""
+        s, clock = self.settings, self.clock
+        self.view = View(s.window_points, WINDOW_S * 1_000_000)
+        self.tail = Tail(s.ring_events, s.ring_bytes)
+        self.rules = rules.classic(s.alerts)
+        self.requests = RequestStats()
+        self.lag = Lag(clock)
+        self.shelf: Shelf[Any] = Shelf(
+            clock.monotonic, _sized, s.shelf_entries, s.shelf_bytes, s.shelf_ttl_s
+        )
+        self.spine = spine.Spine(
+            self.log,
+            self.view,
+            clock,
+            self.rules,
+            Bounds(s.max_series, s.max_sources, int(s.source_lost_s * 1_000_000)),
+            spine.Limits(
+                s.flush_ms / 1000, s.flush_events, s.flush_bytes, s.queue_events, s.queue_bytes
+            ),
+            self._publish,
+            self._fatal,
+        )
+        self.hub = delivery.Hub(
+            self.tail,
+            self.log,
+            self.view,
+            clock,
+            delivery.Limits(
+                s.max_connections, s.outbox_bytes, s.resume_events, s.heartbeat_s, s.stall_s
+            ),
+            self._snapshot,
+            lambda: metrics(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
+            VERSION,
+        )
+        server = Server(
+            requests=self.requests.recent,
+            connections=self.hub.count,
+            loop_lag_s=self.lag.take,
+            commit_s=self.log.take_longest_commit,
+            events=lambda: self.spine.events_committed,
+            queued=lambda: self.spine.queue_events,
+            log_bytes=lambda: self._log_bytes,
+        )
+        self.recorder = Recorder(
+            default_collectors(
+                s.interval_s,
+                [server],
+                processes_interval_s=s.processes_interval_s,
+                top_processes=s.top_processes,
+            ),
+            s.interval_s,
+            s.source,
+            self.spine.ingest,
+            failed=lambda name, error: self.spine.record(
+                System("collector_failed", {"collector": name, "error": error}), s.source
+            ),
+            recovered=lambda name: self.spine.record(
+                System("collector_recovered", {"collector": name}), s.source
+            ),
+        )
+
+    def _services(self) -> Services:
+        s = self.settings
+        return Services(
+            spine=self.spine,
+            hub=self.hub,
+            log=self.log,
+            intake=intake.Intake(intake.Limits(s.max_samples, s.future_s), s.source),
+            shelf=self.shelf,
+            history=History(partial(self.log.columns, most=s.query_rows), self.view, self._pool),
+            encoder=Encoder(self._pool),
+            requests=self.requests,
+            guard=Guard(s.host, s.allowed_hosts),
+            assets=self.assets,
+            loop_lag_s=lambda: self.lag.last_s,
+            unready=self._unready,
+            uptime_s=lambda: self.clock.monotonic() - self._began,
+            rules=[rules.told(rule) for rule in self.rules],
+            version=VERSION,
+            sqlite_version=sqlite_version(),
+            source=s.source,
+            interval_s=s.interval_s,
+            max_body_bytes=s.max_body_bytes,
+            query_points=s.query_points,
+            poll_s=s.poll_s,
+        )
+
+    def _snapshot(self) -> dict[str, Any]:
+        return dashboard(
+            self.view,
+            self.settings.source,
+            epoch=self.log.epoch,
+            hours=WINDOW_S / 3600,
+            interval_s=self.settings.interval_s,
+            version=VERSION,
+            rules=self.services.rules,
+        )
+
+    def _publish(self, events: list[Event]) -> None:
+        self.shelf.invalidate(spine.touched(events))
+        self.hub.publish(events)
+
+    def _fatal(self, error: PlayheadError) -> None:
+        log_.error("the server stops rather than lie", reason=error.detail, hint=error.hint)
+        self._end(1)
+
+    def _unready(self) -> list[str]:
+        reasons = ["the disk is full: nothing can be recorded"] if self.spine.full else []
+        return reasons + (["the server is stopping"] if self.hub.closing else [])
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._watch)
+        self._tasks.append(task)
+
+    def _watch(self, task: "asyncio.Task[Any]") -> None:
+        """A part that ends by itself has failed, and half a server is worse than none."""
+        if not task.cancelled() and task.exception() is not None:
+            log_.error("a part of the server failed", exc_info=task.exception())
+            self._end(1)
+
+    def _end(self, code: int) -> None:
+        if not self.ended.done():
+            self.ended.set_result(code)
+
+    def stop(self) -> None:
+        self._end(0)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.checkpoint_s)
+            with contextlib.suppress(PlayheadError):  # the next one will do; the spine says why
+                await self.spine.checkpoint()
+
+    async def _size(self) -> None:
+        while True:
+            self._log_bytes = (await self.log.stats()).bytes
+            await asyncio.sleep(SIZED_S)
+
+    async def close(self) -> None:
+        """Drain: nothing new comes in, everything acknowledged is on disk, clients are told."""
+        self._server.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            if not self._writer.done():
+                await self.spine.record(System("stopped"), self.settings.source)
+                self.hub.close()
+                self.spine.close()
+                await self._writer
+                await self.spine.checkpoint()
+        except PlayheadError as error:
+            log_.error("the end could not be recorded", reason=error.detail, hint=error.hint)
+        self.hub.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._server.close_all_connections(), 1.0)
+        await self.log.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._lock.release()
+
+
+def _sized(value: Any) -> int:
+    return int(value.size)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """
+    Raises:
+        NotWritable: the address is in use or is not this machine's.
+    """
+    try:
+        sockets = bind_sockets(port, host, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotListen(
+            f"{host} port {port} cannot be listened on ({error.strerror or error}).",
+            "Stop the program that holds it, or choose another with --port; 0 picks a free one.",
+        ) from error
+    for one in sockets:
+        for option, value in (("TCP_NOTSENT_LOWAT", NOT_SENT), ("TCP_USER_TIMEOUT", UNANSWERED_MS)):
+            if hasattr(socket, option):
+                one.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return sockets
+
+
+class CannotListen(PlayheadError):
+    """The address cannot be bound."""
+
+
+def address(one: socket.socket) -> str:
+    host, port = one.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+async def serve(settings: Settings) -> int:
+    house = House(settings)
+    await house.open()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(
+            NotImplementedError
+        ):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            loop.add_signal_handler(name, house.stop)
+    print(f"Playhead is ready at {house.url}", flush=True)
+    if has_wal_reset_bug():
+        log_.warning("this SQLite is old; a newer one is advised", version=sqlite_version())
+    try:
+        if settings.selftest:
+            await selftest(house.url)
+            return 0
+        return await house.ended
+    finally:
+        try:
+            await asyncio.wait_for(house.close(), DRAIN_S)
+        except TimeoutError:
+            log_.error("the server did not drain in time; what was acknowledged is on disk")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        settings = load(sys.argv[1:] if argv is None else argv, os.environ)
+    except BadDial as error:
+        print(f"{error.detail}\n{error.hint}".strip(), file=sys.stderr)
+        return 2
+    if settings.command == "version":
+        print(f"playhead {VERSION}")
+        return 0
+    if settings.command == "openapi":
+        print(msgspec.json.format(msgspec.json.encode(document(ROUTES, VERSION))).decode())
+        return 0
+    configure(cast("Level", settings.log_level), cast("Format", settings.log_format), sys.stderr)
+    for warning in settings.warnings:
+        log_.warning(warning)
+    try:
+        if settings.selftest:
+            with tempfile.TemporaryDirectory(prefix="playhead-selftest-") as empty:
+                code = asyncio.run(serve(replace(settings, data=empty, port=0)))
+            print("The self-test passed.")
+            return code
+        return asyncio.run(serve(settings))
+    except PlayheadError as error:
+        print(f"{error.detail}\n{error.hint}".strip(), file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""Server-sent events, and the long poll for clients that can do neither stream nor socket.
+
+Both only move bytes: what is told, and from where, is `realtime.delivery`'s matter.
+"""
+
+import asyncio
+import random
+from typing import Annotated, Any, cast
+
+import msgspec
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
+
+from realtime.core import goodbyes
+from realtime.core.frames import Encoding, Road
+from realtime.core.goodbyes import Goodbye
+from realtime.core.session import DASHBOARD, ROOM_LENGTH, ROOMS, Session, check_room
+from realtime.delivery import Connection
+from web.handler import Border, Handler
+from web.problem import Problem
+
+Cursor = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=200, description="where to go on from; left out, a snapshot comes first"
+    ),
+]
+Rooms = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=ROOMS * (ROOM_LENGTH + 1),
+        description="rooms to be in from the start, with commas between; `dashboard` when left out",
+    ),
+]
+Compact = Annotated[
+    bool,
+    msgspec.Meta(description="ticks as ids and values in two arrays, ids named once by `series`"),
+]
+Known = Annotated[
+    int,
+    msgspec.Meta(ge=0, le=2**53, description="the highest series id whose name is known already"),
+]
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a stream begins and what it carries; the same on all three roads."""
+
+    cursor: Cursor | None = None
+    rooms: Rooms | None = None
+    compact: Compact = False
+    known: Known = 0
+
+    def session(self) -> Session:
+        """
+        Raises:
+            Problem: 400, a room that cannot be one.
+        """
+        names = [DASHBOARD] if self.rooms is None else [one for one in self.rooms.split(",") if one]
+        try:
+            rooms = frozenset(check_room(name) for name in names)
+        except ValueError as error:
+            raise Problem(
+                400, "the query string is not one this address takes", [("rooms", str(error))]
+            ) from None
+        if len(rooms) > ROOMS:
+            raise Problem(
+                400,
+                "too many rooms",
+                [("rooms", f"{len(rooms)} rooms came; at most {ROOMS} would do")],
+            )
+        return Session(rooms, self.compact, self.known)
+
+
+class Polled(msgspec.Struct, frozen=True):
+    """The frames after a cursor, and the cursor to ask from next."""
+
+    frames: list[dict[str, Any]]
+    cursor: str
+
+
+class Stream(Border):
+    """One client on an event stream (WHATWG HTML, 9.2)."""
+
+    road: Road = "sse"
+    encoding: Encoding = "json"
+    _connection: Connection | None = None
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        # Proxies that buffer or compress hold events back; both headers ask them not to.
+        self.set_header("Cache-Control", "no-cache, no-transform")
+        self.set_header("X-Accel-Buffering", "no")
+
+    async def get(self) -> None:
+        place = self.asked(Place)
+        session = place.session()
+        hub = self.services.hub
+        hub.admit()
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Every client its own pause, so that a restart is not followed by a storm (in ms).
+        await self.write_out(b"retry: %d\n\n" % random.randrange(1500, 4500))
+        connection = Connection(hub, session, self)
+        self._connection = connection
+        # A browser that comes back by itself says where it stood in a header, and the address is old.
+        connection.start(self.request.headers.get("Last-Event-ID") or place.cursor)
+        await self._gone
+
+    def write_out(self, data: bytes) -> "asyncio.Future[None]":
+        super().write(data)
+        return self.flush()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self._connection:
+            self._connection.gone()
+            self._leave()
+
+    def close(self, goodbye: Goodbye) -> None:
+        if goodbye is goodbyes.SLOW:
+            # It does not read: an orderly end would wait for ever behind what it has not taken.
+            cast("HTTP1Connection", self.request.connection).close()
+        self._leave()
+
+    def _leave(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+
+class Poll(Handler):
+    """The frames after a cursor, at once or when there are some."""
+
+    _waiting: asyncio.Task[tuple[list[bytes], str]] | None = None
+
+    async def get(self) -> None:
+        place = self.asked(Place)
+        session = place.session()
+        hub = self.services.hub
+        with hub.polling():
+            self._waiting = asyncio.ensure_future(
+                hub.poll(session, place.cursor, self.services.poll_s)
+            )
+            try:
+                told, cursor = await self._waiting
+            except asyncio.CancelledError:
+                if self._waiting.cancelled():
+                    raise StreamClosedError() from None
+                raise
+        await self.send(
+            b'{"status":"success","message":"","data":{"frames":[%s],"cursor":"%s"}}'
+            % (b",".join(told), cursor.encode())
+        )
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self._waiting:
+            self._waiting.cancel()
