@@ -1,4 +1,5 @@
-from realtime.rejections import Refused, Rejection, Rejections, field_of
+from realtime.core.batch import Rejection
+from realtime.rejections import Refused, Rejections, field_of
 
 
 def test_lists_what_was_not_taken():
