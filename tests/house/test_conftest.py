@@ -49,12 +49,12 @@ async def test_never_awaited():
 """
 
 
-def outcomes(tmp_path: Path, text: str) -> tuple[dict[str, str], str]:
+def outcomes(tmp_path: Path, text: str, *arguments: str) -> tuple[dict[str, str], str]:
     """Test name → worst outcome, and all that pytest said."""
     (tmp_path / "test_inside.py").write_text(text)
     (tmp_path / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
     command = [sys.executable, "-m", "pytest", "-c", "setup.cfg", "-p", "no:cacheprovider"]
-    command += ["-rA", "-q", str(tmp_path)]
+    command += ["-rA", "-q", *arguments, str(tmp_path)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
     found: dict[str, str] = {}
     for line in said.splitlines():
@@ -150,3 +150,24 @@ def test_exceptions_are_part_of_the_line(logs):
     except LookupError:
         structlog.get_logger().exception("it broke")
     assert "the reason" in logs.expect("it broke").text
+
+
+GROUPED = """
+import pytest
+
+@pytest.mark.crash
+@pytest.mark.parametrize("n", range(6))
+def test_crash(n, worker_id): print("crash on", worker_id)
+
+@pytest.mark.parametrize("n", range(6))
+def test_other(n): pass
+"""
+
+
+def test_chromium_and_crashes_do_not_crowd_each_other(tmp_path):
+    """Spread over workers as `make test` does it, the tests of one such marker share a worker."""
+    found, said = outcomes(tmp_path, GROUPED, "-n", "2", "--dist", "loadgroup")
+    assert set(found.values()) == {"PASSED"}, said
+    assert len(found) == 12
+    workers = {line for line in said.splitlines() if line.startswith("crash on")}
+    assert len(workers) == 1, said
