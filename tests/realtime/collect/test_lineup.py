@@ -1,0 +1,50 @@
+import re
+
+from realtime.collect.lineup import default_collectors
+from realtime.collect.own import Server
+from realtime.core.naming import check_name
+
+UNITS = {
+    "": "",
+    "ratio": "_ratio",
+    "bytes": "_bytes",
+    "seconds": "_seconds",
+    "celsius": "_celsius",
+    "hertz": "_hertz",
+    "cores": "_cores",
+    "rpm": "_rpm",
+    "per_second": "_per_second",
+    "bytes_per_second": "_bytes_per_second",
+}
+
+
+def test_every_metric_is_described():
+    """Each has a unit its name agrees with, a sentence of help, and one owner."""
+    owners = {}
+    for collector in [*default_collectors(), Server]:
+        for name, descriptor in collector.descriptors.items():
+            assert check_name(name) and re.match("(system|container|playhead)_", name)
+            assert name.endswith(UNITS[descriptor.unit]), name
+            assert descriptor.help.endswith(".") and len(descriptor.help) <= 100, name
+            assert descriptor.kind == "gauge"
+            assert owners.setdefault(name, collector) is collector, name
+    assert len(owners) > 40
+
+
+def test_every_collector_has_a_name_of_its_own():
+    """Failures are told by name."""
+    names = [collector.name for collector in default_collectors()]
+    assert len(set(names)) == len(names)
+
+
+def test_others_join_them():
+    """What needs something handed to it is made elsewhere and comes first."""
+    other = object()
+    assert default_collectors(others=[other])[0] is other
+
+
+def test_a_slow_recorder_has_rates_too():
+    """At a beat of minutes the interval is still an interval."""
+    for collector in default_collectors(interval_s=120.0):
+        rates = getattr(collector, "_rates", None)
+        assert rates is None or rates._longest_s >= 360
