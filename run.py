@@ -31,6 +31,7 @@ from tornado.netutil import bind_sockets
 from realtime import delivery, intake, spine
 from realtime.answers import Encoder
 from realtime.clock import Clock
+from realtime.collect.collector import Collector
 from realtime.collect.host import facts
 from realtime.collect.lineup import default_collectors
 from realtime.collect.own import Server
@@ -75,11 +76,20 @@ log_ = structlog.get_logger("playhead")
 
 
 class House:
-    """A running server. `url` is known once it is open; `ended` becomes the exit code."""
+    """A running server. `url` is known once it is open; `ended` becomes the exit code.
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    Tests hand in a clock and collectors of their own; nothing else can be exchanged.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        collectors: Sequence[Collector] | None = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
+        self._collectors = collectors
         self.url = ""
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._lock = Lock(Path(settings.data))
@@ -184,7 +194,9 @@ class House:
                 [server],
                 processes_interval_s=s.processes_interval_s,
                 top_processes=s.top_processes,
-            ),
+            )
+            if self._collectors is None
+            else self._collectors,
             s.interval_s,
             s.source,
             self.spine.ingest,
