@@ -57,6 +57,12 @@ def test_pyproject_agrees(config):
     assert project["requires-python"] == config.get("options", "python_requires")
 
 
+def test_the_program_says_the_same_version(config):
+    """The version is the same in the program and in the package."""
+    said = re.search(r'^VERSION = "(.+)"$', (ROOT / "run.py").read_text(), re.M)
+    assert said and said[1] == config.get("metadata", "version")
+
+
 def test_changelog_knows_the_version(config):
     """A version has its words."""
     version = config.get("metadata", "version")
