@@ -1,7 +1,6 @@
 """How full the file systems are."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import ClassVar, NamedTuple
@@ -33,7 +32,7 @@ class Space(NamedTuple):
 
 def space(mountpoint: str) -> Space:
     """Raises OSError. May hang for ever on a file system whose other end is gone."""
-    if sys.platform == "win32":
+    if not hasattr(os, "statvfs"):  # Windows
         usage = psutil.disk_usage(mountpoint)
         return Space(usage.used, usage.free, usage.free)
     stat = os.statvfs(mountpoint)

@@ -9,7 +9,6 @@ many are lost, and the reading keeps its beat.
 """
 
 import asyncio
-import contextlib
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -85,13 +84,13 @@ class Recorder:
         """Until cancelled."""
         handing_on = asyncio.create_task(self._hand_on(), name="recorder: hand on")
         try:
-            async with contextlib.aclosing(self._schedule.beats()) as beats:
-                async for at in beats:
-                    if tick := merged(self._source, at, await self._read()):
-                        self._ticks.append(tick)
-                    self._arrived.set()
-                    if handing_on.done():
-                        handing_on.result()
+            while True:
+                at = await self._schedule.beat()
+                if tick := merged(self._source, at, await self._read()):
+                    self._ticks.append(tick)
+                self._arrived.set()
+                if handing_on.done():
+                    handing_on.result()  # it ends by an error only: one of ours, to be heard of
         finally:
             handing_on.cancel()
             await asyncio.gather(handing_on, return_exceptions=True)

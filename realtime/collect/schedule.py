@@ -6,8 +6,7 @@ a clock that was set can stall it. Beats that were missed are missed.
 """
 
 import asyncio
-import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 MICROSECONDS = 1_000_000
 
@@ -36,17 +35,14 @@ class Schedule:
         self._interval = max(1, round(interval_s * MICROSECONDS))
         self._now = now
         self._sleep = sleep
+        self._last: int | None = None
 
-    async def beats(self) -> AsyncGenerator[int, None]:
-        """The `at` of each beat, when it is time."""
-        last: int | None = None
-        while True:
-            now = self._now()
-            last = next_beat(now, last, self._interval)
-            due = last * self._interval
-            await self._sleep((due - now) / MICROSECONDS + AFTER_S)
-            woken = self._now()
-            if woken // self._interval > last:  # slept through some
-                last = woken // self._interval
-                due = last * self._interval
-            yield due if abs(woken - due) <= math.ceil(LATE * self._interval) else woken
+    async def beat(self) -> int:
+        """Waits for the next beat; its `at`."""
+        now = self._now()
+        number = next_beat(now, self._last, self._interval)
+        await self._sleep((number * self._interval - now) / MICROSECONDS + AFTER_S)
+        woken = self._now()
+        self._last = max(number, woken // self._interval)  # it may have slept through some
+        due = self._last * self._interval
+        return due if abs(woken - due) <= LATE * self._interval else woken

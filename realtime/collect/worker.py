@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-Job = tuple[Callable[[], None], asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+Job = tuple[Callable[[], object], asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class Worker:
@@ -19,7 +19,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def run(self, work: Callable[[], None]) -> "asyncio.Future[None]":
+    def run(self, work: Callable[[], object]) -> "asyncio.Future[None]":
         """Settled on the loop when `work` has ended, with what it raised if it did."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()

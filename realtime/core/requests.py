@@ -1,7 +1,9 @@
 """How the server answers: latencies per endpoint since the start, and the last minute of all."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 
 import msgspec
 
@@ -58,12 +60,9 @@ class Histogram:
         if not self.count:
             return None
         rank = max(1, math.ceil(share * self.count))
-        reached = 0
-        bucket = 0
-        for bucket in sorted(self.buckets):
-            reached += self.buckets[bucket]
-            if reached >= rank:
-                break
+        buckets = sorted(self.buckets)
+        reached = list(accumulate(self.buckets[bucket] for bucket in buckets))
+        bucket = buckets[bisect_left(reached, rank)]
         middle = 2 * math.exp(bucket * _LOG_GAMMA) / (_GAMMA + 1)
         return min(max(middle, self.shortest_s), self.longest_s)
 

@@ -8,6 +8,7 @@ from realtime.collect.disk import DEVICES_MAX, Disks
 Counts = namedtuple(
     "Counts", "read_count write_count read_bytes write_bytes read_time write_time busy_time"
 )
+Few = namedtuple("Few", "read_count write_count read_bytes write_bytes read_time write_time")
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0)
 
 
@@ -71,7 +72,7 @@ def test_a_reset_costs_one_rate(disks, record, told):
 def test_systems_that_know_less(record, told, tmp_path):
     """No list of disks, no busy time, no disks at all: what there is is told."""
     disks = Disks(block_devices=str(tmp_path / "absent"))
-    record("disk_io_counters", {"disk0": namedtuple("Few", Counts._fields[:6])(*[5] * 6)})
+    record("disk_io_counters", {"disk0": Few(*[5] * 6)})
     told(disks, 0)
     assert 'system_disk_io_bytes_per_second{device="disk0",direction="read"}' in told(disks, 1)
     assert not [text for text in told(disks, 2) if "io_time_ratio" in text]

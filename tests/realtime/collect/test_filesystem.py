@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 
@@ -46,7 +47,8 @@ def test_one_without_an_answer_costs_only_itself(told, answer):
         return Space(1, 1, 1) if mountpoint == "/" else answer
 
     for remote in (False, True):
-        filesystems = Filesystems(lambda r=remote: [ROOT, SHARE._replace(remote=r)], ask)
+        mounts = [ROOT, SHARE._replace(remote=remote)]
+        filesystems = Filesystems(mounts.copy, ask)
         found = told(filesystems, 0)
         assert ROOT_RATIO in found
         assert SHARE_RATIO not in found
@@ -96,6 +98,13 @@ def test_file_systems_are_bounded(told):
     filesystems = Filesystems(lambda: many, lambda _: Space(1, 1, 1))
     ratios = [text for text in told(filesystems, 0) if "utilization" in text]
     assert len(ratios) == FILESYSTEMS_MAX
+
+
+def test_windows_knows_no_inodes(monkeypatch, record, tuple_of):
+    """Where there is no statvfs psutil tells the space."""
+    monkeypatch.delattr(os, "statvfs")
+    record("disk_usage", tuple_of(used=3, free=5))
+    assert space("C:") == Space(3, 5, 5)
 
 
 def test_this_machine(told):

@@ -1,5 +1,6 @@
 import re
 
+from realtime.collect.host import Host
 from realtime.collect.lineup import default_collectors
 from realtime.collect.own import Server
 from realtime.core.naming import check_name
@@ -20,9 +21,10 @@ UNITS = {
 
 def test_every_metric_is_described():
     """Each has a unit its name agrees with, a sentence of help, and one owner."""
-    owners = {}
-    for collector in [*default_collectors(), Server]:
-        for name, descriptor in collector.descriptors.items():
+    owners: dict[str, object] = {}
+    tables = [(c, c.descriptors) for c in default_collectors()]
+    for collector, descriptors in [*tables, (Server, Server.descriptors)]:
+        for name, descriptor in descriptors.items():
             assert check_name(name) and re.match("(system|container|playhead)_", name)
             assert name.endswith(UNITS[descriptor.unit]), name
             assert descriptor.help.endswith(".") and len(descriptor.help) <= 100, name
@@ -39,7 +41,7 @@ def test_every_collector_has_a_name_of_its_own():
 
 def test_others_join_them():
     """What needs something handed to it is made elsewhere and comes first."""
-    other = object()
+    other = Host()
     assert default_collectors(others=[other])[0] is other
 
 

@@ -1,6 +1,7 @@
+import time
+
 import pytest
 
-from realtime.collect import process
 from realtime.collect.process import COMMANDS_MAX, OTHER, PACE_S, SLOWEST_S, Processes
 from realtime.collect.scan import Seen
 
@@ -81,7 +82,7 @@ def test_one_that_was_there_but_not_seen_makes_no_rate(processes, machine, told)
 def test_commands_are_bounded(machine, told):
     """Whatever is started, no more than so many series are made in one run."""
     processes = Processes(scan=lambda: iter(machine), top=50)
-    commands = set()
+    commands, found = set(), {}
     for beat in range(30):
         machine[:] = [seen(n, f"job-{beat}-{n}", 0, 1000 + n) for n in range(50)]
         found = memory(told(processes, beat * 5))
@@ -94,7 +95,7 @@ def test_a_costly_look_is_taken_less_often(monkeypatch, processes, told):
     """With thousands of processes the pace slackens, so that looking stays cheap."""
     assert processes.pace_s == PACE_S
     spent = iter([0.0, 0.1, 0.0, 100.0])
-    monkeypatch.setattr(process.time, "thread_time", lambda: next(spent))
+    monkeypatch.setattr(time, "thread_time", lambda: next(spent))
     told(processes, 0)
     assert processes.pace_s == pytest.approx(20.0)
     told(processes, 20)

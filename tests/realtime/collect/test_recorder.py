@@ -4,6 +4,7 @@ import math
 import re
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -20,12 +21,13 @@ NOON_S = 1_795_435_200.0
 class Fake:
     """A collector that tells its own name, or does what it is told to do."""
 
-    def __init__(self, name, pace_s=0.0, on_loop=False):
+    def __init__(self, name, pace_s=0.0, on_loop=False, tells=True):
         self.name = name
         self.pace_s = pace_s
         self.on_loop = on_loop
         self.descriptors = {name: Descriptor("ratio", help=f"{name}.")}
-        self.act = lambda: None
+        self.tells = tells
+        self.act: Callable[[], object] = lambda: None
         self.moments = []
         self.threads = []
 
@@ -33,7 +35,7 @@ class Fake:
         self.moments.append(moment)
         self.threads.append(threading.current_thread())
         self.act()
-        return [reading(self.name, len(self.moments))]
+        return [reading(self.name, len(self.moments))] if self.tells else []
 
 
 class Bench:
@@ -219,6 +221,28 @@ async def test_what_was_refused_is_handed_on_again(refusal, logs):
 
 
 @pytest.mark.gen_test
+async def test_news_that_were_refused_are_told_again(logs):
+    """That a collector failed is a fact: a full queue delays it and does not lose it."""
+    bad = Fake("bad")
+    bad.act = lambda: 1 // 0
+    bench = Bench(Fake("a"), bad)
+    told, refusals = [], [Busy(), Busy()]
+
+    async def failed(name, error):
+        if refusals:
+            raise refusals.pop()
+        told.append(name)
+
+    bench.recorder._failed = failed
+    async with bench.running():
+        await bench.beat(4)
+    assert told == ["bad"]
+    assert [at for at, _ in bench.ticks()] == [n * 10**6 for n in range(1, 5)]
+    logs.expect("a collector failed")
+    logs.expect("does not take what was measured")
+
+
+@pytest.mark.gen_test
 async def test_what_waits_is_bounded(logs):
     """Law slow-costs-itself: of too many ticks that wait the oldest are lost."""
     refusing = True
@@ -255,8 +279,7 @@ async def test_a_fault_of_ours_ends_the_recorder():
 @pytest.mark.gen_test
 async def test_nothing_read_is_no_tick():
     """A beat at which no collector had anything to tell leaves no empty event."""
-    silent = Fake("silent")
-    silent.collect = lambda moment: []
+    silent = Fake("silent", tells=False)
     async with Bench(silent).running() as bench:
         await bench.beat(3)
     assert bench.batches == []
@@ -276,6 +299,7 @@ def test_samples_are_canonical_and_single():
             Reading(key("e"), 0.5),
         ],
     )
+    assert found
     assert [k.text for k in found.keys] == ["a", "d", "e"]
     assert found.values == [[2], [2.0**60], [0.5]]
     assert [type(column[0]) for column in found.values] == [int, float, float]
@@ -330,5 +354,6 @@ async def test_it_is_cheap():
     for _ in range(10):
         await recorder._read()
     cost_s = (time.process_time() - began) / 10
+    assert recorder._worker
     recorder._worker.close()
     assert cost_s < 0.02

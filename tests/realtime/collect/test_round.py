@@ -49,11 +49,11 @@ def test_one_that_hangs_can_be_left_behind():
     thread.start()
     assert entered.wait(10)
     hung, waiting = walk.abandon()
-    assert hung.name == "hung" and waiting == [after]
-    assert not walk.returned
+    assert hung and hung.name == "hung" and waiting == [after]
+    returned = [walk.returned]
     gate.set()
     thread.join(10)
-    assert walk.returned
+    assert [*returned, walk.returned] == [False, True]
     assert [outcome.collector.name for outcome in walk.outcomes()] == ["before"]
 
 

@@ -33,13 +33,10 @@ class Story:
         """The first beats; after the n-th `work[n]` µs pass before the next is asked for."""
         told = []
         work = list(work)
-        beats = Schedule(interval_s, self.now, self.sleep).beats()
-        async for at in beats:
-            told.append(at)
+        schedule = Schedule(interval_s, self.now, self.sleep)
+        for _ in range(count):
+            told.append(await schedule.beat())
             self.at += work.pop(0) if work else 0
-            if len(told) == count:
-                break
-        await beats.aclose()
         return [at - NOON for at in told]
 
 
@@ -105,13 +102,8 @@ def test_the_wait_is_never_longer_than_two_intervals(now, interval, woken_early)
 @pytest.mark.gen_test
 async def test_on_the_real_clock():
     """Ten beats a second really come at the tenths."""
-    told = []
-    beats = Schedule(0.1, lambda: time.time_ns() // 1000).beats()
+    schedule = Schedule(0.1, lambda: time.time_ns() // 1000)
     async with asyncio.timeout(10):
-        async for at in beats:
-            told.append(at)
-            if len(told) == 5:
-                break
-    await beats.aclose()
+        told = [await schedule.beat() for _ in range(5)]
     assert all(b > a for a, b in itertools.pairwise(told))
     assert sum(at % 100_000 == 0 for at in told) >= 3
