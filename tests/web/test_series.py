@@ -1,0 +1,55 @@
+"""The series known."""
+
+import pytest
+
+PATH = "/api/realtime/series"
+
+
+@pytest.mark.gen_test
+async def test_series_are_listed_with_all_that_is_known(site):
+    """Labels, unit, source, first and last seen."""
+    reading = {"name": "jobs", "labels": {"queue": "mail"}, "value": 1, "unit": "jobs"}
+    await site.post("/api/realtime/metrics", {**reading, "source": "app"})
+    site.clock.pass_s(5)
+    await site.post("/api/realtime/metrics", {**reading, "source": "app", "value": 2})
+    [series] = (await site.ask(PATH)).data["series"]
+    assert series == {
+        "id": 1,
+        "series": 'jobs{queue="mail"}',
+        "name": "jobs",
+        "labels": {"queue": "mail"},
+        "source": "app",
+        "unit": "jobs",
+        "kind": "gauge",
+        "help": "",
+        "first_seen": "2026-11-23T03:11:46.000000Z",
+        "last_seen": "2026-11-23T03:11:51.000000Z",
+    }
+
+
+@pytest.mark.gen_test
+async def test_any_selector_may_match(site):
+    """Selectors are alternatives, and a comma inside one is its own."""
+    await site.tick({'cpu{mode="user"}': 1, 'cpu{mode="idle"}': 1, "mem": 1})
+    await site.tick({"mem": 1}, source="other")
+
+    async def names(query):
+        return [
+            (one["source"], one["series"]) for one in (await site.ask(PATH + query)).data["series"]
+        ]
+
+    assert await names("?match=mem") == [("web-1", "mem"), ("other", "mem")]
+    assert await names("?match=mem%7Bsource%3D%22other%22%7D&match=cpu%7Bmode%3D~%22u.*%22%7D") == [
+        ("web-1", 'cpu{mode="user"}'),
+        ("other", "mem"),
+    ]
+    assert await names("?match=none") == []
+    assert len(await names("")) == 4
+
+
+@pytest.mark.gen_test
+async def test_a_selector_that_cannot_be_read_is_named(site):
+    """The first place, the second place, or the only one."""
+    assert list((await site.ask(f"{PATH}?match=cpu%7B")).errors) == ["match"]
+    assert list((await site.ask(f"{PATH}?match=cpu&match=%7B")).errors) == ["match[1]"]
+    assert "50" in (await site.ask(PATH + "?" + "match=a&" * 51)).errors["match"]
