@@ -42,7 +42,12 @@ def record(monkeypatch):
         if result is None:
             monkeypatch.delattr(psutil, function, raising=False)
         else:
-            monkeypatch.setattr(psutil, function, lambda *_, **__: result, raising=False)
+            # psutil's own mending of wraps would hide resets from ours.
+            def told(*_, nowrap=False, **__):
+                assert not nowrap
+                return result
+
+            monkeypatch.setattr(psutil, function, told, raising=False)
 
     return answer
 

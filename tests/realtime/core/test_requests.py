@@ -142,6 +142,6 @@ class TestLastMinute:
     def test_the_window_never_holds_more_than_its_seconds(self, offsets):
         """Memory is bounded for any order of times."""
         stats = RequestStats()
-        for offset in offsets:
+        for offset in [*range(200), *offsets]:
             stats.note("/", 200, 0.1, NOON + offset * S)
         assert len(stats._seconds) <= 60
