@@ -1,0 +1,126 @@
+"""The page's own files."""
+
+import gzip
+
+import pytest
+
+from tests.web.conftest import PAGE
+from web.assets import read_assets
+
+
+def test_the_build_is_the_content(static):
+    """Equal files make an equal build id; one changed byte or name makes another."""
+    first = read_assets(static).build
+    assert read_assets(static).build == first
+    (static / "js" / "main.js").write_bytes(b"export const answer = 43;\n")
+    second = read_assets(static).build
+    assert second != first
+    (static / "js" / "main.js").rename(static / "js" / "other.js")
+    assert read_assets(static).build not in (first, second)
+
+
+def test_only_what_was_put_there_on_purpose_is_read(static, tmp_path):
+    """No hidden file, no link out of the directory, no kind that a page does not need."""
+    (tmp_path / "outside.js").write_bytes(b"secret")
+    (static / "link.js").symlink_to(tmp_path / "outside.js")
+    assert set(read_assets(static).files) == {
+        "analytics.html",
+        "docs.html",
+        "favicon.svg",
+        "js/main.js",
+    }
+
+
+def test_a_directory_that_is_not_there_is_empty(tmp_path):
+    """A build without pages still starts."""
+    assert read_assets(tmp_path / "none").files == {}
+
+
+@pytest.mark.gen_test
+async def test_a_file_is_kept_for_ever(site):
+    """Right type, immutable, an ETag, and 304 for who has it."""
+    path = f"/assets/{site.services.assets.build}/js/main.js"
+    answer = await site.ask(path)
+    assert answer.status == 200
+    assert answer.raw == b"export const answer = 42;\n" * 100
+    assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    again = await site.ask(path, headers={"If-None-Match": answer.headers["Etag"]})
+    assert (again.status, again.raw) == (304, b"")
+    packed = await site.ask(path, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.raw) == answer.raw
+    head = await site.ask(path, method="HEAD")
+    assert (head.status, head.raw) == (200, b"")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "path",
+    [
+        "js/none.js",
+        "../conftest.py",
+        "..%2f..%2fetc%2fpasswd",
+        "js/../../notes.py",
+        "js/.hidden.js",
+        "notes.py",
+        "/etc/passwd",
+        "js",
+        "js/main.js%00",
+        "js%5cmain.js",
+    ],
+)
+async def test_nothing_else_is_served(site, path):
+    """The path is looked up in a table: there is no way out of it."""
+    answer = await site.ask(f"/assets/{site.services.assets.build}/{path}")
+    assert answer.status == 404
+    assert answer.errors == {}
+
+
+@pytest.mark.gen_test
+async def test_another_build_is_gone(site):
+    """Old and new modules never mix."""
+    assert (await site.ask("/assets/000000000000/js/main.js")).status == 404
+
+
+@pytest.mark.gen_test
+async def test_pages_name_their_build_and_are_asked_again(site):
+    """The mark is replaced, the policy is strict, and a new build shows at once."""
+    prefix = f"/assets/{site.services.assets.build}"
+    for path in ("/analytics", "/api/docs"):
+        answer = await site.ask(path)
+        assert answer.raw == PAGE.replace(b"{{ assets }}", prefix.encode())
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-cache"
+        policy = answer.headers["Content-Security-Policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        seen = {"If-None-Match": answer.headers["Etag"]}
+        assert (await site.ask(path, headers=seen)).status == 304
+
+
+@pytest.mark.gen_test
+async def test_the_root_leads_to_the_dashboard(site):
+    """`/` is the address people type."""
+    answer = await site.ask("/")
+    assert answer.status == 302
+    assert answer.headers["Location"] == "/analytics"
+
+
+@pytest.mark.gen_test
+async def test_an_icon(site):
+    """Browsers ask for it unasked."""
+    answer = await site.ask("/favicon.ico")
+    assert answer.headers["Content-Type"] == "image/svg+xml"
+
+
+@pytest.mark.gen_test
+async def test_a_server_without_its_pages_says_so(site):
+    """404 that names the missing part, not a crash."""
+    object.__setattr__(site.services.assets, "pages", {})
+    object.__setattr__(site.services.assets, "files", {})
+    for path in ("/analytics", "/api/docs", "/favicon.ico"):
+        answer = await site.ask(path)
+        assert answer.status == 404
+        assert "built without" in answer.json["detail"]

@@ -1,0 +1,137 @@
+"""The log itself."""
+
+import msgspec
+import pytest
+
+PATH = "/api/realtime/events"
+
+ODD = [0.1, 1 / 3, 1e22, 5e-324, -0.0, 2**53, 1.7976931348623157e308, 123456789.12345679]
+
+
+@pytest.mark.gen_test
+async def test_every_number_comes_back_exactly(site):
+    """Shortest round-trip: what was sent is read back bit for bit."""
+    for number in ODD:
+        await site.tick({"odd": number})
+    events = (await site.ask(f"{PATH}?type=metrics")).data["events"]
+    assert [str(one["data"]["values"]["odd"]) for one in events] == [
+        str(float(n)) if n != 2**53 else str(n) for n in ODD
+    ]
+
+
+@pytest.mark.gen_test
+async def test_facts_are_told_in_full(site):
+    """A declared series with all that is known of it, a notification, an alert by its series' name."""
+    await site.post(
+        "/api/realtime/metrics",
+        {"name": "jobs", "labels": {"q": "a"}, "value": 1, "unit": "jobs", "source": "app"},
+    )
+    await site.post("/api/realtime/notifications", {"message": "hi"})
+    await site.tick({"system_cpu_utilization_ratio": 0.9})
+    await site.tick({"system_cpu_utilization_ratio": 0.9})
+    data = (await site.ask(PATH)).data
+    events = data["events"]
+    assert [one["seq"] for one in events] == list(range(1, site.log.head + 1))
+    assert data["next"] is None
+    by_type = {one["type"]: one for one in events}
+    declared = next(one for one in events if one["type"] == "series")
+    assert declared["data"]["series"] == [
+        {
+            "id": 1,
+            "series": 'jobs{q="a"}',
+            "name": "jobs",
+            "labels": {"q": "a"},
+            "source": "app",
+            "unit": "jobs",
+            "kind": "gauge",
+            "help": "",
+        }
+    ]
+    assert by_type["notification"]["data"]["message"] == "hi"
+    assert by_type["alert"]["data"]["series"] == "system_cpu_utilization_ratio"
+    assert by_type["metrics"]["at"].endswith("Z")
+
+
+@pytest.mark.gen_test
+async def test_pages_lead_through_the_whole_log(site):
+    """`next` as `after` gives every event once, in order; Link says the same."""
+    for n in range(7):
+        await site.tick({"a": n})
+    seen, after = [], 0
+    while after is not None:
+        answer = await site.ask(f"{PATH}?limit=3&after={after}")
+        seen += [one["seq"] for one in answer.data["events"]]
+        after = answer.data["next"]
+        link = f'<{PATH}?limit=3&after={after}>; rel="next"'
+        assert answer.headers.get("Link") == (link if after else None)
+    assert seen == list(range(1, site.log.head + 1))
+
+
+@pytest.mark.gen_test
+async def test_the_log_is_narrowed_by_time_type_and_source(site):
+    """`from` is included, `to` is not; types by comma; one source."""
+    for n in range(4):
+        await site.tick({"a": n}, source=f"s{n % 2}")
+
+    async def values(query):
+        events = (await site.ask(f"{PATH}?type=metrics&{query}")).data["events"]
+        return [one["data"]["values"]["a"] for one in events]
+
+    assert await values("source=s1") == [1, 3]
+    assert await values("from=2026-11-23T03:11:47Z&to=2026-11-23T03:11:49Z") == [1, 2]
+    assert await values("from=-1s") == [3]
+    assert await values("source=nobody") == []
+    typed = (await site.ask(f"{PATH}?type=series,system")).data["events"]
+    assert {one["type"] for one in typed} <= {"series", "system"}
+
+
+@pytest.mark.gen_test
+async def test_lines(site):
+    """ndjson is one event a line, the same events."""
+    for n in range(30):
+        await site.tick({"a": n})
+    answer = await site.ask(PATH, headers={"Accept": "application/x-ndjson"})
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    lines = [msgspec.json.decode(line) for line in answer.raw.splitlines()]
+    assert lines == (await site.ask(PATH)).data["events"]
+    empty = await site.ask(f"{PATH}?after=999", headers={"Accept": "application/x-ndjson"})
+    assert (empty.status, empty.raw) == (200, b"")
+
+
+@pytest.mark.gen_test
+async def test_cloud_events(site):
+    """CloudEvents 1.0 in a batch: the required attributes, an id that is unique for ever."""
+    await site.tick({"a": 1}, source="ho st")
+    media = "application/cloudevents-batch+json"
+    answer = await site.ask(f"{PATH}?type=metrics", headers={"Accept": media})
+    assert answer.headers["Content-Type"] == media
+    [event] = answer.json
+    assert event == {
+        "specversion": "1.0",
+        "id": f"{site.log.epoch}:{site.log.head}",
+        "source": "/playhead/ho%20st",
+        "type": "playhead.metrics",
+        "time": "2026-11-23T03:11:46.000000Z",
+        "datacontenttype": "application/json",
+        "data": {"values": {"a": 1}},
+    }
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("after=-1", "after"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("type=metrix", "type"),
+        ("from=soon", "from"),
+        ("from=now&to=-1h", "from"),
+        ("source=", "source"),
+    ],
+)
+async def test_what_cannot_be_asked_is_named(site, query, field):
+    """400 and the field."""
+    answer = await site.ask(f"{PATH}?{query}")
+    assert answer.status == 400
+    assert list(answer.errors) == [field]
