@@ -7,10 +7,10 @@ const RATES = ["B/s", "kB/s", "MB/s", "GB/s", "TB/s"];
 const FAMILIES = {
   ratio: "ratio", percent: "percent", "%": "percent",
   bytes: "bytes", By: "bytes", bytes_per_second: "rate", "By/s": "rate",
-  seconds: "seconds", s: "seconds", ms: "milliseconds", milliseconds: "milliseconds",
+  seconds: "seconds", s: "seconds", per_second: "per_s", ms: "milliseconds", milliseconds: "milliseconds",
   requests_per_second: "per_second", celsius: "celsius", hertz: "hertz",
 };
-const SUFFIX = { percent: "%", milliseconds: "ms", per_second: "req/s", celsius: "°C" };
+const SUFFIX = { percent: "%", milliseconds: "ms", per_second: "req/s", per_s: "/s", celsius: "°C" };
 
 /**
  * One scale for all numbers of one axis, chosen by the largest.
@@ -37,16 +37,22 @@ function step(names, base, size) {
   return { factor: 1 / base ** k, suffix: names[k] };
 }
 
+/** How a unit that is not scaled is written: percent → %, milliseconds → ms. */
+export const suffix = (unit) => SUFFIX[FAMILIES[unit]] ?? unit;
+
 /** Three figures or so: 83.4, 5.31, 1,204, 0.02; never more than asked for. */
 export function figures(number, most = 3) {
   if (!Number.isFinite(number)) return "–";
   const size = Math.abs(number);
   const whole = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 1;
   const digits = size === 0 ? 0 : Math.max(0, most - whole);
-  return number.toLocaleString("en-US", {
-    minimumFractionDigits: Math.min(digits, 2), maximumFractionDigits: Math.min(digits, 2),
-  });
+  return FIGURES[Math.min(digits, 2)].format(number);
 }
+
+// Made once: a formatter costs a hundred times what it is asked to do.
+const FIGURES = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", {
+  minimumFractionDigits: digits, maximumFractionDigits: digits,
+}));
 
 /** A value with its unit, as two texts. */
 export function measured(unit, value) {

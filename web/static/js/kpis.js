@@ -16,11 +16,21 @@ export const KPIS = {
   error_rate: { ...of("playhead_http_error_ratio"), join: "only", times: 100 },
 };
 
+// Interfaces whose bytes cross another one too, or never leave the host: counted only when there is nothing else.
+const VIRTUAL = /^(lo\d*$|veth|br-|docker|virbr|vnet|tap|tun|wg|cni|cali|flannel|bond|team|dummy)/;
+
 export const NAMES = Object.keys(KPIS);
 
 export function matches(kpi, series) {
   const { name, labels } = KPIS[kpi];
   return series.name === name && Object.entries(labels).every(([key, value]) => series.labels[key] === value);
+}
+
+/** Those of a kpi's series that count: each byte once. */
+export function counted(kpi, all) {
+  if (KPIS[kpi].join !== "sum") return all;
+  const physical = all.filter(({ labels }) => !VIRTUAL.test(labels.device ?? ""));
+  return physical.length ? physical : all;
 }
 
 /** Values of the series of one kpi → the kpi, NaN when there is none. */

@@ -45,6 +45,8 @@ export class Link {
     this.retry_at = 0;
     this.reason = "";
     this.heartbeat_s = 0;
+    this.reset_at = -Infinity;
+    this.left_at = 0;
     this.connection = null;
     this.climber = null;
     this.generation = 0;
@@ -63,7 +65,7 @@ export class Link {
 
   /** Back from a pause, or from a goodbye that was meant for good and the reader overrules. */
   resume() {
-    const away_ms = Date.now() - (this.left_at ?? 0);
+    const away_ms = Date.now() - this.left_at;
     this.failures = 0;
     this.#go(away_ms > STALE_MS || !this.cursor ? "stale" : "resume");
   }
@@ -71,13 +73,6 @@ export class Link {
   /** Do not wait any longer: the network came back, or the reader asks. */
   hurry() {
     if (this.state === "waiting") this.#due();
-  }
-
-  /** The frames told us that what we hold is not whole: take a fresh first paint. */
-  reload(reason) {
-    this.#hangUp();
-    this.reason = reason;
-    this.#go("reset");
   }
 
   #go(happened) {
@@ -186,7 +181,7 @@ export class Link {
       return;
     }
     if (event === "reset") {
-      const storm = Date.now() - (this.reset_at ?? 0) < SETTLED_MS;
+      const storm = Date.now() - this.reset_at < SETTLED_MS;
       this.reset_at = Date.now();
       this.cursor = "";
       this.#hangUp();

@@ -87,6 +87,11 @@ export class Table {
     return at - this.at[this.start + i - 1] > gap_s;
   }
 
+  /** `broken(i)` for every row at once, for those that draw them all. */
+  breaks() {
+    return Uint8Array.from({ length: this.length }, (_, i) => Number(this.broken(i)));
+  }
+
   #push(at) {
     if (this.length === this.capacity) {
       this.start += 1;

@@ -2,11 +2,14 @@
 
 import { faded } from "./palette.js";
 
-/** Draws `table`'s only column over [from, to]; y runs from `low` to at least `high`. */
-export function spark(canvas, table, { from, to, low, high, colour }) {
+/**
+ * Draws `table`'s only column over [from, to]; y runs from `low` to at least `high`. `size` is the canvas's box in CSS
+ * pixels: handed in, because asking the canvas between two changes of text would lay the page out each time.
+ */
+export function spark(canvas, table, { from, to, low, high, colour, size }) {
   const ratio = devicePixelRatio || 1;
-  const width = Math.round(canvas.clientWidth * ratio);
-  const height = Math.round(canvas.clientHeight * ratio);
+  const width = Math.round(size.width * ratio);
+  const height = Math.round(size.height * ratio);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const draw = canvas.getContext("2d");
   draw.clearRect(0, 0, width, height);

@@ -1,6 +1,6 @@
 // What the page knows, folded from messages in order: `evolve` again. It cannot tell live from replay.
 
-import { NAMES, joined, matches } from "./kpis.js";
+import { KPIS, NAMES, counted, joined, matches } from "./kpis.js";
 import { NONE, Table } from "./series.js";
 
 const NOTIFICATIONS = 50;
@@ -8,6 +8,7 @@ const SPANS = 100;
 const ROWS = 7_200;
 // A series that has been silent for longer no longer counts into a sum or a maximum (seconds).
 const STALE_S = 120;
+const YOUNGEST_S = 120;
 // A series of one of these names, declared while we watch, belongs on a chart: the page asks for its charts again.
 const CHARTED = new Set([
   "system_cpu_mode_ratio", "system_memory_bytes", "system_disk_io_bytes_per_second",
@@ -139,6 +140,7 @@ function present(view, message) {
 }
 
 function declare(view, all) {
+  const touched = new Set();
   for (const one of all) {
     if (view.series.has(one.id)) continue;
     view.series.set(one.id, one);
@@ -148,9 +150,13 @@ function declare(view, all) {
     else view.by_name.set(one.name, [one]);
     if (one.source === view.source) {
       NAMES.forEach((kpi, k) => {
-        if (matches(kpi, one)) view.members[k].push(one.id);
+        if (matches(kpi, one)) touched.add(k);
       });
     }
+  }
+  for (const k of touched) {
+    const all_of = view.by_name.get(KPIS[NAMES[k]].name).filter((one) => one.source === view.source && matches(NAMES[k], one));
+    view.members[k] = counted(NAMES[k], all_of).map(({ id }) => id);
   }
 }
 
@@ -163,8 +169,8 @@ function chart(view, charts) {
     const same = old && old.table.capacity === rows && String(old.columns.map(({ id }) => id)) === String(ids);
     const one = {
       name: data.chart, title: data.title, unit: data.unit, kind: data.kind,
-      columns: data.series.map(({ id, series, label }) => ({
-        id, series, label, labels: view.series.get(id)?.labels ?? {},
+      columns: data.series.map(({ id, series, label, side }) => ({
+        id, series, label: said(label), below: side === "down",
       })),
       table: same ? old.table : new Table(ids.length, rows, view.interval_s),
     };
@@ -173,6 +179,19 @@ function chart(view, charts) {
     one.columns.forEach(({ id }, column) => view.slots.set(id, { chart: one, column }));
     view.charts.set(data.chart, one);
   }
+}
+
+/** Labels of charts are short: a legend has little room. */
+const said = (label) => label.replace(/\breceive\b/, "in").replace(/\btransmit\b/, "out");
+
+/**
+ * The shown time, the same for every chart: a young recorder fills the picture with the little it has, two minutes at
+ * least, and the picture grows to the chosen range.
+ */
+export function shown(view) {
+  let first = view.at - YOUNGEST_S;
+  for (const { table } of view.charts.values()) first = Math.min(first, table.first);
+  return { from: Math.max(first, view.at - view.hours * 3600), to: view.at };
 }
 
 /** Rows that arrived while the refetch was under way, carried over to a table with other columns. */
@@ -184,12 +203,12 @@ function keep(old, one) {
   }
 }
 
-/** How far apart rows may be before it is a hole: thinned history keeps peaks, not an even step. */
-function thinned({ at, series }, interval_s) {
+/** How far apart rows may be before it is a hole. Thinned history has no even step; there the server puts an empty row. */
+function thinned({ at }, interval_s) {
   if (at.length < 2) return 3 * interval_s;
   const span_s = at[at.length - 1] - at[0];
   if (span_s / (at.length - 1) < 1.3 * interval_s) return 3 * interval_s;
-  return Math.max(3 * interval_s, (4 * Math.max(1, series.length) * span_s) / at.length);
+  return Infinity;
 }
 
 function trail(view, at) {

@@ -1,6 +1,6 @@
 // Frames → messages for the store. The one place that knows how a frame is spelled (the server's side is `frames`).
 
-import { KPIS, NAMES, joined, matches } from "./kpis.js";
+import { KPIS, NAMES, counted, joined, matches } from "./kpis.js";
 
 /** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. Epoch seconds pass through. */
 export function seconds(text) {
@@ -42,7 +42,7 @@ export function trails(data, source) {
   const all = data.series.filter((one) => one.source === source).map((one) => ({ ...parsed(one.series), ...one }));
   const found = new Map();
   for (const kpi of NAMES) {
-    const members = all.filter((one) => matches(kpi, one));
+    const members = counted(kpi, all.filter((one) => matches(kpi, one)));
     if (members.length) found.set(kpi, merged(kpi, members));
   }
   return { type: "trails", trails: found };

@@ -1,7 +1,7 @@
 // Open alerts, worst first, and their count by shape in the bar, the rail and the title.
 
 import { el, say, severity } from "../dom.js";
-import { clock, day, duration, text } from "../format.js";
+import { clock, day, duration, suffix, text } from "../format.js";
 import { painter } from "../paint.js";
 
 const RANK = { critical: 0, warning: 1 };
@@ -20,7 +20,7 @@ export function mount(root, store) {
     list.replaceChildren(...open.map((alert) => entry(alert, view)));
     none.hidden = open.length > 0;
     say(none, view.rules.length
-      ? `Nothing is firing. Watched: ${view.rules.map(({ title, above, unit }) => `${title} above ${above} ${unit === "percent" ? "%" : unit}`).join(", ")}.`
+      ? `Nothing is firing. Watched: ${view.rules.map(({ title, above, unit }) => `${title} above ${above} ${suffix(unit)}`).join(", ")}.`
       : "Nothing is firing.");
     root.dataset.open = open.map(({ id }) => id).join(" ");
   };

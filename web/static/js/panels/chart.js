@@ -5,9 +5,10 @@ import { el, say } from "../dom.js";
 import { ceiling, clock, figures, minute, percent, scale } from "../format.js";
 import { painter } from "../paint.js";
 import { faded, onTheme, palette } from "../palette.js";
+import { shown } from "../store.js";
 
-const BELOW = new Set(["write", "transmit", "out"]);
 const LINE = 1.4;
+const LEGEND = 4;
 const SUMMARY_MS = 10_000;
 // Seconds between labels of the time axis: what people count in.
 const STEPS = [1, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
@@ -40,15 +41,19 @@ export function mount(root, store, name) {
 
   /** Legend at the cursor while there is one, at the newest row otherwise. */
   const read = () => {
+    // uPlot tells of its cursor once before there is anything under it.
+    if (chart === null || chart.lines.length === 0) return;
     const { picture: { cursor }, lines, entries, y } = chart;
     const { length } = drawn.table;
     const hover = cursor.idx !== null && cursor.idx !== undefined && cursor.left >= 0;
     const row = hover ? cursor.idx : length - 1;
+    // What was nothing all along says nothing, and of many only the largest have room: the rest leaves the legend, not the chart.
+    const peaks = lines.map(({ peak }) => peak).sort((a, b) => b - a);
+    const least = Math.max(peaks[LEGEND] ?? 0, entries.length > 3 ? 0 : -1);
     for (const { k, item, value } of entries) {
-      const shown = row < 0 ? NaN : lines[k].raw[row];
-      say(value, y.suffix === "%" ? percent(shown * y.factor) : figures(shown * y.factor));
-      // What was nothing all along says nothing: it leaves the legend, not the chart.
-      item.hidden = !lines[k].ever && entries.length > 3;
+      const now = row < 0 ? NaN : lines[k].raw[row] * y.factor;
+      say(value, y.suffix === "%" ? percent(now) : figures(now));
+      item.hidden = lines[k].peak <= least;
     }
   };
 
@@ -100,7 +105,7 @@ export function mount(root, store, name) {
 function picture(store, data, plot, moved) {
   const stack = data.kind === "stack";
   const state = { y: { factor: 1, suffix: "" }, max: 1, lines: [], data };
-  const sign = data.columns.map(({ labels }) => (data.kind === "mirror" && BELOW.has(labels.direction) ? -1 : 1));
+  const sign = data.columns.map(({ below }) => (below ? -1 : 1));
   const colour = (k) => palette().series[k % palette().series.length];
 
   state.entries = data.columns.map(({ label }, k) => {
@@ -147,20 +152,21 @@ function picture(store, data, plot, moved) {
 
   state.update = (fresh) => {
     state.data = fresh;
-    const { view } = store;
-    const to = view.at;
-    const from = to - view.hours * 3600;
+    const { from, to } = shown(store.view);
     const [at, ...columns] = fresh.table.rows();
     state.at = at;
-    state.lines = columns.map((raw) => ({ raw, ever: false, edge: raw, floor: null }));
+    state.broken = fresh.table.breaks();
+    state.lines = columns.map((raw) => ({ raw, peak: 0, edge: raw, floor: null }));
     let most = 0;
     if (stack) {
+      state.holes = new Uint8Array(at.length).fill(1);
       let below = new Float64Array(at.length);
       for (const line of state.lines) {
         const edge = new Float64Array(at.length);
         for (let i = 0; i < at.length; i += 1) {
           const v = line.raw[i];
-          if (v > 0) line.ever = true;
+          if (v === v) state.holes[i] = 0;
+          if (v > line.peak) line.peak = v;
           // A part that is missing adds nothing; a row where every part is missing is a hole.
           edge[i] = below[i] + (v > 0 ? v : 0);
           if (edge[i] > most && at[i] >= from) most = edge[i];
@@ -172,7 +178,7 @@ function picture(store, data, plot, moved) {
       for (const line of state.lines) {
         for (let i = 0; i < at.length; i += 1) {
           const v = Math.abs(line.raw[i]);
-          if (v > 0) line.ever = true;
+          if (v > line.peak) line.peak = v;
           if (v > most && at[i] >= from) most = v;
         }
       }
@@ -204,12 +210,19 @@ function tick(value, most) {
   return value.toFixed(most >= 40 ? 0 : most >= 4 ? 1 : 2);
 }
 
+/** Values → canvas pixels. Both scales are linear, so two numbers each do, instead of a call through uPlot a point. */
+function positions(u) {
+  const { left, top, width, height } = u.bbox;
+  const { x, y } = u.scales;
+  const [across, down] = [width / (x.max - x.min), height / (y.max - y.min)];
+  return [(v) => left + (v - x.min) * across, (v) => top + (y.max - v) * down];
+}
+
 /** One part of a stack: along its upper edge and back along its lower, one polygon for every unbroken run. */
-function area(u, { at, data, lines }, k, from, to) {
+function area(u, { at, broken, lines, holes }, k, from, to) {
   const fill = new Path2D();
   const { edge, floor } = lines[k];
-  const hole = (i) => lines.every(({ raw }) => Number.isNaN(raw[i]));
-  const [x, y] = [(v) => u.valToPos(v, "x", true), (v) => u.valToPos(v, "y", true)];
+  const [x, y] = positions(u);
   let run = [];
   const close = () => {
     if (run.length > 2) {
@@ -224,12 +237,12 @@ function area(u, { at, data, lines }, k, from, to) {
   let high = 0;
   let low = 0;
   for (let i = from; i <= to; i += 1) {
-    if (hole(i)) {
+    if (holes[i]) {
       close();
       column = -Infinity;
       continue;
     }
-    if (i > from && data.table.broken(i)) {
+    if (i > from && broken[i]) {
       close();
       column = -Infinity;
     }
@@ -238,7 +251,8 @@ function area(u, { at, data, lines }, k, from, to) {
       // Several rows on one pixel: the highest of each edge, so that a peak is never thinner than a pixel and never gone.
       high = Math.max(high, edge[i]);
       low = Math.max(low, floor[i]);
-      run.splice(-3, 3, px, y(high), y(low));
+      run[run.length - 2] = y(high);
+      run[run.length - 1] = y(low);
     } else {
       column = px;
       high = edge[i];
@@ -251,11 +265,12 @@ function area(u, { at, data, lines }, k, from, to) {
 }
 
 /** A line, or one half of a mirror; the highest and the lowest value of every pixel column are drawn. */
-function trace(u, { at, data, lines }, k, sign, from, to, filled) {
+function trace(u, { at, broken, lines }, k, sign, from, to, filled) {
   const stroke = new Path2D();
   const fill = filled ? new Path2D() : null;
   const { raw } = lines[k];
-  const [x, y] = [(v) => u.valToPos(v, "x", true), (v) => u.valToPos(sign * v, "y", true)];
+  const [x, up] = positions(u);
+  const y = (v) => up(sign * v);
   const zero = y(0);
   let column = -Infinity;
   let high = 0;
@@ -286,7 +301,7 @@ function trace(u, { at, data, lines }, k, sign, from, to, filled) {
       close();
       continue;
     }
-    if (i > from && data.table.broken(i)) close();
+    if (i > from && broken[i]) close();
     const px = Math.round(x(at[i]));
     if (!open) {
       open = true;
@@ -308,7 +323,7 @@ function trace(u, { at, data, lines }, k, sign, from, to, filled) {
 }
 
 /** Behind the lines: where an alert was on, and where nothing was recorded. */
-function behind(u, store, { data, at }) {
+function behind(u, store, { data, at, broken, lines }) {
   if (at === undefined) return;
   const { left, top, width, height } = u.bbox;
   const colours = palette();
@@ -319,8 +334,11 @@ function behind(u, store, { data, at }) {
     u.ctx.fillStyle = fill;
     u.ctx.fillRect(a, top, b - a, height);
   };
-  for (let i = 1; i < at.length; i += 1) {
-    if (data.table.broken(i)) band(at[i - 1], at[i], faded(colours.muted, 0.1));
+  let solid = -1;
+  for (let i = 0; i < at.length; i += 1) {
+    if (lines.every(({ raw }) => Number.isNaN(raw[i]))) continue;
+    if (solid >= 0 && (solid < i - 1 || broken[i])) band(at[solid], at[i], faded(colours.muted, 0.1));
+    solid = i;
   }
   for (const { rule, severity, from, to } of store.view.spans) {
     if (rule === data.name) band(from, to ?? store.view.at, faded(colours[severity] ?? colours.warning, 0.14));

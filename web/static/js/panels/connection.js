@@ -40,6 +40,7 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
       ? [on.title, latency_ms === null ? null : `${latency_ms < 10 ? latency_ms.toFixed(1) : Math.round(latency_ms)} ms`].filter(Boolean).join(" · ")
       : state === "waiting" ? `in ${left_s} s` : "");
 
+    banner.dataset.state = state;
     banner.hidden = !(state === "ended" || state === "paused" || (long && !here));
     say(words, {
       waiting: offline ? "This device is offline. The page will catch up by itself." : `No connection to the server. ${reason ? `${reason} ` : ""}Trying again ${left_s ? `in ${left_s} s` : "now"}; what was missed will be filled in.`,

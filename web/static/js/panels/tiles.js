@@ -1,10 +1,11 @@
 // The key figures: name and severity, one number, a sparkline, and one line that helps to decide.
 
 import { el, say, severity } from "../dom.js";
-import { duration, figures, measured, percent, scale, text } from "../format.js";
+import { duration, figures, measured, percent, scale, suffix, text } from "../format.js";
 import { onTheme, palette } from "../palette.js";
 import { painter } from "../paint.js";
 import { spark } from "../spark.js";
+import { shown } from "../store.js";
 
 const share = (value) => ({ number: percent(value), unit: "%" });
 
@@ -22,8 +23,8 @@ const TILES = [
       const total = store.value("system_memory_total_bytes");
       if (total === undefined) return "";
       const used = (store.kpi("memory_percent") / 100) * total;
-      const { factor, suffix } = scale("bytes", total);
-      return `${figures(used * factor)} of ${figures(total * factor)} ${suffix}`;
+      const { factor, suffix: size } = scale("bytes", total);
+      return `${figures(used * factor)} of ${figures(total * factor)} ${size}`;
     },
   },
   {
@@ -87,13 +88,13 @@ function judged(store, tile, value) {
   const { view } = store;
   const rule = view.rules.find((one) => one.rule === tile.rule);
   if (rule === undefined || Number.isNaN(value)) return { level: "none", words: "" };
-  const unit = rule.unit === "percent" ? "%" : rule.unit;
+  const unit = suffix(rule.unit);
   const firing = [...view.alerts.values()].filter((one) => one.rule === rule.rule && one.source === view.source);
   if (firing.length) {
     const since = Math.min(...firing.map((one) => one.since));
     return { level: rule.severity, words: `above ${rule.above} ${unit} for ${duration(view.at - since)}` };
   }
-  if (value > rule.above) return { level: "warning", words: `above ${rule.above} ${unit}, alert if it holds ${rule.hold_s} s` };
+  if (value > rule.above) return { level: "warning", words: `above ${rule.above} ${unit} · hold ${rule.hold_s} s` };
   return { level: "fine", words: "" };
 }
 
@@ -108,20 +109,21 @@ export function mount(root, store) {
     const card = el("article.card.tile", { "data-kpi": tile.kpi },
       el("header", {}, title, shape), el("p.value", {}, number, unit), line, context);
     root.append(card);
-    return { tile, card, shape, title, number, unit, line, context };
+    return { tile, card, shape, title, number, unit, line, context, size: { width: 0, height: 0 } };
   });
 
   const draw = () => {
     const { view } = store;
     const colours = palette();
-    for (const { tile, card, shape, title, number, unit, line, context } of tiles) {
+    const { from, to } = shown(view);
+    for (const { tile, card, shape, title, number, unit, line, context, size: box } of tiles) {
       let value = store.kpi(tile.kpi);
       if (tile.also) value += store.kpi(tile.also);
       const { level, words } = judged(store, tile, value);
-      const shown = Number.isNaN(value) ? { number: "–", unit: "" } : tile.value(value);
+      const said = Number.isNaN(value) ? { number: "–", unit: "" } : tile.value(value);
       say(title, tile.title(store));
-      say(number, shown.number);
-      say(unit, shown.unit);
+      say(number, said.number);
+      say(unit, said.unit);
       const line_text = words || tile.context(store);
       say(context, line_text);
       context.title = line_text;
@@ -129,7 +131,7 @@ export function mount(root, store) {
       card.dataset.level = level;
       card.dataset.value = String(value);
       spark(line, view.trails.get(tile.kpi), {
-        from: view.at - view.hours * 3600, to: view.at, low: 0, high: tile.high,
+        from, to, low: 0, high: tile.high, size: box,
         colour: level === "critical" ? colours.critical : level === "warning" ? colours.warning : colours.series[0],
       });
     }
@@ -137,8 +139,13 @@ export function mount(root, store) {
   };
 
   const { ask, stop } = painter(root, draw);
-  const size = new ResizeObserver(ask);
-  size.observe(root);
+  const size = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      tiles.find(({ line }) => line === target).size = contentRect;
+    }
+    ask();
+  });
+  for (const { line } of tiles) size.observe(line);
   const off = [store.on("metrics", ask), store.on("alerts", ask), onTheme(ask)];
   return () => {
     stop();

@@ -1,0 +1,294 @@
+// The pure modules of the page, by node's own runner: `node --test tests/browser/js/`.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { CEILING_MS, FLOOR_MS, backoff } from "../../../web/static/js/backoff.js";
+import { ceiling, duration, figures, percent, text } from "../../../web/static/js/format.js";
+import { Link, TABLE } from "../../../web/static/js/link.js";
+import { Table } from "../../../web/static/js/series.js";
+import { Store } from "../../../web/static/js/store.js";
+import { first, message, parsed, seconds } from "../../../web/static/js/wire.js";
+
+const STATIC = join(dirname(fileURLToPath(import.meta.url)), "../../../web/static");
+
+test("backoff: full jitter between half a second and twenty", () => {
+  for (let failures = 0; failures < 50; failures += 1) {
+    assert.equal(backoff(failures, () => 0), FLOOR_MS);
+    assert.ok(backoff(failures, () => 1) <= CEILING_MS);
+  }
+  assert.equal(backoff(49, () => 1), CEILING_MS);
+  assert.ok(backoff(0, () => 1) < backoff(1, () => 1));
+});
+
+test("times keep their microseconds", () => {
+  assert.equal(seconds("2026-11-23T03:11:46.123456Z"), 1795403506.123456);
+  assert.equal(seconds("2026-11-23T03:11:46Z"), 1795403506);
+});
+
+test("series texts are read with their escapes", () => {
+  assert.deepEqual(parsed("up"), { name: "up", labels: {} });
+  assert.deepEqual(parsed('a{b="c\\"d",e="f\\\\g\\nh"}'), { name: "a", labels: { b: 'c"d', e: "f\\g\nh" } });
+});
+
+test("a table slides without losing order, and the oldest go first", () => {
+  const table = new Table(2, 4);
+  for (let i = 0; i < 50; i += 1) assert.ok(table.append(i, [i, -i]));
+  const [at, one, two] = table.rows();
+  assert.deepEqual([...at], [46, 47, 48, 49]);
+  assert.deepEqual([...one], [46, 47, 48, 49]);
+  assert.deepEqual([...two], [-46, -47, -48, -49]);
+  assert.ok(table.overflowed);
+  assert.equal(table.append(10, [1, 1]), false);
+});
+
+test("two frames of one tick are one row", () => {
+  const table = new Table(2, 4);
+  table.append(1, [5, NaN]);
+  table.append(1, [NaN, 6]);
+  assert.deepEqual(table.rows().map((column) => [...column]), [[1], [5], [6]]);
+});
+
+test("a hole is a hole, and a refetch fills it and keeps what is newer", () => {
+  const table = new Table(1, 100);
+  for (const at of [1, 2, 3, 9, 10, 11]) table.append(at, [at]);
+  assert.deepEqual([...table.breaks()], [0, 0, 0, 1, 0, 0]);
+  table.load([1, 2, 3, 4, 5, 6, 7, 8, 9], [[1, 2, 3, 4, 5, 6, 7, null, 9]]);
+  const [at, value] = table.rows();
+  assert.deepEqual([...at], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  assert.ok(Number.isNaN(value[7]));
+  assert.ok(!table.breaks().includes(1));
+});
+
+const LIVE = {
+  cursor: "e:10", at: "2026-11-23T00:00:10.000000Z", source: "here", hours: 0.25, interval_s: 1, version: "1", cached: false,
+  series: [{ id: 1, series: "system_load{period=\"1m\"}", name: "system_load", labels: { period: "1m" }, source: "here" }],
+  metrics: { 'system_load{period="1m"}': { id: 1, value: 2, unit: "", at: 1795392010 } },
+  sources: [{ source: "here", state: "live", first_seen: "2026-11-23T00:00:00.000000Z", last_seen: "2026-11-23T00:00:10.000000Z", series: 1, facts: {} }],
+  rules: [], alerts: [], notifications: [],
+  charts: [{ chart: "load", title: "Load", unit: "", kind: "line", at: [1795392010], series: [{ id: 1, series: "system_load{period=\"1m\"}", label: "1m", values: [2] }] }],
+};
+const tick = (seq, value) => message("metrics", {
+  seq, cursor: `e:${seq}`, at: `2026-11-23T00:00:${seq}.000000Z`, source: "here", ids: [1], values: [value],
+});
+
+test("every seq counts once, whatever road it came on", () => {
+  const store = new Store();
+  store.apply({ type: "load", ...first(LIVE) });
+  for (const seq of [11, 12, 12, 11, 13]) store.apply(tick(seq, seq));
+  const [, values] = store.view.charts.get("load").table.rows();
+  assert.deepEqual([...values], [2, 11, 12, 13]);
+  assert.equal(store.kpi("load_1m"), 13);
+});
+
+test("a refetch that raced with live frames brings history, not the past's present", () => {
+  const store = new Store();
+  store.apply({ type: "load", ...first(LIVE) });
+  store.apply(tick(11, 11));
+  store.apply({ type: "load", ...first(LIVE) });
+  assert.equal(store.view.seq, 11);
+  assert.equal(store.kpi("load_1m"), 11);
+  assert.equal(store.view.charts.get("load").table.length, 2);
+});
+
+test("another epoch is another log", () => {
+  const store = new Store();
+  store.apply({ type: "load", ...first(LIVE) });
+  store.apply(tick(11, 11));
+  store.apply({ type: "load", ...first({ ...LIVE, cursor: "f:3", metrics: {} }) });
+  assert.equal(store.view.seq, 3);
+  assert.ok(Number.isNaN(store.kpi("load_1m")));
+});
+
+test("an unknown frame is let pass: the server may be newer than the page", () => {
+  assert.equal(message("annotation_of_2031", {}), null);
+});
+
+test("numbers for people", () => {
+  assert.equal(text("bytes", 25_276_502_016), "23.5 GiB");
+  assert.equal(text("bytes_per_second", 12_600_000), "12.6 MB/s");
+  assert.equal(text("ratio", 0.834), "83.4 %");
+  assert.equal(text("seconds", 0.0047), "4.70 ms");
+  assert.equal(text("bytes", null), "–");
+  assert.equal(percent(0.02), "0.02");
+  assert.equal(figures(1204), "1,204");
+  assert.equal(duration(40), "40 s");
+  assert.equal(duration(12 * 86_400 + 4 * 3600 + 59), "12 d 4 h");
+  assert.equal(duration(3600), "1 h");
+  for (const value of [0.3, 1, 7, 83, 385, 4096]) assert.ok(ceiling(value) >= value && ceiling(value) < 3 * value, String(value));
+});
+
+test("the link's table leads somewhere from everywhere", () => {
+  const states = new Set(Object.keys(TABLE));
+  for (const [state, moves] of Object.entries(TABLE)) {
+    for (const next of Object.values(moves)) assert.ok(states.has(next), `${state} → ${next}`);
+    assert.ok(Object.keys(moves).length > 0);
+  }
+});
+
+/** A road whose ends the test holds. */
+function road(id, log) {
+  return {
+    id, title: id,
+    open(position, on) {
+      log.push({ id, position, on, closed: false });
+      const mine = log.at(-1);
+      return { close: () => { mine.closed = true; } };
+    },
+  };
+}
+
+/** Time that moves only when told to. Hand-made, because Debian's node cannot mock Date. */
+function clock(t) {
+  const real = { setTimeout, setInterval, clearTimeout, clearInterval, now: Date.now };
+  const due = new Map();
+  let now = 1_000_000;
+  let next = 1;
+  const plan = (every) => (run, ms = 0) => {
+    due.set(next, { run, at: now + ms, every: every ? ms : 0 });
+    return next++;
+  };
+  const cancel = (id) => due.delete(id);
+  Object.assign(globalThis, { setTimeout: plan(false), setInterval: plan(true), clearTimeout: cancel, clearInterval: cancel });
+  Date.now = () => now;
+  t.after(() => {
+    const { now: its, ...timers } = real;
+    Object.assign(globalThis, timers);
+    Date.now = its;
+  });
+  return (ms) => {
+    const until = now + ms;
+    for (;;) {
+      const [id, one] = [...due].filter(([, { at }]) => at <= until).sort((a, b) => a[1].at - b[1].at)[0] ?? [];
+      if (one === undefined) break;
+      now = one.at;
+      if (one.every) one.at += one.every;
+      else due.delete(id);
+      one.run();
+    }
+    now = until;
+  };
+}
+
+function linked(t) {
+  const tick = clock(t);
+  const opened = [];
+  const seen = [];
+  const frames = [];
+  const loads = [];
+  const link = new Link({
+    roads: [road("websocket", opened), road("sse", opened), road("poll", opened)],
+    load: async (reason) => { loads.push(reason); return `e:${10 * loads.length}`; },
+    known: () => 7, frame: (event, data) => frames.push([event, data]),
+    status: ({ state, road: on }) => seen.push(`${state} ${on.id}`),
+    measure: async () => 1,
+  });
+  return { link, opened, seen, frames, loads, pass: tick };
+}
+const settle = () => new Promise((done) => setImmediate(done));
+
+test("refused roads are tried in turn, at once; then the link waits", async (t) => {
+  const { link, opened, seen, pass } = linked(t);
+  link.start();
+  await settle();
+  assert.deepEqual(opened[0].position, { cursor: "e:10", known: 7 });
+  for (const k of [0, 1, 2]) opened[k].on.closed(0);
+  assert.deepEqual(opened.map(({ id }) => id), ["websocket", "sse", "poll"]);
+  assert.equal(seen.at(-1), "waiting websocket");
+  pass(CEILING_MS);
+  assert.equal(opened[3].id, "websocket");
+});
+
+test("a return resumes from the last frame handed over, and a goodbye's wish is kept", async (t) => {
+  const { link, opened, seen, pass } = linked(t);
+  link.start();
+  await settle();
+  opened[0].on.opened({ heartbeat_s: 5 });
+  opened[0].on.frame("metrics", { seq: 12, cursor: "e:12" });
+  opened[0].on.frame("goodbye", { code: 1001, reason: "stopping", may_return: true, after_ms: 5000 });
+  opened[0].on.closed(0);
+  assert.equal(seen.at(-1), "waiting websocket");
+  pass(5000);
+  assert.equal(opened.length, 1);
+  pass(CEILING_MS);
+  assert.deepEqual(opened[1].position, { cursor: "e:12", known: 7 });
+});
+
+test("a goodbye for good is honoured", async (t) => {
+  const { link, opened, seen, pass } = linked(t);
+  link.start();
+  await settle();
+  opened[0].on.opened({ heartbeat_s: 5 });
+  opened[0].on.frame("goodbye", { code: 4009, reason: "abuse", may_return: false });
+  opened[0].on.closed(0);
+  pass(10 * CEILING_MS);
+  assert.equal(seen.at(-1), "ended websocket");
+  assert.equal(opened.length, 1);
+});
+
+test("silence is noticed by the heartbeat", async (t) => {
+  const { link, opened, seen, pass } = linked(t);
+  link.start();
+  await settle();
+  opened[0].on.opened({ heartbeat_s: 5 });
+  pass(12_000);
+  assert.ok(seen.at(-1).startsWith("live"));
+  pass(4_000);
+  assert.ok(opened[0].closed);
+  assert.ok(seen.some((one) => one.startsWith("waiting")));
+});
+
+test("a reset loads afresh and says why; a storm of resets is slowed down", async (t) => {
+  const { link, opened, loads, seen } = linked(t);
+  link.start();
+  await settle();
+  opened[0].on.opened({});
+  opened[0].on.frame("reset", { reason: "epoch", detail: "Another log.", cursor: "f:1" });
+  await settle();
+  assert.deepEqual(loads, ["", "Another log."]);
+  assert.equal(opened[1].position.cursor, "e:20");
+  opened[1].on.opened({});
+  opened[1].on.frame("reset", { reason: "epoch", detail: "Another log.", cursor: "f:1" });
+  assert.ok(seen.at(-1).startsWith("waiting"));
+});
+
+test("from a lower road the link climbs back, and drops the lower one only then", async (t) => {
+  const { link, opened, seen, frames, pass } = linked(t);
+  link.start();
+  await settle();
+  opened[0].on.closed(0);
+  opened[1].on.opened({ heartbeat_s: 0 });
+  assert.equal(seen.at(-1), "live sse");
+  pass(5_000);
+  assert.equal(opened[2].id, "websocket");
+  assert.equal(opened[1].closed, false);
+  opened[2].on.opened({ heartbeat_s: 0 });
+  assert.equal(opened[1].closed, true);
+  assert.equal(seen.at(-1), "live websocket");
+  opened[1].on.frame("metrics", { seq: 1, cursor: "e:1" });
+  opened[2].on.frame("metrics", { seq: 2, cursor: "e:2" });
+  assert.deepEqual(frames.map(([, { seq }]) => seq), [2]);
+});
+
+test("the page preloads exactly the modules it imports, and every one is there", () => {
+  for (const [page, entry] of [["analytics.html", "js/main.js"], ["docs.html", "js/docs.js"]]) {
+    const found = new Set();
+    const walk = (path) => {
+      if (found.has(path)) return;
+      found.add(path);
+      const imports = readFileSync(join(STATIC, path), "utf8").matchAll(/^(?:import|export)[^;]*?from "([^"]+)"/gms);
+      for (const [, name] of imports) {
+        assert.ok(name.startsWith("."), `${path} imports ${name}: only relative imports pass the policy`);
+        walk(normalize(join(dirname(path), name)));
+      }
+    };
+    walk(entry);
+    const html = readFileSync(join(STATIC, page), "utf8");
+    const preloaded = [...html.matchAll(/rel="modulepreload" href="\{\{ assets \}\}\/([^"]+)"/g)].map(([, path]) => path);
+    assert.deepEqual(preloaded.sort(), [...found].filter((path) => path !== entry).sort());
+    assert.ok(!/<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+="/.test(html), `${page} has something inline`);
+  }
+});

@@ -1,0 +1,138 @@
+"""The page as a person sees it: it moves, it stays home, it complains of nothing, and text is text."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.app import running
+from tests.browser.watch import LIVE_S, PATIENCE_MS, ask, origin, post, watching
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_paints_live_and_stays_on_its_origin(tmp_path: Path) -> None:
+    """Numbers move, the chart's last x advances, nothing leaves the origin, the console is silent."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        seq = await watch.seq()
+        await watch.beyond(seq + 2)
+        before = await watch.number("#chart-load", "last-x")
+        await watch.page.wait_for_function(
+            "x => Number(document.querySelector('#chart-load').dataset.lastX) >= x + 2",
+            arg=before,
+            timeout=PATIENCE_MS,
+        )
+        value = await watch.number('[data-kpi="memory_percent"]', "value")
+        kpis = (await ask(server.url, "/api/realtime/metrics/live"))["kpis"]
+        assert value == pytest.approx(kpis["memory_percent"], abs=10)
+        for tile in ("cpu_percent", "memory_percent", "disk_percent", "load_1m"):
+            shown = await watch.page.inner_text(f'[data-kpi="{tile}"] .value')
+            assert any(figure.isdigit() for figure in shown), (tile, shown)
+        assert {origin(one) for one in watch.requests if not one.startswith("blob:")} == {
+            server.url
+        }
+        assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_text_is_text(tmp_path: Path) -> None:
+    """Markup in a notification is shown as itself, in the toast and in the list; nothing is run."""
+    markup = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        sent = {"type": "warning", "title": "<b>Title</b>", "message": markup}
+        notice = await post(server.url, "/api/realtime/notifications", sent)
+        toast = await watch.page.wait_for_selector(".toast", timeout=PATIENCE_MS)
+        assert toast is not None
+        assert await watch.page.inner_text(".toast .what") == "<b>Title</b>"
+        assert await watch.page.inner_text(".toast .more") == markup
+        await watch.page.locator("#notifications").scroll_into_view_if_needed()
+        entry = f'#notifications [data-id="{notice["id"]}"]'
+        await watch.page.wait_for_selector(entry, timeout=PATIENCE_MS)
+        assert markup in await watch.page.inner_text(entry)
+        assert await watch.page.locator("main img, .toasts img, .toasts script").count() == 0
+        assert "owned" not in await watch.page.title()
+        assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_toasts_leave_or_stay(tmp_path: Path) -> None:
+    """An info toast leaves by itself, an error waits to be dismissed, and the bell counts both."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        for kind in ("info", "error"):
+            sent = {"type": kind, "message": f"an {kind}"}
+            await post(server.url, "/api/realtime/notifications", sent)
+            await watch.page.wait_for_selector(f'.toast[data-type="{kind}"]', timeout=PATIENCE_MS)
+        assert await watch.page.get_attribute("#bell", "data-count") == "2"
+        gone = '.toast[data-type="info"]'
+        await watch.page.wait_for_selector(gone, state="detached", timeout=PATIENCE_MS)
+        assert await watch.page.locator('.toast[data-type="error"]').count() == 1
+        await watch.page.click('.toast[data-type="error"] .close')
+        stays = '.toast[data-type="error"]'
+        await watch.page.wait_for_selector(stays, state="detached", timeout=PATIENCE_MS)
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_pause_holds_still_and_resume_catches_up(tmp_path: Path) -> None:
+    """P stops the picture, P again fills in what happened meanwhile, every second of it."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        await watch.beyond(await watch.seq() + 2)
+        await watch.page.keyboard.press("p")
+        await watch.page.wait_for_selector('html[data-link="paused"]')
+        held = await watch.seq()
+        await watch.page.wait_for_timeout(3000)
+        assert await watch.seq() == held
+        await watch.page.keyboard.press("p")
+        await watch.live()
+        await watch.beyond(held + 4)
+        shown = (await watch.rows("load"))['system_load{period="1m"}']
+        steps = [b - a for (a, _), (b, _) in zip(shown, shown[1:], strict=False)]
+        assert max(steps) < 2_500_000, steps
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_test_button_and_keys(tmp_path: Path) -> None:
+    """The test notification makes the whole way round; `?` opens the sheet, T turns the theme."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        await watch.page.click("#test-notification")
+        await watch.page.wait_for_selector('.toast[data-type="info"]', timeout=PATIENCE_MS)
+        newest = (await ask(server.url, "/api/realtime/notifications", limit=1))["notifications"]
+        assert newest[0]["title"] == "Test notification"
+        await watch.page.keyboard.press("?")
+        assert await watch.page.locator("#keys").is_visible()
+        await watch.page.keyboard.press("Escape")
+        assert not await watch.page.locator("#keys").is_visible()
+        await watch.page.keyboard.press("t")
+        assert await watch.page.get_attribute("html", "data-theme") == "light"
+        await watch.page.reload()
+        assert await watch.page.get_attribute("html", "data-theme") == "light"
+        assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_api_page_is_drawn_from_the_document(tmp_path: Path) -> None:
+    """Every operation of openapi.json is on the API page, without the internet."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open("/api/docs")
+        await watch.page.wait_for_selector("article.operation h3", timeout=PATIENCE_MS)
+        document = await watch.page.evaluate("fetch('/api/openapi.json').then(a => a.json())")
+        asked = {
+            f"{verb.upper()} {path}"
+            for path, item in document["paths"].items()
+            for verb in item
+            if verb in ("get", "post", "put", "patch", "delete")
+        }
+        titles = await watch.page.locator("#operations h3").all()
+        shown = {" ".join((await one.inner_text()).split()) for one in titles}
+        assert shown == asked
+        assert {origin(one) for one in watch.requests} == {server.url}
+        assert watch.complaints == []

@@ -1,0 +1,152 @@
+"""A real Chromium that watches the page, and the words the tests ask it in."""
+
+import contextlib
+import csv
+import io
+import json
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+from playwright.async_api import Page, WebSocketRoute, async_playwright
+from tornado.httpclient import AsyncHTTPClient
+
+from tests.app import PATIENCE_S
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update"
+).split()
+PATIENCE_MS = 1000 * PATIENCE_S
+LIVE_S = 3 * PATIENCE_S
+"""For a whole story: several starts of a server and of a browser on a busy machine."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """`requests` are the addresses the page asked for; `complaints` what its console held against it."""
+
+    page: Page
+    url: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    """Roads that the network refuses: `websocket`, `sse`. May change while the page watches."""
+
+    async def open(self, path: str = "/analytics") -> None:
+        await self.page.goto(self.url + path)
+
+    async def live(self, road: str = "websocket") -> None:
+        """Until the page says that it is live on this road."""
+        await self.page.wait_for_selector(
+            f'html[data-link="live"][data-road="{road}"]', timeout=PATIENCE_MS
+        )
+
+    async def number(self, selector: str, name: str) -> float:
+        text = await self.page.get_attribute(selector, f"data-{name}")
+        return float(text or "nan")
+
+    async def seq(self) -> int:
+        return int(await self.number("#tiles", "seq"))
+
+    async def beyond(self, seq: int) -> None:
+        """Until the tiles show a state after `seq`."""
+        await self.page.wait_for_function(
+            "seq => Number(document.querySelector('#tiles').dataset.seq) > seq",
+            arg=seq,
+            timeout=PATIENCE_MS,
+        )
+
+    async def rows(self, chart: str) -> dict[str, list[tuple[int, float]]]:
+        """What a chart holds, through its own CSV button: series → (µs, value), gaps left out."""
+        await self.page.hover(f"#chart-{chart}")
+        async with self.page.expect_download() as downloading:
+            await self.page.click(f"#chart-{chart} .save")
+        with open(await (await downloading.value).path(), encoding="utf-8", newline="") as file:
+            names, *lines = csv.reader(io.StringIO(file.read()))
+        return {
+            name: [(round(float(line[0]) * 1e6), float(line[k])) for line in lines if line[k]]
+            for k, name in enumerate(names)
+            if k
+        }
+
+
+@contextlib.asynccontextmanager
+async def watching(
+    url: str,
+    *,
+    size: tuple[int, int] = (1440, 900),
+    scheme: Literal["light", "dark"] = "dark",
+    scale: float = 1,
+    phone: bool = False,
+) -> AsyncIterator[Watch]:
+    """A fresh browser, no page open yet."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=FLAGS
+        )
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            device_scale_factor=scale,
+            has_touch=phone,
+            is_mobile=phone,
+        )
+        page = await context.new_page()
+        watch = Watch(page, url)
+        page.on("request", lambda request: watch.requests.append(request.url))
+        page.on("websocket", lambda socket: watch.requests.append(socket.url))
+        page.on("pageerror", lambda error: watch.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda line: (
+                watch.complaints.append(line.text) if line.type in ("error", "warning") else None
+            ),
+        )
+        try:
+            yield watch
+        finally:
+            await browser.close()
+
+
+async def refusable(watch: Watch) -> None:
+    """From now on `watch.refused` decides which roads are open."""
+
+    def socket(route: WebSocketRoute) -> Any:
+        if "websocket" in watch.refused:
+            return route.close(code=1011, reason="refused by the test")
+        route.connect_to_server()
+        return None
+
+    async def stream(route: Any) -> None:
+        if "sse" in watch.refused:
+            await route.abort("connectionrefused")
+        else:
+            await route.continue_()
+
+    await watch.page.route_web_socket("**/api/realtime/ws*", socket)
+    await watch.page.route("**/api/realtime/dashboard/stream*", stream)
+
+
+async def ask(url: str, path: str, **query: Any) -> Any:
+    """GET → the envelope's data."""
+    answer = await AsyncHTTPClient().fetch(f"{url}{path}?{urlencode(query, doseq=True)}")
+    return json.loads(answer.body)["data"]
+
+
+async def post(url: str, path: str, body: Any) -> Any:
+    answer = await AsyncHTTPClient().fetch(
+        url + path,
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(body),
+    )
+    return json.loads(answer.body)["data"]
+
+
+def origin(address: str) -> str:
+    parts = urlsplit(address)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return f"{scheme}://{parts.netloc}"
