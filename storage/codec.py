@@ -61,10 +61,7 @@ def decode(type_: str, version: int, body: bytes) -> Fact:
         msgpack.UnpackException,
         msgspec.ValidationError,
     ) as error:
-        raise StorageBroken(
-            f"the payload of a {type_} event cannot be read ({error})",
-            "run verify on a copy of the directory",
-        ) from error
+        raise StorageBroken(f"the payload of a {type_} event cannot be read ({error})") from error
 
 
 def samples(body: bytes) -> tuple[list[int], list[int | float]]:
@@ -77,5 +74,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Series):
-        return {name: getattr(value, name) for name in Series.__struct_fields__}
+        return [getattr(value, name) for name in Series.__struct_fields__]
     return value

@@ -25,7 +25,7 @@ def canonical(value: Number) -> Number:
     return value
 
 
-class Series(msgspec.Struct, frozen=True):
+class Series(msgspec.Struct, frozen=True, array_like=True):
     """A metric name with its labels on one source. `id` is small, unique in this log, and never reused."""
 
     id: int
