@@ -62,15 +62,10 @@ def document(routes: Iterable[Route], version: str) -> dict[str, Any]:
 
 
 def _kinds(operations: Iterable[Operation]) -> list[Any]:
-    """Every type the table names, once."""
+    """Every type of a body or an answer that the table names, once."""
     found: dict[Any, Any] = {}
     for operation in operations:
-        for kind in (
-            operation.query,
-            *operation.bodies,
-            operation.data,
-            *operation.others.values(),
-        ):
+        for kind in (*operation.bodies, operation.data, *operation.others.values()):
             if kind is not None:
                 found.setdefault(_key(kind), kind)
     return list(found.values())
