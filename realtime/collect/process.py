@@ -34,12 +34,12 @@ class Processes:
         "system_threads": Descriptor(help="Threads of all processes."),
         "system_process_cpu_ratio": Descriptor(
             "ratio",
-            help="CPU time of all processes of this command, 1 being one processor; the top ten.",
+            help="CPU time of all processes of this command, 1 being one processor; the top few.",
         ),
         "system_process_memory_bytes": Descriptor(
             "bytes",
             help="Resident memory of all processes of this command, shared pages counted in each;"
-            " the top ten.",
+            " the top few.",
         ),
     }
 

@@ -3,6 +3,8 @@ import re
 from realtime.collect.host import Host
 from realtime.collect.lineup import default_collectors
 from realtime.collect.own import Server
+from realtime.collect.process import Processes
+from realtime.collect.round import clocks
 from realtime.core.naming import check_name
 
 UNITS = {
@@ -50,3 +52,16 @@ def test_a_slow_recorder_has_rates_too():
     for collector in default_collectors(interval_s=120.0):
         rates = getattr(collector, "_rates", None)
         assert rates is None or rates._longest_s >= 360
+
+
+def test_the_look_at_processes_has_dials_of_its_own():
+    """Its pace and how many lead are given; none may lead, and its rates allow for its pace."""
+    (processes,) = [
+        c
+        for c in default_collectors(processes_interval_s=3600.0, top_processes=0)
+        if isinstance(c, Processes)
+    ]
+    assert processes.pace_s == 3600
+    assert processes._rates._longest_s >= 3 * 3600
+    names = {reading.key.name for reading in processes.collect(clocks())}
+    assert names == {"system_processes", "system_threads"}
