@@ -304,7 +304,8 @@ NOWHERE = Route("(nowhere)", Nowhere, hidden=True)
 
 IDLE_S = 75.0
 BODY_S = 30.0
-HEADER_BYTES = 16 * 1024
+HEADER_BYTES = 128 * 1024
+"""A longer request is cut off without an answer, so this is more than the longest query string."""
 READ_BYTES = 256 * 1024
 
 

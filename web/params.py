@@ -9,8 +9,8 @@ from msgspec import inspect, structs
 
 from web.problem import Problem, shown
 
-LONGEST = 16_384
-"""Characters of a query string read at all; the header bound of the server is of the same order."""
+LONGEST = 100_000
+"""Characters of a query string read at all: room for as many selectors as a query may name."""
 MOST_PAIRS = 500
 """Pairs of a query string read at all: each costs a conversion, and a URL can hold thousands."""
 

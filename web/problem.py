@@ -14,6 +14,7 @@ from realtime.errors import (
     NotFound,
     PlayheadError,
     StorageError,
+    TooMuch,
     UnknownFormat,
 )
 
@@ -82,6 +83,8 @@ def problem_of(error: PlayheadError) -> Problem:
             return Problem(503, told, headers=_retry_after(2))
         case Closing():
             return Problem(503, told, headers=_retry_after(5))
+        case TooMuch():
+            return Problem(422, told, [("from", error.detail)])
         case StorageError():
             return Problem(503, told, headers=_retry_after(30))
         case _:

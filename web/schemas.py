@@ -9,6 +9,7 @@ from realtime.core.downsample import LEAST
 from realtime.core.requests import EndpointStats, Recent
 from realtime.shelf import ShelfStats
 
+LEAST_HOURS = 0.01
 MOST_HOURS = 8_784
 """A leap year: the longest span the dashboard folds at once."""
 MOST_EVENTS = 1_000
@@ -58,7 +59,7 @@ class Received(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class DashboardQuery(Asked, frozen=True):
     hours: Annotated[
-        float, Meta(gt=0, le=MOST_HOURS, description="How far back the charts reach.")
+        float, Meta(ge=LEAST_HOURS, le=MOST_HOURS, description="How far back the charts reach.")
     ] = 0.25
     room: Annotated[Room, Meta(description="Whose notifications are included.")] = "dashboard"
 

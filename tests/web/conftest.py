@@ -1,6 +1,7 @@
 """A whole site on port 0: a real log, a real spine, real HTTP; only the clock is faked."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -162,17 +163,18 @@ class Site:
     async def raw(self, sent: bytes) -> bytes:
         """Bytes in, bytes out until the server closes or is quiet."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(sent)
-        await writer.drain()
         got = b""
         try:
+            writer.write(sent)
+            await writer.drain()
             while chunk := await asyncio.wait_for(reader.read(65536), 0.5):
                 got += chunk
-        except TimeoutError:
+        except (TimeoutError, ConnectionResetError):
             pass
         finally:
             writer.close()
-            await writer.wait_closed()
+            with contextlib.suppress(ConnectionResetError):
+                await writer.wait_closed()
         return got
 
 
