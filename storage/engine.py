@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite  # noqa: F401  SQLAlchemy loads the driver by name; a frozen binary needs to see it
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -47,7 +47,7 @@ class Engine:
         self._writer: AsyncConnection | None = None
 
     async def open(self) -> None:
-        with translated():
+        with translated(self.path.parent):
             self._writer = await self._write_engine.connect()
 
     @property
@@ -61,7 +61,7 @@ class Engine:
 
         Callers take turns themselves: only the log's writer may be inside.
         """
-        with translated():
+        with translated(self.path.parent):
             await self.writer.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield self.writer
@@ -76,7 +76,7 @@ class Engine:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[AsyncConnection]:
         """A short read. Keep it short: an open reader keeps the WAL from being reset."""
-        with translated():
+        with translated(self.path.parent):
             async with self._read_engine.connect() as connection:
                 yield connection
 
@@ -84,7 +84,7 @@ class Engine:
         """Readers first, so that the writer's close checkpoints the WAL into the file."""
         await self._read_engine.dispose()
         if self._writer is not None:
-            with translated():
+            with translated(self.path.parent):
                 await self._writer.close()
             self._writer = None
         await self._write_engine.dispose()
@@ -92,7 +92,7 @@ class Engine:
 
 def _engine(path: Path, pragmas: tuple[str, ...], size: int) -> AsyncEngine:
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        URL.create("sqlite+aiosqlite", database=str(path)),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,

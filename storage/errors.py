@@ -14,9 +14,11 @@ Driver errors are translated here and nowhere else: no sqlite3 or sqlalchemy exc
 """
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import sqlalchemy.exc
@@ -65,25 +67,39 @@ class NotWritable(StorageError):
     remedy = "Give the user who runs Playhead the right to write there, or choose another --data."
 
 
-def translate(error: BaseException) -> StorageError:
-    """Our name for a driver's or the operating system's error."""
+INDEX_BLOCK = 32 * 1024
+"""SQLite lets the index of its WAL grow by this much at a time."""
+
+
+def translate(error: BaseException, place: Path | None = None) -> StorageError:
+    """Our name for a driver's or the operating system's error. `place` is where the log is kept."""
     cause: BaseException = error
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
         cause = error.orig
     name: str = getattr(cause, "sqlite_errorname", "") or ""
     if name == "SQLITE_FULL" or getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(f"no space left for the log ({cause})")
-    if name.startswith("SQLITE_IOERR") or name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+    # When the index of the WAL finds no room to grow, SQLite calls it an I/O error and not a full disk.
+    if name in ("SQLITE_IOERR", "SQLITE_IOERR_SHMSIZE") and place and _room(place) < 2 * INDEX_BLOCK:
+        return StorageFull(f"no space left for the log ({cause})")
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StorageBroken(f"the log cannot be trusted any more ({name}: {cause})")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return NotWritable(f"the log cannot be opened for writing ({name}: {cause})")
     return StorageError(f"the log failed ({name or type(cause).__name__}: {cause})")
 
 
+def _room(place: Path) -> int:
+    if not hasattr(os, "statvfs"):
+        return INDEX_BLOCK * 1000  # elsewhere nobody has seen that error
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize
+
+
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(place: Path | None = None) -> Iterator[None]:
     """Run driver calls inside; what they raise comes out as a `StorageError`."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise translate(error) from error
+        raise translate(error, place) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import alembic.command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import NullPool
 
 from storage.engine import WRITER_PRAGMAS
@@ -52,7 +52,7 @@ def migrate(path: Path) -> Migrated:
                 "start the newer Playhead, or restore a backup made before the upgrade",
             )
         backup = _backup(path, before) if before is not None else None
-        engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
         with engine.connect() as connection:
             for pragma in WRITER_PRAGMAS:
                 connection.exec_driver_sql(pragma)

@@ -1,0 +1,117 @@
+"""One connection writes, durably; the readers cannot."""
+
+import asyncio
+
+import pytest
+
+from storage.engine import READERS, Engine
+from storage.errors import NotWritable, StorageBroken, StorageError
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    it = Engine(tmp_path / "a.db")
+    await it.open()
+    async with it.transaction() as connection:
+        await connection.exec_driver_sql("CREATE TABLE t (n INTEGER PRIMARY KEY)")
+    yield it
+    await it.close()
+
+
+async def count(engine):
+    async with engine.reader() as connection:
+        return (await connection.exec_driver_sql("SELECT count(*) FROM t")).scalar()
+
+
+@pytest.mark.gen_test
+async def test_the_writer_waits_for_the_disk(engine):
+    """Law ack-is-durable rests on these two settings of the writer's connection."""
+    found = {}
+    for pragma in ("synchronous", "journal_mode"):
+        found[pragma] = (await engine.writer.exec_driver_sql(f"PRAGMA {pragma}")).scalar()
+    assert found == {"synchronous": 2, "journal_mode": "wal"}
+
+
+@pytest.mark.gen_test
+async def test_readers_cannot_write_nor_checkpoint(engine):
+    """Law one-writer: a reader's write is refused, and only the writer's connection checkpoints."""
+    with pytest.raises(StorageError):
+        async with engine.reader() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    async with engine.reader() as connection:
+        pages = (await connection.exec_driver_sql("PRAGMA wal_autocheckpoint")).scalar()
+    assert pages == 0
+    assert await count(engine) == 0
+
+
+@pytest.mark.gen_test
+async def test_a_transaction_is_all_or_nothing(engine):
+    """What is raised inside rolls back, an error of ours and a cancellation alike; the next one works."""
+    with pytest.raises(LookupError):
+        async with engine.transaction() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+            raise LookupError
+    with pytest.raises(StorageError, match="UNIQUE"):
+        async with engine.transaction() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (2)")
+            await connection.exec_driver_sql("INSERT INTO t VALUES (2)")
+
+    async def halfway():
+        async with engine.transaction() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (3)")
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(halfway())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await count(engine) == 0
+    async with engine.transaction() as connection:
+        await connection.exec_driver_sql("INSERT INTO t VALUES (4)")
+    assert await count(engine) == 1
+
+
+@pytest.mark.gen_test
+async def test_readers_take_turns_and_see_only_what_is_committed(engine):
+    """More questions than connections wait for each other; none sees half a transaction."""
+    async with engine.transaction() as connection:
+        await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        assert await asyncio.gather(*(count(engine) for _ in range(3 * READERS))) == [0] * 9
+    assert await count(engine) == 1
+
+
+@pytest.mark.gen_test
+async def test_close_leaves_one_file(tmp_path):
+    """After an orderly end the file is whole by itself: no WAL beside it, all rows in it."""
+    engine = Engine(tmp_path / "a.db")
+    await engine.open()
+    async with engine.transaction() as connection:
+        await connection.exec_driver_sql("CREATE TABLE t (n INTEGER PRIMARY KEY)")
+    assert await count(engine) == 0
+    await engine.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.db"]
+
+
+@pytest.mark.parametrize("name", ["50%.db", "what?.db", "a#b.db", "sp ace.db", "ünï.db", "a&b=c.db"])
+@pytest.mark.gen_test
+async def test_any_file_name_will_do(tmp_path, name):
+    """The path of the data directory is the user's business, not a piece of a URL."""
+    engine = Engine(tmp_path / name)
+    await engine.open()
+    await engine.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.gen_test
+async def test_errors_of_the_driver_are_translated_when_opening(tmp_path):
+    """A directory in the file's place and a file that is no database each have a name."""
+    (tmp_path / "directory.db").mkdir()
+    engine = Engine(tmp_path / "directory.db")
+    with pytest.raises(NotWritable):
+        await engine.open()
+    await engine.close()
+    (tmp_path / "text.db").write_text("This is not a database. " * 100)
+    engine = Engine(tmp_path / "text.db")
+    with pytest.raises(StorageBroken):
+        await engine.open()
+    await engine.close()
