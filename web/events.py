@@ -1,7 +1,7 @@
 """The log itself, oldest first: as JSON, as lines, or as CloudEvents."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -19,8 +19,12 @@ from web.schemas import EventsQuery
 NDJSON = "application/x-ndjson"
 CLOUDEVENTS = "application/cloudevents-batch+json"
 
-SLICE = 20
-"""Events encoded before the loop gets its turn: a tick can hold a thousand samples."""
+PAGE = 50
+"""Events read at once: a tick can hold ten thousand samples, and a thousand ticks do not fit memory."""
+SLICE = 5_000
+"""Samples encoded before the loop gets its turn (law loop-never-blocks)."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Where a page ends before its limit; `next` goes on from there."""
 
 
 class Events(Handler):
@@ -33,37 +37,55 @@ class Events(Handler):
         end = moment("to", query.to, now)
         if start is not None and end is not None and start > end:
             raise Problem(400, "the range is empty", [("from", "is later than to; swap them")])
-        # Up to the edge and not to the head: only what has been applied has its series named.
-        events = await services.log.read(
-            query.after,
-            query.limit,
-            until=spine.edge,
-            start=start,
-            end=end,
-            types=query.type or None,
-            source=query.source or None,
-        )
-        following = events[-1].seq if len(events) == query.limit else None
-        if following is not None:
-            self.set_header("Link", f'<{self._page(following)}>; rel="next"')
         media = chosen(self.request.headers.get("Accept", ""), (JSON, NDJSON, CLOUDEVENTS))
+        shape = self._cloud if media == CLOUDEVENTS else self._told
+        encoded, following = await self._page(query, start, end, shape)
+        if following is not None:
+            self.set_header("Link", f'<{self._address(following)}>; rel="next"')
         if media == NDJSON:
-            lines = await self._encoded(self._told(event) for event in events)
-            await self.send(b"".join(line + b"\n" for line in lines), NDJSON)
+            await self.send(b"".join(line + b"\n" for line in encoded), NDJSON)
         elif media == CLOUDEVENTS:
-            batch = await self._encoded(self._cloud(event) for event in events)
-            await self.send(b"[" + b",".join(batch) + b"]", CLOUDEVENTS)
+            await self.send(b"[" + b",".join(encoded) + b"]", CLOUDEVENTS)
         else:
-            listed = await self._encoded(self._told(event) for event in events)
-            await self.send(_enveloped(listed, following, spine.cursor()))
+            await self.send(_enveloped(encoded, following, spine.cursor()))
 
-    async def _encoded(self, facts: Iterable[Data]) -> list[bytes]:
+    async def _page(
+        self,
+        query: EventsQuery,
+        start: int | None,
+        end: int | None,
+        shape: Callable[[Event], Data],
+    ) -> tuple[list[bytes], int | None]:
+        """Events as bytes, and the `after` of the next page if there may be one."""
+        # Up to the edge and not to the head: only what has been applied has its series named.
+        edge = self.services.spine.edge
         encoded: list[bytes] = []
-        for fact in facts:
-            encoded.append(_ENCODER.encode(fact))
-            if len(encoded) % SLICE == 0:
-                await asyncio.sleep(0)
-        return encoded
+        size = samples = 0
+        after = query.after
+        while len(encoded) < query.limit:
+            wanted = min(PAGE, query.limit - len(encoded))
+            events = await self.services.log.read(
+                after,
+                wanted,
+                until=edge,
+                start=start,
+                end=end,
+                types=query.type or None,
+                source=query.source or None,
+            )
+            for event in events:
+                encoded.append(_ENCODER.encode(shape(event)))
+                after = event.seq
+                size += len(encoded[-1])
+                if size > MOST_BYTES:
+                    return encoded, after
+                samples += len(event.data.ids) if isinstance(event.data, Metrics) else 1
+                if samples > SLICE:
+                    samples = 0
+                    await asyncio.sleep(0)
+            if len(events) < wanted:
+                return encoded, None
+        return encoded, after
 
     def _told(self, event: Event) -> Data:
         return {
@@ -90,7 +112,7 @@ class Events(Handler):
         view = self.services.spine.view
         return data_of(event, view.texts)
 
-    def _page(self, after: int) -> str:
+    def _address(self, after: int) -> str:
         """This very question, from another place in the log on."""
         query = self.asked(EventsQuery)
         pairs: list[tuple[str, object]] = [

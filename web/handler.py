@@ -116,6 +116,9 @@ class Border(RequestHandler):
         if isinstance(error, PlayheadError):
             error = problem_of(error)
         problem = error if isinstance(error, Problem) else self._plain(status_code, error)
+        # 422 speaks of a body; what comes without one was wrong in its query string.
+        if problem.status == 422 and self.request.method in ("GET", "HEAD"):
+            problem.status = 400
         self.set_status(problem.status)
         for name, value in problem.headers.items():
             self.set_header(name, value)

@@ -4,10 +4,8 @@ from msgspec import UNSET
 
 from realtime.answers import Bodies
 from realtime.core.times import parse_time
-from realtime.errors import BadInput
 from web.handler import Handler, enveloped
 from web.moments import span
-from web.problem import Problem
 from web.schemas import HistoryQuery
 
 
@@ -19,25 +17,21 @@ class Query(Handler):
         now = spine.now()
         start, end = span(query.from_, query.to, now)
         points = services.query_points if query.points is UNSET else query.points
-        try:
-            ids = history.find(query.series)
+        ids = history.find(query.series)
 
-            async def make() -> Bodies:
-                cursor = spine.cursor()
-                found = await history.query(ids, start, end, points)
-                return await services.encoder.bodies({"cursor": cursor, **found}, enveloped)
+        async def make() -> Bodies:
+            cursor = spine.cursor()
+            found = await history.query(ids, start, end, points)
+            return await services.encoder.bodies({"cursor": cursor, **found}, enveloped)
 
-            if _fixed(query.from_, now) and _fixed(query.to, now):
-                owner = spine.view.owner
-                tags = {"sources", *(f"metrics:{owner[id_]}" for id_ in ids)}
-                key = ("query", *ids, start, end, points)
-                bodies, cached = await services.shelf.get(key, tags, make)
-            else:
-                # A range that ends now is another one each time: it would only fill the shelf.
-                bodies, cached = await make(), False
-        except BadInput as error:
-            fields = [(one.field, one.detail) for one in error.errors]
-            raise Problem(400, error.detail, fields) from None
+        if _fixed(query.from_, now) and _fixed(query.to, now):
+            owner = spine.view.owner
+            tags = {"sources", *(f"metrics:{owner[id_]}" for id_ in ids)}
+            key = ("query", *ids, start, end, points)
+            bodies, cached = await services.shelf.get(key, tags, make)
+        else:
+            # A range that ends now is another one each time: it would only fill the shelf.
+            bodies, cached = await make(), False
         await self.send_body(bodies.warm if cached else bodies.fresh)
 
 

@@ -59,6 +59,6 @@ class Route:
     def allow(self) -> str:
         """The `Allow` header: HEAD goes with GET (RFC 9110 section 9.3.2)."""
         methods = sorted(self.operations)
-        if "GET" in self.operations:
+        if "GET" in self.operations and self.handler.head is not RequestHandler.head:
             methods.append("HEAD")
         return ", ".join(methods)

@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from realtime.errors import TooMuch
+
 PATH = "/api/realtime/query"
 AT = 1_795_000_000
 
@@ -87,3 +89,16 @@ async def test_what_cannot_be_answered_is_named(site, wave, query, field):
     answer = await site.ask(f"{PATH}?{query}")
     assert answer.status == 400
     assert list(answer.errors) == [field]
+
+
+@pytest.mark.gen_test
+async def test_more_than_may_be_read_is_a_bad_question(site, wave, monkeypatch):
+    """A range of too many samples is 400: the question was too wide, nothing is broken."""
+
+    async def refuse(*args):
+        raise TooMuch("1,000,001 samples are in that range; at most 1,000,000 would do.")
+
+    monkeypatch.setattr(type(site.services.history), "query", refuse)
+    answer = await site.ask(f"{PATH}?series=wave")
+    assert answer.status == 400
+    assert list(answer.errors) == ["from"]
