@@ -80,6 +80,28 @@ class Engine:
             async with self._read_engine.connect() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Several reads that see one state of the log: a sealing in between moves ticks, not what is told."""
+        async with self.reader() as connection:
+            await connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                await connection.exec_driver_sql("COMMIT")
+
+    async def vacuum(self, pages: int) -> None:
+        """Give up to so many free pages back to the file system; outside a transaction."""
+        with translated():
+            # Each step of the statement frees one page: it has to be read to its end.
+            (await self.writer.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})")).close()
+
+    async def truncate_wal(self) -> bool:
+        """Copy the WAL into the file and cut it to nothing; False when a reader was in the way."""
+        with translated():
+            row = (await self.writer.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+        return not row[0]
+
     async def close(self) -> None:
         """Readers first, so that the writer's close checkpoints the WAL into the file."""
         await self._read_engine.dispose()

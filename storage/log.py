@@ -8,16 +8,20 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from sqlalchemy import RowMapping, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, schema, sqlite
+from storage.archive import Archive, Columns, joined
 from storage.engine import Engine
 from storage.errors import StorageBroken, TooMuch
 from storage.events import Draft, Event, Metrics
+from storage.sealer import Sealer
+from storage.segments import Tick
 
 INSERT = "INSERT INTO events (seq, at, source, type, version, body) VALUES (?, ?, ?, ?, ?, ?)"
 PAGE = 1000
@@ -26,8 +30,8 @@ PAGE = 1000
 RECEIPT_AGE_US = 24 * 3600 * 1_000_000
 """How long a repeated Idempotency-Key is answered with its first answer."""
 
-Columns = dict[int, tuple[np.ndarray, np.ndarray]]
-"""Series id → (times int64 µs, values float64), in order of time."""
+SPAN_US = 600_000_000
+"""How long a segment is: ten minutes."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ class Log:
     `floor` the oldest seq still held, `samples` how many samples its ticks carry.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, span_us: int = SPAN_US) -> None:
         self.path = path
         self.epoch = ""
         self.head = 0
@@ -73,8 +77,10 @@ class Log:
         self.samples = 0
         self._longest_commit_s = 0.0
         self._engine = Engine(path)
+        self._archive = Archive()
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
+        self._sealer = Sealer(self._engine, self._turn, span_us)
 
     async def open(self, now: int) -> None:
         """`now` (µs UTC) dates a log that is made here.
@@ -90,7 +96,10 @@ class Log:
             )
             if found is None:
                 await connection.execute(insert(schema.log).values(id=1, created_at=now, **row))
-            newest = (await connection.execute(select(func.max(schema.events.c.seq)))).scalar() or 0
+            newest = max(
+                (await connection.exec_driver_sql(question)).scalar() or 0
+                for question in ("SELECT max(seq) FROM events", "SELECT max(last_seq) FROM segments")
+            )
         self.epoch, self.head, self.floor, self.samples = (
             row["epoch"],
             row["head"],
@@ -203,40 +212,61 @@ class Log:
         types: Iterable[str] | None = None,
         source: str | None = None,
     ) -> list[Event]:
-        """Events with `after < seq ≤ until` and `start ≤ at < end` (µs), oldest first, at most `limit`."""
+        """Events with `after < seq ≤ until` and `start ≤ at < end` (µs), oldest first, at most `limit`.
+
+        Facts and ticks, from rows and from segments alike: a reader cannot tell what is sealed.
+        """
+        wanted = None if types is None else list(types)
+        ask = _Ask(after, self.head if until is None else until, start, end, source)
+        async with self._engine.snapshot() as connection:
+            rows = await self._rows(connection, ask, limit, wanted)
+            if wanted is not None and "metrics" not in wanted:
+                return [_event(row) for row in rows]
+            # Beyond the last of a full page nothing is wanted: what is sealed there comes in its turn.
+            last = rows[-1]["seq"] if len(rows) == limit else ask.until
+            ticks: list[Tick] = []
+            for segment in await self._archive.after(connection, after, last):
+                if ask.misses(segment.start_at, segment.end_at):
+                    continue
+                found = await self._archive.ticks(connection, segment, after, source)
+                ticks += [tick for tick in found if tick.seq <= last and ask.takes(tick)]
+                if len(ticks) >= limit:
+                    break
+        events = [_event(row) for row in rows] + [
+            Event(t.seq, t.at, t.source, Metrics(t.ids, t.values)) for t in ticks
+        ]
+        if ticks:
+            events.sort(key=lambda event: event.seq)
+        return events[:limit]
+
+    async def _rows(
+        self, connection: AsyncConnection, ask: "_Ask", limit: int, types: list[str] | None
+    ) -> Sequence[RowMapping]:
         table = schema.events
-        query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
-        async with self._engine.reader() as connection:
-            if start is not None or end is not None:
-                within = [table.c.at >= start] if start is not None else []
-                within += [table.c.at < end] if end is not None else []
-                # The index answers with the bounds of the seqs, and the ordered scan stays short.
-                low, high = (
-                    await connection.execute(
-                        select(func.min(table.c.seq), func.max(table.c.seq)).where(*within)
-                    )
-                ).one()
-                if low is None:
-                    return []
-                query = query.where(table.c.seq.between(low, high), *within)
-            if until is not None:
-                query = query.where(table.c.seq <= until)
-            if types is not None:
-                wanted = list(types)
-                query = query.where(table.c.type.in_(wanted))
-                if "metrics" not in wanted:  # said again, in the words of the partial index
-                    query = query.where(table.c.type != "metrics")
-            if source is not None:
-                query = query.where(table.c.source == source)
-            rows = (await connection.execute(query)).mappings().all()
-        return [_event(row) for row in rows]
+        query = select(table).where(table.c.seq > ask.after, table.c.seq <= ask.until)
+        if ask.start is not None or ask.end is not None:
+            within = [table.c.at >= ask.start] if ask.start is not None else []
+            within += [table.c.at < ask.end] if ask.end is not None else []
+            # The index answers with the bounds of the seqs, and the ordered scan stays short.
+            bounds = select(func.min(table.c.seq), func.max(table.c.seq)).where(*within)
+            low, high = (await connection.execute(bounds)).one()
+            if low is None:
+                return []
+            query = query.where(table.c.seq.between(low, high), *within)
+        if types is not None:
+            query = query.where(table.c.type.in_(types))
+            if "metrics" not in types:  # said again, in the words of the partial index
+                query = query.where(table.c.type != "metrics")
+        if ask.source is not None:
+            query = query.where(table.c.source == ask.source)
+        ordered = query.order_by(table.c.seq).limit(limit)
+        return (await connection.execute(ordered)).mappings().all()
 
     async def columns(
         self, source: str, ids: Iterable[int], start: int, end: int, most: int = 1_000_000
     ) -> Columns:
-        """The samples of some series of one source with `start ≤ at < end` (µs), decoded off the loop.
-
-        Reads in pages, each its own short read.
+        """The samples of some series of one source with `start ≤ at < end` (µs), decoded off the loop:
+        sealed columns, and ticks that still stand as rows.
 
         Raises:
             TooMuch: there are more than `most` ticks in the range.
@@ -245,33 +275,48 @@ class Log:
         gather = _Gather(wanted)
         loop = asyncio.get_running_loop()
         at, seq, left = start, 0, most
-        while True:
-            page: Any
-            async with self._engine.reader() as connection:
-                page = (
+        async with self._engine.snapshot() as connection:
+            sealed = await self._archive.columns(connection, wanted, start, end)
+            while True:
+                page: Any = (
                     await connection.exec_driver_sql(
                         "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
                         "AND source = ? AND type = 'metrics' ORDER BY at, seq LIMIT ?",
                         (at, seq, at, end, source, 2 * PAGE),
                     )
                 ).all()
-            if not page:
-                break
-            await loop.run_in_executor(None, gather.add, page)
-            at, seq = page[-1][0], page[-1][1]
-            left -= len(page)
-            if left < 0:
-                raise TooMuch(f"{source} has more than {most:,} ticks in this range")
-        return await loop.run_in_executor(None, gather.columns)
+                if not page:
+                    break
+                await loop.run_in_executor(None, gather.add, page)
+                at, seq = page[-1][0], page[-1][1]
+                left -= len(page)
+                if left < 0:
+                    raise TooMuch(f"{source} has more than {most:,} ticks in this range")
+
+        def whole() -> Columns:
+            hot = gather.columns()
+            return {
+                id_: joined([*sealed[id_], hot[id_]] if len(hot[id_][0]) else sealed[id_])
+                for id_ in wanted
+            }
+
+        return await loop.run_in_executor(None, whole)
 
     async def first_seq_since(self, at: int) -> int | None:
-        """The lowest seq among the events with a time of `at` (µs) or later."""
-        table = schema.events
-        async with self._engine.reader() as connection:
-            found: int | None = (
-                await connection.execute(select(func.min(table.c.seq)).where(table.c.at >= at))
-            ).scalar()
-        return found
+        """A seq before which no event has a time of `at` (µs) or later; None when none has."""
+        async with self._engine.snapshot() as connection:
+            found = [
+                (await connection.exec_driver_sql(question, (at,))).scalar()
+                for question in (
+                    "SELECT min(seq) FROM events WHERE at >= ?",
+                    "SELECT min(first_seq) FROM segments WHERE end_at >= ?",
+                )
+            ]
+        return min((seq for seq in found if seq is not None), default=None)
+
+    async def seal(self, settled: int, *, all_of_it: bool = False) -> int:
+        """Seal the closed spans of ticks up to the seq `settled`; how many segments were made."""
+        return await self._sealer.seal(settled, all_of_it=all_of_it)
 
     async def checkpoint(self, name: str, version: int) -> tuple[int, bytes] | None:
         """The newest view saved under `name` by a fold of this `version`, with its seq."""
@@ -316,6 +361,24 @@ class Log:
     def _sizes(self) -> tuple[int, int]:
         wal = self.path.with_name(self.path.name + "-wal")
         return self.path.stat().st_size, wal.stat().st_size if wal.exists() else 0
+
+
+class _Ask(NamedTuple):
+    """What a reader asked for, as ticks of segments are measured against it."""
+
+    after: int
+    until: int
+    start: int | None
+    end: int | None
+    source: str | None
+
+    def misses(self, first: int, last: int) -> bool:
+        return (self.start is not None and last < self.start) or (
+            self.end is not None and first >= self.end
+        )
+
+    def takes(self, tick: Tick) -> bool:
+        return (self.source is None or tick.source == self.source) and not self.misses(tick.at, tick.at)
 
 
 class _Gather:
