@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -38,6 +38,8 @@ from storage.log import Receipt as Kept
 CHECKPOINT = "view"
 SLICE = 20_000
 """Samples evolved before others get the loop (law loop-never-blocks)."""
+EVENT = 10
+"""What an event costs beyond its samples, in samples."""
 SILENCE_US = 1_000_000
 """How often sources are looked over for silence."""
 
@@ -70,15 +72,21 @@ class Receipt(msgspec.Struct, frozen=True):
 class _Command:
     """One caller's wish. `act` runs at the desk and gives what is rejected; `future` gets the events."""
 
-    __slots__ = ("act", "bytes", "events", "future", "key")
+    __slots__ = ("act", "bytes", "events", "future", "key", "mark")
 
     def __init__(
-        self, act: Callable[[Desk, int], list[Rejection]], events: int, size: int, key: str = ""
+        self,
+        act: Callable[[Desk, int], Awaitable[list[Rejection]]],
+        events: int,
+        size: int,
+        key: str = "",
+        mark: bytes = b"",
     ) -> None:
         self.act = act
         self.events = events
         self.bytes = size
         self.key = key
+        self.mark = mark
         self.future: asyncio.Future[tuple[list[Event], list[Rejection]]] = (
             asyncio.get_running_loop().create_future()
         )
@@ -114,7 +122,8 @@ class Spine:
         self._queue: deque[_Command] = deque()
         self._queued_events = 0
         self._queued_bytes = 0
-        self._keys: dict[str, asyncio.Future[tuple[list[Event], list[Rejection]]]] = {}
+        self._keys: dict[str, asyncio.Task[Receipt]] = {}
+        """Requests under way by their Idempotency-Key."""
         self._ready = asyncio.Event()
         self._ripe = asyncio.Event()
         self._closing = False
@@ -194,31 +203,46 @@ class Spine:
             Busy, Closing, StorageFull: nothing was kept.
             BadInput: the key was used for another body.
         """
-        mark = hashlib.sha256(digest).digest() if key else b""
-        if key:
-            if key in self._keys:
-                await asyncio.wait({self._keys[key]})
-            kept = await self._log.receipt(key)
-            if kept is not None:
-                return self._repeat(kept, mark)
+        if not key:
+            return await self._ingest(batch, rejected)
+        # One after the other: the second finds the receipt of the first.
+        while key in self._keys:
+            await asyncio.wait({self._keys[key]})
+        # A task of its own: a caller that goes away must not free the key before its samples are on disk.
+        task = asyncio.create_task(
+            self._once(batch, rejected, key, hashlib.sha256(digest).digest())
+        )
+        self._keys[key] = task
+        task.add_done_callback(lambda _: self._keys.pop(key))
+        return await asyncio.shield(task)
+
+    async def _once(
+        self, batch: Batch, rejected: Sequence[Rejection], key: str, mark: bytes
+    ) -> Receipt:
+        kept = await self._log.receipt(key)
+        if kept is not None:
+            return self._repeat(kept, mark)
+        return await self._ingest(batch, rejected, key, mark)
+
+    async def _ingest(
+        self, batch: Batch, rejected: Sequence[Rejection], key: str = "", mark: bytes = b""
+    ) -> Receipt:
+        async def act(desk: Desk, now: int) -> list[Rejection]:
+            rejections = list(rejected)
+            for _ in desk.ingest(batch, now, rejections):
+                await asyncio.sleep(0)
+            return rejections
+
         ticks = sum(len(columns.ats) for columns in batch.columns)
-        rejections = list(rejected)
-
-        def act(desk: Desk, now: int) -> list[Rejection]:
-            return rejections + desk.ingest(batch, now)
-
-        command = _Command(act, ticks + 2, 10 * batch.size + 200 * ticks, key or "")
-        if key:
-            self._keys[key] = command.future
-        try:
-            events, refused = await self._submit(command, mark)
-        finally:
-            if key:
-                self._keys.pop(key, None)
-        samples = _samples(events)
+        command = _Command(act, ticks + 2, 10 * batch.size + 200 * ticks, key, mark)
+        events, refused = await self._submit(command)
         last = events[-1].seq if events else self.view.seq
         return Receipt(
-            cursor(self._log.epoch, last), events[0].seq if events else last, last, samples, refused
+            cursor(self._log.epoch, last),
+            events[0].seq if events else last,
+            last,
+            _samples(events),
+            refused,
         )
 
     async def notify(
@@ -232,7 +256,7 @@ class Spine:
         """A notification, stored and on its way to those in its room."""
         note = Notification(secrets.token_hex(8), kind, message, title, room)
 
-        def act(desk: Desk, now: int) -> list[Rejection]:
+        async def act(desk: Desk, now: int) -> list[Rejection]:
             desk.notify(note, source, now)
             return []
 
@@ -242,16 +266,14 @@ class Spine:
     async def record(self, fact: System, source: str) -> Event:
         """A change in the recorder's own life."""
 
-        def act(desk: Desk, now: int) -> list[Rejection]:
+        async def act(desk: Desk, now: int) -> list[Rejection]:
             desk.record(fact, source, now)
             return []
 
         events, _ = await self._submit(_Command(act, 1, 500))
         return next(event for event in events if event.data is fact)
 
-    async def _submit(
-        self, command: _Command, mark: bytes = b""
-    ) -> tuple[list[Event], list[Rejection]]:
+    async def _submit(self, command: _Command) -> tuple[list[Event], list[Rejection]]:
         if self._closing:
             raise Closing()
         # A command bigger than the queue is let in alone: it could never pass otherwise.
@@ -260,8 +282,6 @@ class Spine:
             or self._queued_bytes + command.bytes > self._limits.queue_bytes
         ):
             raise Busy()
-        if mark:
-            command.key = f"{command.key}\n{mark.hex()}"
         self._queue.append(command)
         self._queued_events += command.events
         self._queued_bytes += command.bytes
@@ -325,11 +345,11 @@ class Spine:
         receipts: list[Kept] = []
         for command in commands:
             begin = len(desk.drafts)
-            rejected = command.act(desk, now)
+            rejected = await command.act(desk, now)
             end = len(desk.drafts)
             spans.append((begin, end, rejected))
             if command.key and end > begin:
-                receipts.append(_kept(command.key, now, begin, end, rejected, desk))
+                receipts.append(_kept(command, now, begin, end, rejected, desk))
         try:
             events = await self._log.append(desk.drafts, receipts) if desk.drafts else []
         except StorageError as error:
@@ -349,8 +369,7 @@ class Spine:
         begin = samples = 0
         for place, event in enumerate(events):
             evolve(self.view, event)
-            if isinstance(event.data, Metrics):
-                samples += len(event.data.ids)
+            samples += EVENT + (len(event.data.ids) if isinstance(event.data, Metrics) else 0)
             if samples >= SLICE:
                 self._publish(events[begin : place + 1])
                 begin, samples = place + 1, 0
@@ -403,11 +422,12 @@ class _Answer(msgspec.Struct, array_like=True):
     rejected: list[Rejection]
 
 
-def _kept(key: str, now: int, begin: int, end: int, rejected: list[Rejection], desk: Desk) -> Kept:
-    name, _, mark = key.partition("\n")
+def _kept(
+    command: _Command, now: int, begin: int, end: int, rejected: list[Rejection], desk: Desk
+) -> Kept:
     accepted = sum(len(d.data.ids) for d in desk.drafts[begin:end] if isinstance(d.data, Metrics))
-    answer = _Answer(bytes.fromhex(mark), accepted, rejected)
-    return Kept(name, now, begin + 1, end, msgspec.msgpack.encode(answer))
+    answer = _Answer(command.mark, accepted, rejected)
+    return Kept(command.key, now, begin + 1, end, msgspec.msgpack.encode(answer))
 
 
 def _samples(events: Sequence[Event]) -> int:

@@ -80,7 +80,11 @@ def translate(error: BaseException, place: Path | None = None) -> StorageError:
     if name == "SQLITE_FULL" or getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(f"no space left for the log ({cause})")
     # When the index of the WAL finds no room to grow, SQLite calls it an I/O error and not a full disk.
-    if name in ("SQLITE_IOERR", "SQLITE_IOERR_SHMSIZE") and place and _room(place) < 2 * INDEX_BLOCK:
+    if (
+        name in ("SQLITE_IOERR", "SQLITE_IOERR_SHMSIZE")
+        and place
+        and _room(place) < 2 * INDEX_BLOCK
+    ):
         return StorageFull(f"no space left for the log ({cause})")
     if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StorageBroken(f"the log cannot be trusted any more ({name}: {cause})")

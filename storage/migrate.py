@@ -15,7 +15,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import NullPool
 
 from storage.engine import WRITER_PRAGMAS
-from storage.errors import NewerDatabase, translated
+from storage.errors import NewerDatabase, NotWritable, translated
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -40,7 +40,9 @@ def migrate(path: Path) -> Migrated:
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head()
     assert newest is not None, "migrations/versions holds no revision"
-    with translated():
+    if path.is_dir():
+        raise NotWritable(f"{path} is a directory; the log would be a file of that name")
+    with translated(path.parent):
         before = _revision(path)
         if before == newest:
             return Migrated(before, newest, None)

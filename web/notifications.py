@@ -2,7 +2,9 @@
 
 from itertools import islice
 
+from realtime.core.session import check_room
 from web.handler import Receiver
+from web.problem import Problem
 from web.schemas import NotificationBody, NotificationsQuery
 
 
@@ -22,5 +24,9 @@ class Notifications(Receiver):
     async def post(self) -> None:
         """Stored, then broadcast: 200 means on disk."""
         sent = self.received(NotificationBody)
+        try:
+            check_room(sent.room)
+        except ValueError as error:
+            raise Problem(422, "the room cannot be one", [("room", str(error))]) from None
         event = await self.services.spine.notify(sent.type, sent.message, sent.title, sent.room)
         await self.reply(self.services.tell(event), "stored")

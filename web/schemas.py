@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from realtime.core.downsample import LEAST
 from realtime.core.requests import EndpointStats, Recent
+from realtime.core.session import ROOM_LENGTH
 from realtime.shelf import ShelfStats
 
 LEAST_HOURS = 0.01
@@ -35,7 +36,7 @@ Moment = Annotated[
     ),
 ]
 Number = int | float
-Room = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+Room = Annotated[str, Meta(min_length=1, max_length=ROOM_LENGTH)]
 SelectorText = Annotated[
     str,
     Meta(

@@ -5,7 +5,7 @@ A `Desk` lives for one batch of the log. It sees the applied view and what this 
 when the commit fails, it is dropped and nothing has to be undone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,10 @@ from storage.events import Declared, Draft, Metrics, Notification, Number, Serie
 
 JUDGED_US = 120_000_000
 """Samples older than this are stored and shown, but raise no alert: what is long past needs no waking up."""
+
+
+BREATH = 5_000
+"""Samples and ticks decided between two pauses: some 10 ms of work."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -50,18 +54,20 @@ class Desk:
         self._lost: set[str] = set()
         self._watches: Watches = {}
         self._heard: dict[str, int] = {}
+        self._spent = 0
 
     def adopt(self) -> None:
         """The batch is committed: keep what it taught."""
         self._live.watches.update(self._watches)
         self._live.heard.update(self._heard)
 
-    def ingest(self, batch: Batch, now: int) -> list[Rejection]:
-        """Facts of a batch of samples; what is over a limit is left out and named."""
-        rejected: list[Rejection] = []
+    def ingest(self, batch: Batch, now: int, rejected: list[Rejection]) -> Iterator[None]:
+        """Facts of a batch of samples; what is over a limit is left out and named in `rejected`.
+
+        Pauses now and then: whoever drives it lets others in there (law loop-never-blocks).
+        """
         for columns in batch.columns:
-            self._columns(columns, batch, now, rejected)
-        return rejected
+            yield from self._columns(columns, batch, now, rejected)
 
     def notify(self, note: Notification, source: str, now: int) -> None:
         self.drafts.append(Draft(now, source, note))
@@ -83,7 +89,9 @@ class Desk:
                 self._lost.add(source)
                 self.record(System("source_lost", {"last_seen": state.last_seen}), source, now)
 
-    def _columns(self, columns: Columns, batch: Batch, now: int, rejected: list[Rejection]) -> None:
+    def _columns(
+        self, columns: Columns, batch: Batch, now: int, rejected: list[Rejection]
+    ) -> Iterator[None]:
         source = columns.source
         if not self._welcome(source, now):
             rejected.append(
@@ -102,6 +110,10 @@ class Desk:
         watched = self._watched(columns.keys, source)
         self._heard[source] = now
         for at, row in zip(columns.ats, zip(*values, strict=True), strict=True):
+            self._spent += 1 + len(row)
+            if self._spent >= BREATH:
+                self._spent = 0
+                yield
             if None in row:
                 present = [place for place, value in enumerate(row) if value is not None]
                 if not present:

@@ -90,12 +90,12 @@ async def test_polls_when_nothing_else_is_open(tmp_path: Path) -> None:
 @pytest.mark.gen_test(timeout=LIVE_S)
 async def test_a_replaced_log_is_said_not_hidden(tmp_path: Path) -> None:
     """Another log behind the same address: the page starts afresh and tells the reader of the break."""
-    async with running(tmp_path / "one") as server, watching(server.url) as watch:
+    async with running(tmp_path) as server, watching(server.url) as watch:
         await watch.open()
         await watch.live()
         await watch.beyond(await watch.seq() + 1)
         await server.stop()
-        server.directory = tmp_path / "two" / "data"
+        server.directory = tmp_path / "other"
         await server.start()
         await watch.page.wait_for_selector("text=There was a break", timeout=PATIENCE_MS)
         await watch.live()

@@ -26,7 +26,9 @@ def test_every_finite_double_comes_back_bit_for_bit(doubles):
     fact = Metrics(list(range(1, len(doubles) + 1)), [canonical(value) for value in doubles])
     told = codec.decode("metrics", 1, codec.encode(fact))
     assert isinstance(told, Metrics)
-    assert [struct.pack("d", float(v)) for v in told.values] == [struct.pack("d", v) for v in doubles]
+    assert [struct.pack("d", float(v)) for v in told.values] == [
+        struct.pack("d", v) for v in doubles
+    ]
     assert [type(v) for v in told.values] == [type(v) for v in fact.values]
     assert codec.samples(codec.encode(fact)) == (list(fact.ids), list(fact.values))
 

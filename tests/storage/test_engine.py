@@ -92,7 +92,9 @@ async def test_close_leaves_one_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.db"]
 
 
-@pytest.mark.parametrize("name", ["50%.db", "what?.db", "a#b.db", "sp ace.db", "ünï.db", "a&b=c.db"])
+@pytest.mark.parametrize(
+    "name", ["50%.db", "what?.db", "a#b.db", "sp ace.db", "ünï.db", "a&b=c.db"]
+)
 @pytest.mark.gen_test
 async def test_any_file_name_will_do(tmp_path, name):
     """The path of the data directory is the user's business, not a piece of a URL."""

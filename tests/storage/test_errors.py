@@ -14,7 +14,6 @@ from storage.errors import (
     StorageBroken,
     StorageError,
     StorageFull,
-    translate,
     translated,
 )
 from tests.disk import small_disk

@@ -43,7 +43,11 @@ def test_an_event_tells_its_type():
 def test_facts_cannot_be_changed():
     """History is history: neither a fact, a draft nor an event can be edited in place."""
     fact = System("started")
-    for thing, name in ((fact, "what"), (Draft(1, "a", fact), "at"), (Event(1, 1, "a", fact), "seq")):
+    for thing, name in (
+        (fact, "what"),
+        (Draft(1, "a", fact), "at"),
+        (Event(1, 1, "a", fact), "seq"),
+    ):
         with pytest.raises(AttributeError):
             setattr(thing, name, 5)
 

@@ -27,7 +27,8 @@ def test_seq_is_the_rowid_and_facts_have_a_partial_index(tmp_path):
     migrate(path)
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with engine.connect() as connection:
-        made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master").all())
+        found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master").all()
+        made = {name: sql for name, sql in found}
         assert inspect(connection).get_pk_constraint("events")["constrained_columns"] == ["seq"]
     assert "seq INTEGER NOT NULL" in made["events"]
     assert "WHERE type <> 'metrics'" in made["events_facts"]

@@ -46,6 +46,7 @@ async def test_the_list_is_bounded(site):
         ({"message": "a", "type": "loud"}, 422, "type"),
         ({"message": "a", "rom": "b"}, 422, "body"),
         ({"message": "a", "room": ""}, 422, "room"),
+        ({"message": "a", "room": "a\nb"}, 422, "room"),
         ([], 422, "body"),
     ],
 )

@@ -27,6 +27,7 @@ test("backoff: full jitter between half a second and twenty", () => {
 test("times keep their microseconds", () => {
   assert.equal(seconds("2026-11-23T03:11:46.123456Z"), 1795403506.123456);
   assert.equal(seconds("2026-11-23T03:11:46Z"), 1795403506);
+  assert.ok(Number.isNaN(seconds(null)));
 });
 
 test("series texts are read with their escapes", () => {

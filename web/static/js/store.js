@@ -87,7 +87,8 @@ const FOLDS = {
     if (message.conflated > 0) view.incomplete = "conflated";
     const source = view.sources.get(message.source);
     if (source) {
-      source.last_seen = Math.max(source.last_seen, at);
+      source.last_seen = Math.max(source.last_seen || 0, at);
+      source.first_seen = Math.min(source.first_seen || at, at);
       source.state = "live";
     } else {
       view.sources.set(message.source, {

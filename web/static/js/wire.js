@@ -2,8 +2,9 @@
 
 import { KPIS, NAMES, counted, joined, matches } from "./kpis.js";
 
-/** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. Epoch seconds pass through. */
+/** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. Epoch seconds pass through; null, never, is NaN. */
 export function seconds(text) {
+  if (text === null) return NaN;
   if (typeof text === "number") return text;
   const whole = Date.parse(`${text.slice(0, 19)}Z`) / 1000;
   const fraction = text.slice(19, -1);

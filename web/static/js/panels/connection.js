@@ -43,7 +43,7 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
     banner.dataset.state = state;
     banner.hidden = !(state === "ended" || state === "paused" || (long && !here));
     say(words, {
-      waiting: offline ? "This device is offline. The page will catch up by itself." : `No connection to the server. ${reason ? `${reason} ` : ""}Trying again ${left_s ? `in ${left_s} s` : "now"}; what was missed will be filled in.`,
+      waiting: offline ? "This device is offline. The page will catch up by itself." : `${reason || "No connection to the server."} Trying again ${left_s ? `in ${left_s} s` : "now"}; what was missed will be filled in.`,
       ended: `The server ended this connection: ${reason}`,
       paused: "Paused. What happens meanwhile is recorded.",
     }[state] ?? "Connecting to the server. What was missed will be filled in.");

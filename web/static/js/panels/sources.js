@@ -19,7 +19,7 @@ export function mount(root, store, { bar, title, facts, time }) {
       severity(shape, one.state === "lost" ? "warning" : worst.get(one.source) ?? "fine");
       return el("li", { "data-source": one.source, "data-state": one.state, title: one.source },
         el("span.name", {}, one.source), shape,
-        one.state === "lost" ? el("span.since", {}, `silent for ${duration(view.at - one.last_seen)}`) : null);
+        one.state === "lost" ? el("span.since", {}, Number.isNaN(one.last_seen) ? "never measured" : `silent for ${duration(view.at - one.last_seen)}`) : null);
     }));
     say(bar, view.source);
     bar.classList.add("shown");
@@ -54,6 +54,6 @@ function described(store) {
     cores ? `${cores} ${cores === 1 ? "core" : "cores"}` : null,
     total ? text("bytes", total) : null,
     up === undefined ? null : `up ${duration(up)}`,
-    `recording since ${day(me.first_seen)}, ${me.series} series`,
+    Number.isNaN(me.first_seen) ? null : `recording since ${day(me.first_seen)}, ${me.series} series`,
   ].filter(Boolean).join(" · ");
 }

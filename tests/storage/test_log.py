@@ -1,0 +1,343 @@
+"""The log: nothing acknowledged is lost, nothing has two places, no place is empty."""
+
+import asyncio
+import sqlite3
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.errors import StorageBroken, StorageError, TooMuch
+from storage.events import Draft, Metrics, Notification, System
+from storage.log import PAGE, RECEIPT_AGE_US, Log, Receipt
+from storage.migrate import migrate
+from tests.storage.conftest import NOW, drafts, tick
+
+
+def write(path, sql, *values):
+    """Somebody else's hand in the file."""
+    connection = sqlite3.connect(path)
+    connection.execute(sql, values)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.gen_test
+async def test_a_new_log_is_empty_and_has_an_identity(opened, tmp_path):
+    """Two logs never have the same epoch; the floor is where the first event will be."""
+    async with opened() as log:
+        assert (log.head, log.floor, log.samples) == (0, 1, 0)
+        assert await log.read(0) == []
+    other = tmp_path / "other.db"
+    migrate(other)
+    second = Log(other)
+    await second.open(NOW)
+    await second.close()
+    assert len({"", log.epoch, second.epoch}) == 3
+
+
+@pytest.mark.gen_test
+async def test_seq_goes_on_without_a_hole_over_restarts(opened):
+    """Whatever the sizes of the batches, seqs are 1, 2, 3 …, and the epoch is the same for ever."""
+    epochs: set[str] = set()
+    told: list[int] = []
+    for sizes in ((1, 3), (), (2, 1, 0, 5), (1,)):
+        async with opened() as log:
+            epochs.add(log.epoch)
+            assert log.head == len(told)
+            for size in sizes:
+                events = await log.append([tick(s1=0.5, s2=n) for n in range(size)])
+                told += [event.seq for event in events]
+    async with opened() as log:
+        assert [event.seq for event in await log.read(0)] == told == list(range(1, 14))
+        assert (log.head, log.samples) == (13, 26)
+    assert len(epochs) == 1
+
+
+@pytest.mark.gen_test
+async def test_appends_at_once_take_their_turns(opened):
+    """Two that append at the same time cannot be given the same place."""
+    async with opened() as log:
+        done = await asyncio.gather(
+            *(log.append([tick(), tick()]) for _ in range(5)), return_exceptions=True
+        )
+        seqs = [event.seq for events in done if isinstance(events, list) for event in events]
+        assert sorted(seqs) == list(range(1, 11))
+
+
+@pytest.mark.gen_test
+async def test_an_append_is_all_or_nothing(opened):
+    """One draft that cannot be written takes the whole batch with it, and leaves no trace."""
+    async with opened() as log:
+        await log.append([tick()])
+        hopeless = Draft(NOW, None, System("started"))  # type: ignore[arg-type]
+        with pytest.raises(StorageError, match="NOT NULL"):
+            await log.append([tick(), hopeless, tick()], [Receipt("key", NOW, 1, 3, b"")])
+        assert (log.head, log.samples) == (1, 1)
+        assert await log.receipt("key") is None
+        assert [event.seq for event in await log.append([tick(s1=7)])] == [2]
+        assert [event.seq for event in await log.read(0)] == [1, 2]
+
+
+@settings(max_examples=20)
+@given(st.lists(drafts))
+def test_what_was_appended_is_read(given_drafts):
+    """Every fact comes back equal, with its time and source, in order, after a restart."""
+    import tempfile
+    from pathlib import Path
+
+    async def there_and_back():
+        with tempfile.TemporaryDirectory() as place:
+            path = Path(place) / "playhead.db"
+            migrate(path)
+            log = Log(path)
+            await log.open(NOW)
+            told = await log.append(given_drafts)
+            await log.close()
+            again = Log(path)
+            await again.open(NOW)
+            read = await again.read(0)
+            await again.close()
+            return told, read
+
+    told, read = asyncio.run(there_and_back())
+    assert repr(read) == repr(told)
+    assert [(e.at, e.source) for e in read] == [(d.at, d.source) for d in given_drafts]
+
+
+@pytest.mark.gen_test
+async def test_another_writer_is_noticed_before_harm_is_done(opened):
+    """Law one-writer: when somebody else has moved the head, nothing is written over it."""
+    async with opened() as log:
+        await log.append([tick()])
+        write(log.path, "UPDATE log SET head = 5")
+        with pytest.raises(StorageBroken, match="another program"):
+            await log.append([tick()])
+        assert len(await log.read(0)) == 1
+        assert log.head == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM events WHERE seq = 3",
+        "DELETE FROM events",
+        "UPDATE log SET head = 2",
+        "UPDATE log SET head = 9",
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_log_that_lost_its_end_is_not_opened(opened, damage):
+    """The newest event has to be the one on record: to go on would hand out seqs a second time."""
+    async with opened() as log:
+        await log.append([tick(), tick(), tick()])
+        path = log.path
+    write(path, damage)
+    broken = Log(path)
+    with pytest.raises(StorageBroken, match="newest") as told:
+        await broken.open(NOW)
+    await broken.close()
+    assert "backup" in told.value.hint
+
+
+@pytest.mark.gen_test
+async def test_a_log_whose_past_was_given_up_is_opened(opened):
+    """Retention raises the floor, up to a log that holds nothing any more; its seqs go on."""
+    async with opened() as log:
+        await log.append([tick(), tick(), tick()])
+        path = log.path
+    write(path, "DELETE FROM events WHERE seq < 3")
+    write(path, "UPDATE log SET floor = 3")
+    async with opened() as log:
+        assert (log.floor, log.head) == (3, 3)
+    write(path, "DELETE FROM events")
+    write(path, "UPDATE log SET floor = 4")
+    async with opened() as log:
+        assert [event.seq for event in await log.append([tick()])] == [4]
+
+
+@pytest.mark.gen_test
+async def test_damaged_payloads_are_said_to_be_broken(opened):
+    """An event that cannot be decoded is an error with a name, not a wrong value."""
+    async with opened() as log:
+        await log.append([tick()])
+        write(log.path, "UPDATE events SET body = x'c1'")
+        with pytest.raises(StorageBroken):
+            await log.read(0)
+
+
+STORY = [
+    Draft(10, "a", System("started")),
+    Draft(20, "a", Metrics([1], [1])),
+    Draft(20, "b", Metrics([2], [1])),
+    Draft(15, "a", Metrics([1], [2])),
+    Draft(30, "a", Notification("n", "info", "text")),
+    Draft(30, "b", Metrics([2], [3])),
+    Draft(5, "b", System("source_lost")),
+    Draft(40, "a", Metrics([1], [4])),
+    Draft(40, "a", Metrics([1], [5])),
+    Draft(2**62, "a", Metrics([1], [6])),
+]
+moments = st.none() | st.sampled_from([0, 5, 6, 15, 20, 21, 30, 31, 40, 41, 2**62, 2**62 + 1])
+kinds = st.sampled_from(["metrics", "system", "notification", "alert"])
+
+
+@pytest.mark.gen_test
+async def test_reading_agrees_with_a_naive_model(opened):
+    """Every mix of place, limit, end, time range, types and source gives what a loop over a list gives."""
+    async with opened() as log:
+        events = await log.append(STORY)
+        rng = st.tuples(
+            st.integers(0, 12),
+            st.integers(1, 12),
+            st.none() | st.integers(0, 12),
+            moments,
+            moments,
+            st.none() | st.lists(kinds, max_size=3),
+            st.none() | st.sampled_from(["a", "b", "c"]),
+        )
+        questions: list[tuple] = []
+
+        @given(rng)
+        @settings(max_examples=300, database=None)
+        def ask(question):
+            questions.append(question)
+
+        ask()
+        for after, limit, until, start, end, types, source in questions:
+            wanted = [
+                event
+                for event in events
+                if event.seq > after
+                and (until is None or event.seq <= until)
+                and (start is None or event.at >= start)
+                and (end is None or event.at < end)
+                and (types is None or event.type in types)
+                and (source is None or event.source == source)
+            ][:limit]
+            found = await log.read(
+                after, limit, until=until, start=start, end=end, types=types, source=source
+            )
+            assert found == wanted, (after, limit, until, start, end, types, source)
+
+
+@pytest.mark.gen_test
+async def test_columns_agree_with_the_events(opened):
+    """Range reads give each wanted series' own samples, in order of time, late ones in their place,
+    over any number of pages and with series that come and go."""
+    async with opened() as log:
+        rng = np.random.default_rng(5)
+        drafts = []
+        model: dict[int, list[tuple[int, float]]] = {1: [], 2: [], 3: []}
+        for n in rng.permutation(2 * PAGE + 700):
+            ids = [id_ for id_ in (1, 2, 3) if rng.random() < 0.7] or [1]
+            values = [float(rng.normal()) for _ in ids]
+            drafts.append(Draft(int(n), "a", Metrics(ids, values)))
+            for id_, value in zip(ids, values, strict=True):
+                model[id_].append((int(n), value))
+        for begin in range(0, len(drafts), 500):
+            await log.append([*drafts[begin : begin + 500], tick(begin, "b", s4=1)])
+        found = await log.columns("a", [1, 3, 9], 100, 2500)
+        assert set(found) == {1, 3, 9}
+        for id_ in (1, 3):
+            ats, values = found[id_]
+            wanted = [pair for pair in sorted(model[id_]) if 100 <= pair[0] < 2500]
+            assert list(zip(ats.tolist(), values.tolist(), strict=True)) == wanted
+            assert (ats.dtype, values.dtype) == (np.int64, np.float64)
+        assert len(found[9][0]) == 0
+
+
+@pytest.mark.gen_test
+async def test_columns_have_a_bound(opened):
+    """Law slow-costs-itself: one question cannot read without end, and the answer names the way out."""
+    async with opened() as log:
+        await log.append([tick(n) for n in range(100)])
+        ats, _ = (await log.columns("a", [1], 0, 100, most=100))[1]
+        assert len(ats) == 100
+        with pytest.raises(TooMuch, match="99 ticks") as told:
+            await log.columns("a", [1], 0, 100, most=99)
+        assert "query_rows" in told.value.hint
+
+
+@pytest.mark.gen_test
+async def test_first_seq_since_finds_late_events_too(opened):
+    """The lowest seq among those at or after a time, wherever they stand; None when there is none."""
+    async with opened() as log:
+        await log.append([tick(50), tick(10), tick(60), tick(55)])
+        assert await log.first_seq_since(0) == 1
+        assert await log.first_seq_since(51) == 3
+        assert await log.first_seq_since(60) == 3
+        assert await log.first_seq_since(61) is None
+
+
+@pytest.mark.gen_test
+async def test_receipts_are_kept_with_their_events(opened):
+    """A receipt holds the true seqs of its part of the batch, and survives a restart."""
+    async with opened() as log:
+        await log.append([tick()])
+        receipts = [Receipt("one", NOW, 1, 2, b"x"), Receipt("two", NOW, 3, 3, b"y")]
+        await log.append([tick(), tick(), tick()], receipts)
+    async with opened() as log:
+        assert await log.receipt("one") == Receipt("one", NOW, 2, 3, b"x")
+        assert await log.receipt("two") == Receipt("two", NOW, 4, 4, b"y")
+        assert await log.receipt("three") is None
+
+
+@pytest.mark.gen_test
+async def test_receipts_are_forgotten_after_a_day(opened):
+    """They do not pile up for ever; one that is a day old to the microsecond is still there."""
+    async with opened() as log:
+        await log.append([tick()], [Receipt("old", NOW, 1, 1, b"")])
+        await log.append([tick()], [Receipt("day", NOW + RECEIPT_AGE_US, 1, 1, b"")])
+        assert await log.receipt("old") is not None
+        await log.append([tick()], [Receipt("more", NOW + RECEIPT_AGE_US + 1, 1, 1, b"")])
+        assert await log.receipt("old") is None
+        assert await log.receipt("day") is not None
+
+
+@pytest.mark.gen_test
+async def test_the_newest_checkpoint_of_the_version_is_given_back(opened):
+    """A checkpoint of another fold is none; nor is one from a future this log does not have."""
+    async with opened() as log:
+        await log.append([tick(), tick()])
+        assert await log.checkpoint("view", 1) is None
+        await log.save_checkpoint("view", 1, 1, b"first")
+        await log.save_checkpoint("view", 1, 2, b"second")
+        await log.save_checkpoint("other", 1, 1, b"other")
+    async with opened() as log:
+        assert await log.checkpoint("view", 1) == (2, b"second")
+        assert await log.checkpoint("view", 2) is None
+        await log.save_checkpoint("view", 1, 3, b"of a longer log")
+        assert await log.checkpoint("view", 1) is None
+
+
+@pytest.mark.gen_test
+async def test_stats_count_what_is_there(opened):
+    """Head, floor, events, samples and bytes are the log's own; commits are timed."""
+    async with opened() as log:
+        empty = await log.stats()
+        assert (empty.events, empty.samples, empty.bytes_per_sample) == (0, 0, None)
+        for _ in range(3):
+            await log.append([tick(s1=1, s2=2)])
+        stats = await log.stats()
+        assert (stats.epoch, stats.head, stats.floor) == (log.epoch, 3, 1)
+        assert (stats.events, stats.samples, stats.commits) == (3, 6, 3)
+        assert stats.bytes == log.path.stat().st_size + stats.wal_bytes > stats.wal_bytes > 0
+        assert stats.bytes_per_sample == round((stats.bytes - stats.wal_bytes) / 6, 2)
+        assert 0 < stats.commit_p50_s <= stats.commit_p99_s
+        assert log.take_longest_commit() >= stats.commit_p99_s
+        assert log.take_longest_commit() == 0
+
+
+@pytest.mark.gen_test
+async def test_a_tick_is_small_on_disk(opened):
+    """A tick of 191 series is some 4 bytes a sample: what makes keeping history affordable."""
+    async with opened() as log:
+        await log.append([Draft(NOW, "a", Metrics(list(range(1, 192)), [0.0] * 191))])
+        connection = sqlite3.connect(log.path)
+        (body,) = connection.execute("SELECT body FROM events").fetchone()
+        connection.close()
+    assert msgpack.unpackb(body)[0] == list(range(1, 192))
+    assert len(body) < 191 * 11
