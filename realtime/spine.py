@@ -21,7 +21,7 @@ from realtime.core.alerts import Rule, resume, rules_by_series
 from realtime.core.batch import Batch, Rejection
 from realtime.core.cursor import cursor
 from realtime.core.decide import Bounds, Desk, Live
-from realtime.core.views import View, evolve
+from realtime.core.views import View, evolve, evolve_all
 from realtime.errors import (
     BadInput,
     Busy,
@@ -366,16 +366,19 @@ class Spine:
                 command.future.set_result((events[begin:end], rejected))
 
     async def _apply(self, events: list[Event]) -> None:
-        begin = samples = 0
+        begin = weight = 0
         for place, event in enumerate(events):
-            evolve(self.view, event)
-            samples += EVENT + (len(event.data.ids) if isinstance(event.data, Metrics) else 0)
-            if samples >= SLICE:
-                self._publish(events[begin : place + 1])
-                begin, samples = place + 1, 0
+            weight += EVENT + (len(event.data.ids) if isinstance(event.data, Metrics) else 0)
+            if weight >= SLICE:
+                self._show(events[begin : place + 1])
+                begin, weight = place + 1, 0
                 await asyncio.sleep(0)
         if begin < len(events):
-            self._publish(events[begin:])
+            self._show(events[begin:])
+
+    def _show(self, events: list[Event]) -> None:
+        evolve_all(self.view, events)
+        self._publish(events)
 
     def _failed(self, commands: list[_Command], error: StorageError) -> None:
         if isinstance(error, StorageFull):

@@ -5,6 +5,7 @@ PlayheadError                 the root of every error this program raises on pur
     ├── TooMuch               one question would read more ticks than it may
     ├── StorageFull           no room left on the disk; reading goes on
     ├── StorageBroken         the file is damaged, or the disk under it fails
+    ├── Damaged               a part of the history is not what was written
     ├── NewerDatabase         written by a newer version of this program
     ├── AlreadyRunning        another server holds the same data directory
     └── NotWritable           the data directory or a file in it cannot be written
@@ -53,6 +54,10 @@ class StorageBroken(StorageError):
     remedy = (
         "Check the disk and the kernel's log, keep a copy of the data directory, then start again."
     )
+
+
+class Damaged(StorageError):
+    remedy = "What is around it can be read: verify names every damaged part, and salvage saves the rest."
 
 
 class NewerDatabase(StorageError):

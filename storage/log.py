@@ -19,6 +19,7 @@ from storage.archive import Archive, Columns, joined
 from storage.engine import Engine
 from storage.errors import StorageBroken, TooMuch
 from storage.events import Draft, Event, Metrics
+from storage.retention import WAL_BYTES, Gone, Keep, Retention
 from storage.sealer import Sealer
 from storage.segments import Tick
 
@@ -82,6 +83,7 @@ class Log:
         self._archive = Archive()
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
+        self._retention = Retention(self._engine, self._turn, self._archive, self._dropped)
         self._sealer = Sealer(self._engine, self._turn, span_us)
 
     async def open(self, now: int) -> None:
@@ -127,7 +129,7 @@ class Log:
         """
         async with self._turn:
             events, rows = await self._places(drafts)
-            samples = self.samples + sum(
+            samples = sum(
                 len(event.data.ids) for event in events if isinstance(event.data, Metrics)
             )
             with self._timed():
@@ -135,7 +137,7 @@ class Log:
                     if rows:
                         await connection.exec_driver_sql(INSERT, rows)
                         moved = await connection.exec_driver_sql(
-                            "UPDATE log SET head = ?, samples = ? WHERE id = 1 AND head = ?",
+                            "UPDATE log SET head = ?, samples = samples + ? WHERE id = 1 AND head = ?",
                             (rows[-1][0], samples, self.head),
                         )
                         if moved.rowcount != 1:
@@ -146,7 +148,8 @@ class Log:
                     if receipts:
                         await self._keep(connection, receipts)
             if rows:
-                self.head, self.samples = rows[-1][0], samples
+                self.head = rows[-1][0]
+                self.samples += samples
         return events
 
     async def _places(self, drafts: Sequence[Draft]) -> tuple[list[Event], list[tuple[Any, ...]]]:
@@ -320,6 +323,19 @@ class Log:
     async def seal(self, settled: int, *, all_of_it: bool = False) -> int:
         """Seal the closed spans of ticks up to the seq `settled`; how many segments were made."""
         return await self._sealer.seal(settled, all_of_it=all_of_it)
+
+    async def forget(self, keep: Keep, now: int) -> Gone:
+        """Drop what is past its time, give the space back, keep the WAL short."""
+        gone = await self._retention.apply(keep, now)
+        await self._retention.give_back()
+        if (await asyncio.get_running_loop().run_in_executor(None, self._sizes))[1] > WAL_BYTES:
+            async with self._turn:
+                await self._engine.truncate_wal()
+        return gone
+
+    def _dropped(self, floor: int, samples: int) -> None:
+        self.floor = floor
+        self.samples -= samples
 
     async def checkpoint(self, name: str, version: int) -> tuple[int, bytes] | None:
         """The newest view saved under `name` by a fold of this `version`, with its seq."""

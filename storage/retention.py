@@ -6,6 +6,7 @@ changes, but no ticks; what remains of those is in the rollup tiers, each for as
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -44,9 +45,17 @@ class Gone(NamedTuple):
 
 
 class Retention:
-    """`turn` is the writer's lock: a segment goes in one short transaction, between commits."""
+    """`turn` is the writer's lock: a segment goes in one short transaction, between commits.
+    `dropped(floor, samples)` is called before the turn is over."""
 
-    def __init__(self, engine: Engine, turn: asyncio.Lock, archive: Archive) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        turn: asyncio.Lock,
+        archive: Archive,
+        dropped: Callable[[int, int], None],
+    ) -> None:
+        self._dropped = dropped
         self._engine = engine
         self._turn = turn
         self._archive = archive
@@ -90,19 +99,21 @@ class Retention:
         low, high = segment.id << 32, (segment.id + 1 << 32) - 1
         async with self._engine.snapshot() as connection:
             columns = await self._archive.whole(connection, segment)
-        async with self._turn, self._engine.transaction() as connection:
-            await tiers.make_fine(connection, columns)
-            await connection.exec_driver_sql(
-                "DELETE FROM columns WHERE place BETWEEN ? AND ?", (low, high)
-            )
-            row = await connection.exec_driver_sql(
-                "DELETE FROM segments WHERE id = ? RETURNING samples", (segment.id,)
-            )
-            samples = int(row.scalar_one())
-            await connection.exec_driver_sql(
-                "UPDATE log SET floor = ?, samples = samples - ? WHERE id = 1",
-                (segment.last_seq + 1, samples),
-            )
+        async with self._turn:
+            async with self._engine.transaction() as connection:
+                await tiers.make_fine(connection, columns)
+                await connection.exec_driver_sql(
+                    "DELETE FROM columns WHERE place BETWEEN ? AND ?", (low, high)
+                )
+                row = await connection.exec_driver_sql(
+                    "DELETE FROM segments WHERE id = ? RETURNING samples", (segment.id,)
+                )
+                samples = int(row.scalar_one())
+                await connection.exec_driver_sql(
+                    "UPDATE log SET floor = ?, samples = samples - ? WHERE id = 1",
+                    (segment.last_seq + 1, samples),
+                )
+            self._dropped(segment.last_seq + 1, samples)
         self._archive.forget([segment.id])
         return samples
 

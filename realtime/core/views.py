@@ -128,10 +128,10 @@ def _run(events: Sequence[Event], place: int) -> int:
 
 
 def _ticks(view: View, events: Sequence[Event]) -> None:
-    facts = [event.data for event in events]
-    ids = facts[0].ids  # type: ignore[union-attr]
+    facts = [event.data for event in events if isinstance(event.data, Metrics)]
+    ids = facts[0].ids
     ats = [event.at for event in events]
-    view.windows.extend(ids, ats, (fact.values for fact in facts))  # type: ignore[union-attr]
+    view.windows.extend(ids, ats, [fact.values for fact in facts])
     first = view.first
     for id_ in ids:
         if id_ not in first or ats[0] < first[id_]:

@@ -45,24 +45,25 @@ class Windows(Mapping[int, tuple[int, Number]]):
         if at > self.newest:
             self.newest = at
 
-    def extend(self, ids: Sequence[int], ats: Sequence[int], rows: Iterable[Sequence[Number]]) -> None:
+    def extend(self, ids: Sequence[int], ats: Sequence[int], rows: Sequence[Sequence[Number]]) -> None:
         """As `add` for each sample of a run of ticks that name the same series, times ascending."""
-        for id_, column in zip(ids, zip(*rows, strict=True), strict=True):
+        times = array("q", ats)
+        columns = np.array(rows, np.float64).T
+        for id_, column in zip(ids, columns, strict=True):
             known = self._ats.get(id_)
-            if known is None:
-                self._ats[id_] = array("q", ats)
-                self._values[id_] = array("d", column)
-            elif ats[0] >= known[-1]:
-                known.extend(ats)
-                self._values[id_].extend(column)
-            else:
-                for at, value in zip(ats, column, strict=True):
+            if known is not None and times[0] < known[-1]:
+                for at, value in zip(ats, column.tolist(), strict=True):
                     self.add(id_, at, value)
                 continue
-            if len(self._ats[id_]) > self._most:
-                del self._ats[id_][: -self.points]
+            if known is None:
+                known = self._ats[id_] = array("q")
+                self._values[id_] = array("d")
+            known.extend(times)
+            self._values[id_].frombytes(column.tobytes())
+            if len(known) > self._most:
+                del known[: -self.points]
                 del self._values[id_][: -self.points]
-        self.newest = max(self.newest, ats[-1])
+        self.newest = max(self.newest, times[-1])
 
     def columns(self, id_: int, since: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Times (int64 µs) and values (float64) from `since` on; empty arrays for a series never seen."""
