@@ -58,14 +58,6 @@ class Assets:
     files: Mapping[str, Asset]
     pages: Mapping[str, Asset]
 
-    @property
-    def prefix(self) -> str:
-        return f"/assets/{self.build}"
-
-    @property
-    def bytes(self) -> int:
-        return sum(len(asset.body) for asset in self.files.values())
-
 
 def read_assets(directory: Path) -> Assets:
     """Reads, hashes and compresses everything: blocking, so run it in a thread.

@@ -5,40 +5,84 @@ message nor the close.
 """
 
 import asyncio
+import base64
+import binascii
 from typing import Any
 
-from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from realtime.core.frames import Encoding, Road
+from realtime.connection import MESSAGE_BYTES, Connection
+from realtime.core import goodbyes
+from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
-from realtime.delivery import Connection
 from web.handler import Border
 from web.problem import Problem
+from web.protocol import Protocol, framed
 from web.stream import Place
 
 JSON_PROTOCOL = "playhead.v1.json"
 MSGPACK_PROTOCOL = "playhead.v1.msgpack"
-TEXT, BINARY = 0x1, 0x2
+
+
+def in_text(data: bytes) -> bytes:
+    return framed(data, 0x1)
+
+
+def in_binary(data: bytes) -> bytes:
+    return framed(data, 0x2)
+
+
+JSON_WIRE = Wire("websocket", "json", in_text)
+MSGPACK_WIRE = Wire("websocket", "msgpack", in_binary)
 
 
 class Duplex(Border, WebSocketHandler):
     """One client on a socket."""
 
-    road: Road = "websocket"
-    encoding: Encoding = "json"
+    wire = JSON_WIRE
     _connection: Connection | None = None
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+        self._check_upgrade()
+        self._session = self.asked(Place).session()
+        self.services.hub.admit()
+        await WebSocketHandler.get(self, *args, **kwargs)
+
+    def _check_upgrade(self) -> None:
+        """The client's half of the handshake (RFC 6455, 4.2.1)."""
+        headers = self.request.headers
+        connection = headers.get("Connection", "").lower().split(",")
+        if (
+            headers.get("Upgrade", "").lower() != "websocket"
+            or "upgrade" not in map(str.strip, connection)
+            or self.request.version == "HTTP/1.0"
+        ):
             raise Problem(
                 426,
                 "this address speaks WebSocket only",
                 headers={"Upgrade": "websocket", "Connection": "Upgrade"},
             )
-        self._session = self.asked(Place).session()
-        self.services.hub.admit()
-        await WebSocketHandler.get(self, *args, **kwargs)
+        if headers.get("Sec-WebSocket-Version") != "13":
+            raise Problem(
+                426,
+                "this address speaks version 13 of WebSocket only",
+                [("Sec-WebSocket-Version", "13 would do")],
+                {
+                    "Sec-WebSocket-Version": "13",
+                    "Upgrade": "websocket",
+                    "Connection": "Upgrade",
+                },
+            )
+        try:
+            key = base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) != 16:
+            raise Problem(
+                400,
+                "the WebSocket handshake lacks its key",
+                [("Sec-WebSocket-Key", "16 random bytes in base64 would do")],
+            )
 
     def check_origin(self, origin: str) -> bool:
         return True  # judged in prepare, with Host, like every other request
@@ -46,9 +90,14 @@ class Duplex(Border, WebSocketHandler):
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         for name in subprotocols:
             if name in (JSON_PROTOCOL, MSGPACK_PROTOCOL):
-                self.encoding = "msgpack" if name == MSGPACK_PROTOCOL else "json"
+                self.wire = MSGPACK_WIRE if name == MSGPACK_PROTOCOL else JSON_WIRE
                 return name
         return None
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        tornado = super().get_websocket_protocol()
+        assert isinstance(tornado, WebSocketProtocol13)
+        return Protocol(self, MESSAGE_BYTES, tornado.params)
 
     def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
@@ -59,34 +108,25 @@ class Duplex(Border, WebSocketHandler):
         if self._connection:
             self._connection.receive(message)
 
+    def on_too_big(self) -> None:
+        """The client said more at once than it may."""
+        if self._connection:
+            self._connection.end(goodbyes.TOO_BIG)
+
     def on_close(self) -> None:
         if self._connection:
             self._connection.gone()
 
-    def write_out(self, data: bytes) -> "asyncio.Future[None]":
-        """One message as one frame, built here and written as it is: `write_message` copies it twice
-        and makes a task a message, at three times the cost."""
-        connection: Any = self.ws_connection
-        if connection is None or connection.stream.closed():
-            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            gone.set_exception(StreamClosedError())
-            return gone
-        written: asyncio.Future[None] = connection.stream.write(framed(data, self.encoding))
-        return written
+    def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":
+        """Frames are built once for all and written as they are: `write_message` copies each twice
+        and makes a task of it, at three times the cost."""
+        connection = self.ws_connection
+        if not isinstance(connection, Protocol) or connection.is_closing():
+            return None
+        return connection.stream.write(data)
 
     def close(self, code: int | Goodbye | None = None, reason: str | None = None) -> None:
         if isinstance(code, Goodbye):
             super().close(code.code, code.reason)
         else:
             super().close(code, reason)
-
-
-def framed(data: bytes, encoding: Encoding) -> bytes:
-    """An unmasked, final frame (RFC 6455 section 5.2)."""
-    first = 0x80 | (TEXT if encoding == "json" else BINARY)
-    size = len(data)
-    if size < 126:
-        return bytes((first, size)) + data
-    if size < 1 << 16:
-        return bytes((first, 126)) + size.to_bytes(2, "big") + data
-    return bytes((first, 127)) + size.to_bytes(8, "big") + data

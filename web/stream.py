@@ -11,11 +11,10 @@ import msgspec
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
-from realtime.core import goodbyes
-from realtime.core.frames import Encoding, Road
+from realtime.connection import Connection
+from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.session import DASHBOARD, ROOM_LENGTH, ROOMS, Session, check_room
-from realtime.delivery import Connection
 from web.handler import Border, Handler
 from web.problem import Problem
 
@@ -78,11 +77,27 @@ class Polled(msgspec.Struct, frozen=True):
     cursor: str
 
 
+def in_a_chunk(data: bytes) -> bytes:
+    """HTTP/1.1 frames a body of unknown length (RFC 9112, 7.1)."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def as_it_is(data: bytes) -> bytes:
+    return data
+
+
+CHUNKED = Wire("sse", "json", in_a_chunk)
+UNTIL_CLOSE = Wire("sse", "json", as_it_is)
+"""For HTTP/1.0, where the body ends with the connection."""
+POLL = Wire("poll", "json", as_it_is)
+GRACE_S = 5.0
+"""How long the end of a stream waits for a reader that has stopped."""
+
+
 class Stream(Border):
     """One client on an event stream (WHATWG HTML, 9.2)."""
 
-    road: Road = "sse"
-    encoding: Encoding = "json"
+    wire = CHUNKED
     _connection: Connection | None = None
 
     def set_default_headers(self) -> None:
@@ -92,23 +107,38 @@ class Stream(Border):
         self.set_header("Cache-Control", "no-cache, no-transform")
         self.set_header("X-Accel-Buffering", "no")
 
+    async def head(self) -> None:
+        """What a stream would begin with."""
+        self.services.hub.admit()
+
     async def get(self) -> None:
         place = self.asked(Place)
         session = place.session()
         hub = self.services.hub
         hub.admit()
-        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.request.version == "HTTP/1.0":
+            self.wire = UNTIL_CLOSE
+        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Frames go to the stream itself: Tornado's own `flush` remembers the last write only, and a
+        # second one before the first has left would never be told that it has.
+        self._stream = cast("HTTP1Connection", self.request.connection).stream
         # Every client its own pause, so that a restart is not followed by a storm (in ms).
-        await self.write_out(b"retry: %d\n\n" % random.randrange(1500, 4500))
-        connection = Connection(hub, session, self)
-        self._connection = connection
+        self.write(b"retry: %d\n\n" % random.randrange(1500, 4500))
+        self.flush()
+        self._connection = Connection(hub, session, self)
         # A browser that comes back by itself says where it stood in a header, and the address is old.
-        connection.start(self.request.headers.get("Last-Event-ID") or place.cursor)
-        await self._gone
+        self._connection.start(self.request.headers.get("Last-Event-ID") or place.cursor)
+        await self._left
+        try:
+            await asyncio.wait_for(self.finish(), GRACE_S)
+        except (TimeoutError, StreamClosedError):
+            self._stream.close()
 
-    def write_out(self, data: bytes) -> "asyncio.Future[None]":
-        super().write(data)
-        return self.flush()
+    def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":
+        if self._stream.closed():
+            self._leave()
+            return None
+        return self._stream.write(data)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -117,14 +147,11 @@ class Stream(Border):
             self._leave()
 
     def close(self, goodbye: Goodbye) -> None:
-        if goodbye is goodbyes.SLOW:
-            # It does not read: an orderly end would wait for ever behind what it has not taken.
-            cast("HTTP1Connection", self.request.connection).close()
         self._leave()
 
     def _leave(self) -> None:
-        if not self._gone.done():
-            self._gone.set_result(None)
+        if not self._left.done():
+            self._left.set_result(None)
 
 
 class Poll(Handler):
@@ -138,7 +165,7 @@ class Poll(Handler):
         hub = self.services.hub
         with hub.polling():
             self._waiting = asyncio.ensure_future(
-                hub.poll(session, place.cursor, self.services.poll_s)
+                hub.poll(session, place.cursor, self.services.poll_s, POLL)
             )
             try:
                 told, cursor = await self._waiting

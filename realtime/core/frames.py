@@ -4,14 +4,14 @@ The data of an event is made from the event and the names of its series alone, s
 replayed frames are equal to the byte. The browser's `wire.js` is the other side.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from realtime.core.cursor import cursor
 from realtime.core.times import rfc3339
-from storage.events import Alert, Declared, Event, Metrics, Notification, Number, Series, System
+from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
 
 Encoding = Literal["json", "msgpack"]
 Road = Literal["websocket", "sse", "poll"]
@@ -24,6 +24,24 @@ PLACED = ("heartbeat", "snapshot")
 class Frame(NamedTuple):
     event: str
     data: Data
+
+
+class Wire(NamedTuple):
+    """How frames travel to a kind of client. Clients with an equal wire share the bytes, so `wrap`, which
+    adds what the transport wants around them, is one function for all of them."""
+
+    road: Road
+    encoding: Encoding
+    wrap: Callable[[bytes], bytes]
+
+    def bytes_of(self, frame: Frame) -> bytes:
+        return self.wrap(encode(frame, self.road, self.encoding))
+
+    def answer(self, frame: Frame, id_: Any) -> bytes:
+        """A frame that answers a message, with the client's own id for it where it gave one."""
+        if id_ is None:
+            return self.bytes_of(frame)
+        return self.wrap(encode_answer(frame, id_, self.encoding))
 
 
 def of_event(
@@ -108,18 +126,6 @@ def about(series: Series, text: str, source: str) -> Data:
         "kind": series.kind,
         "help": series.help,
     }
-
-
-def merge(events: Iterable[Event]) -> Event:
-    """Several ticks of one source as one that holds the latest of each series, at the newest's place."""
-    latest: dict[int, Number] = {}
-    newest: Event | None = None
-    for event in events:
-        assert isinstance(event.data, Metrics)
-        latest.update(zip(event.data.ids, event.data.values, strict=True))
-        newest = event
-    assert newest is not None
-    return Event(newest.seq, newest.at, newest.source, Metrics(list(latest), list(latest.values())))
 
 
 def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:

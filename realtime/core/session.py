@@ -5,7 +5,7 @@ which form of an event this client hears. Time is an argument (law core-has-no-c
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -67,6 +67,8 @@ class Session:
         self.rooms = set(rooms)
         self.compact = compact
         self.known = known
+        self._given = known
+        """What the client knew by itself, or was told while it heard every series."""
         self.subscribed = False
         self.interval_us = 0
         """Metrics frames no closer than this; 0 is every one."""
@@ -100,6 +102,10 @@ class Session:
             heard = DASHBOARD in rooms
         return _PLAIN if heard else None
 
+    def forget(self) -> None:
+        """The client starts from nothing: what it knew may have been of another log."""
+        self.known = self._given = 0
+
     def matched(self, series: Mapping[int, Series], owner: Mapping[int, str]) -> set[int] | None:
         """Ids of the series this session subscribed to, or None for all. Looks only at new ones."""
         if not self._selectors:
@@ -121,7 +127,7 @@ class Session:
             )
         try:
             asked = _msgpack.decode(message) if binary else _json.decode(message)  # type: ignore[arg-type]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self._mistake(
                 "malformed",
                 f'not {{"event": name, "data": {{…}}}} in {"msgpack" if binary else "JSON"}: {error}',
@@ -141,7 +147,9 @@ class Session:
         return Answer([effect], asked.id)
 
     def _may_speak(self, now: int) -> bool:
-        self._tokens = min(BURST, self._tokens + (now - self._counted) * MESSAGES_PER_S / 1_000_000)
+        # A clock that is set back must not make anybody a flooder.
+        passed = max(0, now - self._counted)
+        self._tokens = min(BURST, self._tokens + passed * MESSAGES_PER_S / 1_000_000)
         self._counted = now
         if self._tokens < 1:
             return False
@@ -179,6 +187,10 @@ class Session:
                 selectors.append(Selector.parse(text))
             except ValueError as error:
                 raise ValueError(f"match[{place}]: {error}") from error
+        if not self._match:
+            self._given = self.known
+        # Of what it did not hear until now, it was not told the names.
+        self.known = self._given
         self._selectors = tuple(selectors)
         self._match = tuple(ask.match)
         self._matched, self._judged = set(), 0
@@ -208,10 +220,14 @@ class Session:
         return Resume(_convert(data, _ResumeAsk).cursor)
 
 
+Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""An integer that every JSON reader keeps as it is, and that msgpack can hold."""
+
+
 class _Message(msgspec.Struct):
     event: str
     data: dict[str, Any] = {}
-    id: str | int | float | None = None
+    id: str | Whole | float | None = None
 
 
 class _RoomAsk(msgspec.Struct):

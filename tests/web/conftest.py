@@ -18,6 +18,7 @@ from realtime.answers import Encoder
 from realtime.clock import Clock
 from realtime.core.alerts import Rule
 from realtime.core.decide import Bounds
+from realtime.core.naming import parse_series
 from realtime.core.requests import RequestStats
 from realtime.core.views import View
 from realtime.delivery import Hub
@@ -179,8 +180,6 @@ class Site:
 
 
 def _split(text: str) -> dict[str, Any]:
-    from realtime.core.naming import parse_series
-
     name, labels = parse_series(text)
     return {"name": name, "labels": dict(labels)}
 

@@ -31,6 +31,16 @@ def test_only_what_was_put_there_on_purpose_is_read(static, tmp_path):
     }
 
 
+def test_what_is_compressed_already_is_left_alone(static):
+    """Pictures and fonts are not squeezed twice; nor is what would only grow."""
+    (static / "a.png").write_bytes(b"x" * 1000)
+    (static / "tiny.css").write_bytes(b"a{}")
+    files = read_assets(static).files
+    assert files["a.png"].gzipped is None
+    assert files["tiny.css"].gzipped is None
+    assert files["js/main.js"].gzipped
+
+
 def test_a_directory_that_is_not_there_is_empty(tmp_path):
     """A build without pages still starts."""
     assert read_assets(tmp_path / "none").files == {}

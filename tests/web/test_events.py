@@ -138,6 +138,20 @@ async def test_what_cannot_be_asked_is_named(site, query, field):
 
 
 @pytest.mark.gen_test
+async def test_long_ticks_let_others_in(site, monkeypatch):
+    """Law loop-never-blocks: encoding pauses after so many samples, and loses nothing by it."""
+    monkeypatch.setattr("web.events.SLICE", 1)
+    for n in range(3):
+        await site.tick({"a": n, "b": n})
+    answer = await site.ask(f"{PATH}?type=metrics&limit=2")
+    assert [one["data"]["values"] for one in answer.data["events"]] == [
+        {"a": 0, "b": 0},
+        {"a": 1, "b": 1},
+    ]
+    assert "type=metrics" in answer.headers["Link"]
+
+
+@pytest.mark.gen_test
 async def test_a_page_ends_where_it_grows_too_big(site, monkeypatch):
     """Ticks of many samples make a shorter page, never an endless one; `next` loses nothing."""
     monkeypatch.setattr("web.events.MOST_BYTES", 500)

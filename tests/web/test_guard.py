@@ -45,6 +45,8 @@ def test_loopback_in_any_spelling_is_us(host):
         "[fe80::1]",
         "a@localhost",
         "localhost/x",
+        "localhost:",
+        ":80",
         "localhost:port",
         "localhost:99999",
         "localhost, evil.example",

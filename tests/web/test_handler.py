@@ -1,9 +1,13 @@
 """What every answer has in common."""
 
+import gzip
+import threading
+
 import msgspec
 import pytest
 
 from tests.web.conftest import MAX_BODY
+from web.handler import OFF_LOOP, off_loop
 
 LIVE = "/api/realtime/metrics/live"
 POST = "/api/realtime/metrics"
@@ -202,10 +206,18 @@ async def test_what_we_did_not_foresee_is_logged_and_says_nothing(site, logs, mo
 
 
 @pytest.mark.gen_test
+async def test_long_work_leaves_the_loop():
+    """Law loop-never-blocks: a long body is handled in a thread, a short one here."""
+    where = await off_loop(lambda body: threading.current_thread(), b"x" * OFF_LOOP)
+    assert where is not threading.current_thread()
+    assert await off_loop(lambda body: threading.current_thread(), b"x") is (
+        threading.current_thread()
+    )
+
+
+@pytest.mark.gen_test
 async def test_long_answers_are_compressed_where_that_is_taken(site):
     """Only for who takes it, only where it pays, and the same bytes inside."""
-    import gzip
-
     await site.tick({f"metric_{n}": n for n in range(40)})
     plain = await site.ask(LIVE)
     packed = await site.ask(LIVE, headers={"Accept-Encoding": "gzip"})

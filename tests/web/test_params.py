@@ -1,5 +1,6 @@
 """Query strings into typed structs."""
 
+import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -93,6 +94,16 @@ def test_a_query_string_is_bounded():
 def test_bytes_that_are_no_text_are_refused():
     """Half a character is not silently replaced by another."""
     assert errors("must=%ff") == {}
+
+
+class Day(msgspec.Struct):
+    day: datetime.date
+
+
+def test_a_kind_without_words_still_answers():
+    """A type this module has no words for is refused like any other."""
+    assert read_query(Day, "day=2026-11-23").day.day == 23
+    assert "documentation" in errors("day=x", Day)["day"]
 
 
 def test_long_input_is_repeated_only_in_part():

@@ -31,6 +31,7 @@ def test_the_body_is_rfc_9457():
         (errors.Busy(0), 429, "1"),
         (errors.Crowded(), 503, "5"),
         (errors.Closing(), 503, "5"),
+        (errors.TooMuch("too much"), 422, None),
         (errors.StorageFull("full"), 503, "30"),
         (errors.StorageBroken("broken"), 503, "30"),
         (errors.PlayheadError("odd"), 500, None),

@@ -48,6 +48,14 @@ async def test_any_selector_may_match(site):
 
 
 @pytest.mark.gen_test
+async def test_many_series_let_others_in(site, monkeypatch):
+    """Law loop-never-blocks: the list is made in slices, and is whole."""
+    monkeypatch.setattr("web.series.SLICE", 3)
+    await site.tick({f"m{n}": n for n in range(10)})
+    assert len((await site.ask(PATH)).data["series"]) == 10
+
+
+@pytest.mark.gen_test
 async def test_a_selector_that_cannot_be_read_is_named(site):
     """The first place, the second place, or the only one."""
     assert list((await site.ask(f"{PATH}?match=cpu%7B")).errors) == ["match"]
