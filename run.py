@@ -48,10 +48,12 @@ from realtime.logs import Format, Level, configure
 from realtime.settings import Settings, load
 from realtime.shelf import Shelf
 from realtime.tail import Tail
+from realtime.upkeep import Paces, Upkeep
 from storage.events import Event, System
 from storage.lock import Lock
 from storage.log import Log
 from storage.migrate import migrate
+from storage.retention import Keep
 from web.app import ROUTES, application, serve_options
 from web.assets import read_assets
 from web.guard import Guard
@@ -68,7 +70,6 @@ UNANSWERED_MS = 30_000
 """TCP_USER_TIMEOUT: a peer that has left the network is noticed after this long."""
 WINDOW_S = 900
 """What the recent window of each series reaches back, where its points allow."""
-SIZED_S = 5.0
 DRAIN_S = 8.0
 """How long a stop waits for what is under way; the contract allows ten seconds in all."""
 
@@ -95,7 +96,6 @@ class House:
         self._lock = Lock(Path(settings.data))
         self._tasks: list[asyncio.Task[Any]] = []
         self._pool = ThreadPoolExecutor(2, "history")
-        self._log_bytes = 0
 
     async def open(self) -> None:
         """
@@ -136,8 +136,7 @@ class House:
             self.hub.run(),
             self.lag.run(),
             self.recorder.run(),
-            self._keep(),
-            self._size(),
+            self.upkeep.run(),
         ):
             self._start(work)
         self._server = HTTPServer(application(self.services), **serve_options())
@@ -179,6 +178,19 @@ class House:
             lambda: metrics(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
             VERSION,
         )
+        self.upkeep = Upkeep(
+            self.log,
+            clock,
+            Paces(s.checkpoint_s, s.seal_after_s),
+            Keep(
+                s.retain_raw_days,
+                s.retain_10s_days,
+                s.retain_1m_days,
+                s.retain_1h_days,
+                s.retain_bytes,
+            ),
+            self.spine.checkpoint,
+        )
         server = Server(
             requests=self.requests.recent,
             connections=self.hub.count,
@@ -186,7 +198,7 @@ class House:
             commit_s=self.log.take_longest_commit,
             events=lambda: self.spine.events_committed,
             queued=lambda: self.spine.queue_events,
-            log_bytes=lambda: self._log_bytes,
+            log_bytes=lambda: self.upkeep.bytes,
         )
         self.recorder = Recorder(
             default_collectors(
@@ -274,17 +286,6 @@ class House:
 
     def stop(self) -> None:
         self._end(0)
-
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.checkpoint_s)
-            with contextlib.suppress(PlayheadError):  # the next one will do; the spine says why
-                await self.spine.checkpoint()
-
-    async def _size(self) -> None:
-        while True:
-            self._log_bytes = (await self.log.stats()).bytes
-            await asyncio.sleep(SIZED_S)
 
     async def close(self) -> None:
         """Drain: nothing new comes in, everything acknowledged is on disk, clients are told."""

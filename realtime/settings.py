@@ -92,6 +92,12 @@ class Settings:
     top_processes: Annotated[int, Dial(RECORD, "how many commands to record by CPU and by memory", "", 0, 100)] = 10
     source_lost_s: Annotated[float, Dial(RECORD, "silence after which a source counts as lost", "seconds", 1, 86_400)] = 30.0
     checkpoint_s: Annotated[float, Dial(RECORD, "time between two checkpoints, which make starting fast", "seconds", 1, 86_400)] = 300.0
+    seal_after_s: Annotated[float, Dial(RECORD, "age at which ticks may be sealed into compressed columns", "seconds", 1, 86_400)] = 120.0
+    retain_raw_days: Annotated[float, Dial(RECORD, "how long every sample is kept", "days", 0.01, 36_500)] = 14.0
+    retain_10s_days: Annotated[float, Dial(RECORD, "how long the 10 second rollup is kept", "days", 0.01, 36_500)] = 60.0
+    retain_1m_days: Annotated[float, Dial(RECORD, "how long the 1 minute rollup is kept", "days", 0.01, 36_500)] = 400.0
+    retain_1h_days: Annotated[float, Dial(RECORD, "how long the 1 hour rollup is kept", "days", 0.01, 36_500)] = 3650.0
+    retain_bytes: Annotated[int, Dial(RECORD, "size of the log beyond which the oldest samples go before their time; 0 for no bound", "bytes", 0, 1 << 50)] = 0
     flush_ms: Annotated[float, Dial(RECORD, "longest wait for company before a commit", "milliseconds", 0, 1_000)] = 5.0
     flush_events: Annotated[int, Dial(RECORD, "events that start a commit at once", "", 1, MILLION)] = 500
     flush_bytes: Annotated[int, Dial(RECORD, "bytes that start a commit at once", "bytes", 1, GIB)] = 262_144
