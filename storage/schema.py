@@ -56,6 +56,7 @@ receipts = Table(
     Column("first", Seq, nullable=False),
     Column("last", Seq, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 """What an Idempotency-Key was answered, written with the events it answers for."""
 Index("receipts_at", receipts.c.at)
@@ -67,5 +68,66 @@ checkpoints = Table(
     Column("version", Integer, nullable=False),
     Column("seq", Seq, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Folded views at a seq. Disposable: deleting every row loses time, never state."""
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", Seq, primary_key=True, autoincrement=False),
+    Column("first_seq", Seq, nullable=False),
+    Column("last_seq", Seq, nullable=False),
+    Column("start_at", Seq, nullable=False),
+    Column("end_at", Seq, nullable=False),
+    Column("ticks", Seq, nullable=False),
+    Column("samples", Seq, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+)
+"""Sealed spans of ticks. `hash` is the digest of the segment on top of `previous`, the one before it."""
+Index("segments_seq", segments.c.last_seq)
+# With both ends, so that a search by time need not touch the rows, each of which carries a head.
+Index("segments_at", segments.c.start_at, segments.c.end_at)
+
+columns = Table(
+    "columns",
+    metadata,
+    Column("place", Seq, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The samples of one series in one segment, at `segment id << 32 | series`; constant ones are in the head."""
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("place", Seq, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Buckets of some neighbouring series in one block of time; `storage.tiers` says where and how.
+
+A rowid table, because a row here is far longer than what a WITHOUT ROWID one keeps in its page.
+"""
+
+tiers = Table(
+    "tiers",
+    metadata,
+    Column("tier", Seq, primary_key=True, autoincrement=False),
+    Column("position", Seq, nullable=False),
+)
+"""`position` is the seq of the newest tick in the rollups of this tier (seconds)."""
+
+producers = Table(
+    "producers",
+    metadata,
+    Column("producer", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("pseq", Seq, nullable=False),
+    Column("first", Seq, nullable=False),
+    Column("last", Seq, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The newest batch of each producer in its own epoch, and what it was answered; in the batch's transaction."""
