@@ -53,16 +53,13 @@ def pack(values: Doubles) -> bytes:
     _check(len(bits))
     best = _start(RAW, len(bits)) + values.tobytes()
     if not len(bits):
-        return seal(best)
+        return guard(best)
     if (bits == bits[0]).all():
-        return seal(_start(CONSTANT, len(bits)) + best[-8:])
-    found = _scaled(values)
-    if found is None:
-        found = _start(PCO, len(bits)) + _compress(values)
-    for candidate in (found,):
-        if len(candidate) < len(best) and _same(_doubles(candidate), bits):
-            best = candidate
-    return seal(best)
+        return guard(_start(CONSTANT, len(bits)) + best[-8:])
+    candidate = _scaled(values) or _start(PCO, len(bits)) + _compress(values)
+    if len(candidate) < len(best) and _same(_doubles(candidate), bits):
+        best = candidate
+    return guard(best)
 
 
 def unpack(body: bytes) -> Doubles:
@@ -71,7 +68,7 @@ def unpack(body: bytes) -> Doubles:
     Raises:
         Damaged: these are not the bytes that `pack` made.
     """
-    return _doubles(unseal(body, "a column"))
+    return _doubles(unguard(body, "a column"))
 
 
 def pack_ints(values: Ints) -> bytes:
@@ -80,13 +77,13 @@ def pack_ints(values: Ints) -> bytes:
     _check(len(values))
     best = _start(RAW_INTS, len(values)) + values.tobytes()
     if not len(values):
-        return seal(best)
+        return guard(best)
     if (values == values[0]).all():
-        return seal(_start(CONSTANT_INTS, len(values)) + best[-8:])
+        return guard(_start(CONSTANT_INTS, len(values)) + best[-8:])
     candidate = _start(OFFSETS, len(values)) + _offsets(values)
     if len(candidate) < len(best) and (_ints(candidate) == values).all():
         best = candidate
-    return seal(best)
+    return guard(best)
 
 
 def unpack_ints(body: bytes) -> Ints:
@@ -95,15 +92,15 @@ def unpack_ints(body: bytes) -> Ints:
     Raises:
         Damaged: these are not the bytes that `pack_ints` made.
     """
-    return _ints(unseal(body, "a column of integers"))
+    return _ints(unguard(body, "a column of integers"))
 
 
-def seal(body: bytes) -> bytes:
+def guard(body: bytes) -> bytes:
     """`body` with its CRC-32 behind it."""
     return body + zlib.crc32(body).to_bytes(CRC, "little")
 
 
-def unseal(body: bytes, what: str) -> bytes:
+def unguard(body: bytes, what: str) -> bytes:
     """`body` without the CRC-32 at its end.
 
     Raises:
@@ -165,7 +162,8 @@ def _doubles(body: bytes) -> Doubles:
         if not rest or rest[0] > SCALES:
             raise Damaged("a scaled column names no scale")
         whole = _from_offsets(rest[1:], count).astype("<f8")
-        return whole / 10.0 ** rest[0] if rest[0] else whole
+        scaled: Doubles = whole / 10.0 ** rest[0]
+        return scaled
     raise Damaged(f"a column of doubles is packed in the unknown way {method}")
 
 
@@ -235,9 +233,7 @@ def _from_offsets(body: bytes, count: int) -> Ints:
 
 def _compress(values: NDArray[Any]) -> bytes:
     """The pieces of pco's wrapped format, one behind the other: header, meta of one chunk, its one page."""
-    config = ChunkConfig(
-        enable_8_bit=True, paging_spec=PagingSpec.exact_page_sizes([len(values)])
-    )
+    config = ChunkConfig(enable_8_bit=True, paging_spec=PagingSpec.exact_page_sizes([len(values)]))
     file = wrapped.FileCompressor()
     chunk = file.chunk_compressor(values, config)
     packed: bytes = file.write_header() + chunk.write_meta() + chunk.write_page(0)

@@ -1,0 +1,399 @@
+"""Ticks ↔ a segment: one head that knows when and what, and one packed column a series.
+
+docs/storage.md tells the format byte by byte. Everything here is pure: no file, no clock, no table.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from storage.errors import Damaged
+from storage.events import EXACT, Number
+from storage.packing import Doubles, Ints, guard, pack, pack_ints, unguard, unpack, unpack_ints
+
+FORMAT: Final = 1
+"""The first byte of every head."""
+
+IDS: Final = 2**32
+"""Ids of series lie below."""
+
+LEVEL: Final = 9
+HEAD_MOST: Final = 2**26
+"""No head is longer when it is decompressed."""
+
+_COUNTS: Final = struct.Struct("<8I")
+
+
+class Tick(NamedTuple):
+    """One tick of one source, as its event tells it; `at` µs UTC."""
+
+    seq: int
+    at: int
+    source: str
+    ids: Sequence[int]
+    values: Sequence[Number]
+
+
+class Sealed(NamedTuple):
+    """A segment that is not yet stored. `end_at` is the newest time, itself inside.
+
+    Series that never moved have no column: the head knows them.
+    """
+
+    first_seq: int
+    last_seq: int
+    start_at: int
+    end_at: int
+    ticks: int
+    samples: int
+    head: bytes
+    columns: dict[int, bytes]
+
+
+class Shape(NamedTuple):
+    """What many ticks have in common: whose they are, and which series they name, in their order."""
+
+    source: str
+    ids: NDArray[np.uint32]
+
+
+class Head:
+    """All of a segment but what moved: decoded once, small, never changed.
+
+    `shape_of[i]` is the place in `shapes` of the i-th tick; ticks are in the order of `seqs`.
+    """
+
+    __slots__ = ("_shapes_with", "ats", "constants", "in_order", "seqs", "shape_of", "shapes")
+
+    def __init__(
+        self,
+        seqs: Ints,
+        ats: Ints,
+        shape_of: Ints,
+        shapes: Sequence[Shape],
+        constants: dict[int, float],
+    ) -> None:
+        self.seqs = seqs
+        self.ats = ats
+        self.shape_of = shape_of
+        self.shapes = shapes
+        self.constants = constants
+        self.in_order = bool((ats[1:] >= ats[:-1]).all())
+        self._shapes_with: dict[int, list[int]] = {}
+        for place, shape in enumerate(shapes):
+            for series in shape.ids.tolist():
+                self._shapes_with.setdefault(series, []).append(place)
+
+    @classmethod
+    def read(cls, head: bytes) -> Self:
+        """
+        Raises:
+            Damaged: these are not the bytes that `seal` made.
+        """
+        try:
+            return cls(*_read(unguard(head, "the head of a segment")))
+        except (ValueError, IndexError, struct.error, zstandard.ZstdError) as error:
+            raise Damaged(f"the head of a segment cannot be read ({error})") from error
+
+    @property
+    def samples(self) -> int:
+        return int(self._lengths()[self.shape_of].sum())
+
+    @property
+    def sources(self) -> list[str]:
+        """Each once, in the order of their first ticks."""
+        return list(dict.fromkeys(shape.source for shape in self.shapes))
+
+    def series(self) -> Iterable[int]:
+        return self._shapes_with.keys()
+
+    def has(self, series: int) -> bool:
+        return series in self._shapes_with
+
+    def rows(self, series: int) -> NDArray[np.intp]:
+        """Which ticks carry it, in the order of seq."""
+        places = self._shapes_with.get(series, [])
+        if len(places) == len(self.shapes):
+            return np.arange(len(self.seqs))
+        carries = np.zeros(len(self.shapes), dtype=bool)
+        carries[places] = True
+        return np.flatnonzero(carries[self.shape_of])
+
+    def _lengths(self) -> Ints:
+        return np.array([len(shape.ids) for shape in self.shapes], dtype=np.int64)
+
+
+def seal(ticks: Sequence[Tick]) -> Sealed:
+    """Ticks in the order of their seqs, which may have holes. Their times need no order.
+
+    Raises:
+        ValueError: this is no list of ticks: empty, out of order, a series named twice in one tick, an id
+            that is no id, or a value that is no number or that no double holds.
+    """
+    if not ticks:
+        raise ValueError("a segment has one tick at least")
+    seqs = np.array([tick.seq for tick in ticks], dtype="<i8")
+    if (np.diff(seqs) <= 0).any():
+        raise ValueError("ticks of a segment come in the order of their seqs")
+    ats = np.array([tick.at for tick in ticks], dtype="<i8")
+    shapes, shape_of = _shapes(ticks)
+    values = _values(ticks)
+    series, owners = _owners(shapes, shape_of)
+    order = np.argsort(owners, kind="stable")
+    ends = np.cumsum(np.bincount(owners, minlength=len(series)))
+    columns: dict[int, bytes] = {}
+    constants: dict[int, float] = {}
+    for id_, column in zip(series.tolist(), np.split(values[order], ends[:-1]), strict=True):
+        bits = column.view("<u8")
+        if (bits == bits[0]).all():
+            constants[id_] = float(column[0])
+        else:
+            columns[id_] = pack(column)
+    return Sealed(
+        first_seq=ticks[0].seq,
+        last_seq=ticks[-1].seq,
+        start_at=int(ats.min()),
+        end_at=int(ats.max()),
+        ticks=len(ticks),
+        samples=len(values),
+        head=_write(seqs, ats, shape_of, shapes, constants),
+        columns=columns,
+    )
+
+
+def column(head: Head, series: int, body: bytes | None) -> tuple[Ints, Doubles]:
+    """Times (µs) and values of one series, by time and then by seq; `body` is None if it is constant.
+
+    Raises:
+        Damaged: `body` is not the column of this series.
+    """
+    rows = head.rows(series)
+    values = _column(head, series, body, len(rows))
+    ats = head.ats[rows]
+    if not head.in_order:
+        order = np.argsort(ats, kind="stable")
+        ats, values = ats[order], values[order]
+    return ats, values
+
+
+def unseal(
+    head: Head, columns: Mapping[int, bytes], after: int = 0, most: int | None = None
+) -> list[Tick]:
+    """The ticks with `after < seq`, at most `most`: the very ticks that were sealed, values canonical.
+
+    Raises:
+        Damaged: these are not the columns of this head.
+    """
+    first = int(np.searchsorted(head.seqs, after, side="right"))
+    last = len(head.seqs) if most is None else min(len(head.seqs), first + max(0, most))
+    series, owners = _owners(head.shapes, head.shape_of)
+    for id_ in columns:
+        if not head.has(id_):
+            raise Damaged(f"a segment has a column of series {id_}, which its head does not name")
+    counts = np.bincount(owners, minlength=len(series))
+    values = np.empty(len(owners), dtype="<f8")
+    if len(series):
+        values[np.argsort(owners, kind="stable")] = np.concatenate(
+            [
+                _column(head, id_, columns.get(id_), count)
+                for id_, count in zip(series.tolist(), counts.tolist(), strict=True)
+            ]
+        )
+    lengths = head._lengths()[head.shape_of]
+    begins = np.concatenate(([0], np.cumsum(lengths)))[first : last + 1].tolist()
+    told = _canonical(values[begins[0] : begins[-1]]) if begins else []
+    ids = [shape.ids.tolist() for shape in head.shapes]
+    return [
+        Tick(
+            seq,
+            at,
+            head.shapes[shape].source,
+            ids[shape],
+            told[begin - begins[0] : end - begins[0]],
+        )
+        for seq, at, shape, begin, end in zip(
+            head.seqs[first:last].tolist(),
+            head.ats[first:last].tolist(),
+            head.shape_of[first:last].tolist(),
+            begins[:-1],
+            begins[1:],
+            strict=True,
+        )
+    ]
+
+
+def digest(previous: bytes, head: bytes, columns: Mapping[int, bytes]) -> bytes:
+    """SHA-256 of a segment and of all before it, which `previous` stands for (empty: there is none)."""
+    found = hashlib.sha256()
+    for part in (previous, head):
+        found.update(struct.pack("<I", len(part)) + part)
+    for id_, body in sorted(columns.items()):
+        found.update(struct.pack("<II", id_, len(body)) + body)
+    return found.digest()
+
+
+def _shapes(ticks: Sequence[Tick]) -> tuple[list[Shape], Ints]:
+    known: dict[tuple[str, tuple[int, ...]], int] = {}
+    places = [known.setdefault((tick.source, tuple(tick.ids)), len(known)) for tick in ticks]
+    for source, ids in known:
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"a tick of {source} names a series twice")
+        if not all(type(id_) is int and 0 <= id_ < IDS for id_ in ids):
+            raise ValueError(f"a tick of {source} names a series by what is no id")
+    shapes = [Shape(source, np.array(ids, dtype="<u4")) for source, ids in known]
+    return shapes, np.array(places, dtype="<i8")
+
+
+def _values(ticks: Sequence[Tick]) -> Doubles:
+    kinds: set[type] = set()
+    for tick in ticks:
+        if len(tick.ids) != len(tick.values):
+            raise ValueError(f"tick {tick.seq} has not one value a series")
+        kinds.update(map(type, tick.values))
+    if not kinds <= {int, float}:
+        raise ValueError("a value is no number")
+    told = list(chain.from_iterable(tick.values for tick in ticks))
+    try:
+        values = np.array(told, dtype="<f8")
+    except OverflowError as error:
+        raise ValueError("a value is beyond what a double holds") from error
+    if int in kinds:
+        for place in np.flatnonzero(np.abs(values) >= EXACT).tolist():
+            if type(told[place]) is int and told[place] != values[place]:
+                raise ValueError(f"no double holds {told[place]}")
+    return values
+
+
+def _owners(shapes: Sequence[Shape], shape_of: Ints) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All series in the order of their ids, and for each sample, tick by tick, the place of its series."""
+    series = np.unique(np.concatenate([shape.ids for shape in shapes]))
+    # numpy sorts 16 bits in linear time.
+    kind = np.uint16 if len(series) < 2**16 else np.uint32
+    owners = [np.searchsorted(series, shape.ids).astype(kind) for shape in shapes]
+    return series, np.concatenate([owners[place] for place in shape_of.tolist()])
+
+
+def _column(head: Head, series: int, body: bytes | None, count: int) -> Doubles:
+    if series in head.constants:
+        if body is not None:
+            raise Damaged(f"series {series} has a column, though its head says it never moved")
+        return np.full(count, head.constants[series], dtype="<f8")
+    if body is None:
+        raise Damaged(f"the column of series {series} is missing")
+    values = unpack(body)
+    if len(values) != count:
+        raise Damaged(f"series {series} has {len(values):,} values for {count:,} ticks")
+    return values
+
+
+def _canonical(values: Doubles) -> list[Number]:
+    """As `storage.events.canonical` spells each."""
+    whole = (np.abs(values) <= EXACT) & (values == np.rint(values))
+    whole &= (values != 0) | ~np.signbit(values)
+    told: NDArray[Any] = values.astype(object)
+    told[whole] = values[whole].astype("<i8").astype(object)
+    spelled: list[Number] = told.tolist()
+    return spelled
+
+
+def _write(
+    seqs: Ints,
+    ats: Ints,
+    shape_of: Ints,
+    shapes: Sequence[Shape],
+    constants: Mapping[int, float],
+) -> bytes:
+    sources = list(dict.fromkeys(shape.source for shape in shapes))
+    names = [source.encode() for source in sources]
+    ids = np.concatenate([shape.ids for shape in shapes])
+    packed = [pack_ints(seqs), pack_ints(ats), pack_ints(shape_of)]
+    content = b"".join(
+        [
+            _COUNTS.pack(
+                len(seqs), len(names), len(shapes), len(ids), len(constants), *map(len, packed)
+            ),
+            *packed,
+            _u4([len(name) for name in names]),
+            *names,
+            _u4([sources.index(shape.source) for shape in shapes]),
+            _u4([len(shape.ids) for shape in shapes]),
+            _steps(ids),
+            _steps(np.array(list(constants), dtype="<u4")),
+            np.array(list(constants.values()), dtype="<f8").tobytes(),
+        ]
+    )
+    return guard(bytes([FORMAT]) + zstandard.compress(content, LEVEL))
+
+
+def _u4(values: Sequence[int]) -> bytes:
+    return np.array(values, dtype="<u4").tobytes()
+
+
+def _steps(ids: NDArray[np.uint32]) -> bytes:
+    """Each as its distance from the one before, modulo 2**32: neighbours make a run of ones."""
+    return np.diff(ids, prepend=np.uint32(0)).astype("<u4").tobytes()
+
+
+def _read(body: bytes) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float]]:
+    if body[0] != FORMAT:
+        raise Damaged(f"a segment has the unknown format {body[0]}")
+    size = zstandard.frame_content_size(body[1:])
+    if not 0 < size <= HEAD_MOST:
+        raise Damaged("the head of a segment is longer than any")
+    content = zstandard.ZstdDecompressor().decompress(body[1:], allow_extra_data=False)
+    ticks, sources, shapes, entries, constants, *packed = _COUNTS.unpack_from(content)
+    pieces = _Pieces(content, _COUNTS.size)
+    seqs, ats, shape_of = (unpack_ints(pieces.take(length)) for length in packed)
+    names = [pieces.take(length).decode() for length in pieces.u4(sources).tolist()]
+    owners = pieces.u4(shapes)
+    lengths = pieces.u4(shapes)
+    ids = pieces.ids(entries)
+    still = pieces.ids(constants)
+    values = np.frombuffer(pieces.take(8 * constants), dtype="<f8")
+    if pieces.left():
+        raise Damaged("the head of a segment goes on behind its end")
+    if (
+        not len(seqs) == len(ats) == len(shape_of) == ticks > 0
+        or (np.diff(seqs) <= 0).any()
+        or not 0 <= int(shape_of.min()) <= int(shape_of.max()) < shapes
+        or int(lengths.sum()) != entries
+    ):
+        raise Damaged("the head of a segment contradicts itself")
+    ends = np.cumsum(lengths)
+    split = np.split(ids, ends[:-1])
+    return (
+        seqs,
+        ats,
+        shape_of,
+        [Shape(names[owner], part) for owner, part in zip(owners.tolist(), split, strict=True)],
+        dict(zip(still.tolist(), values.tolist(), strict=True)),
+    )
+
+
+class _Pieces:
+    """Bytes, taken from the front, never more than there are."""
+
+    def __init__(self, content: bytes, place: int) -> None:
+        self._content = content
+        self._place = place
+
+    def take(self, length: int) -> bytes:
+        if length > self.left():
+            raise Damaged("the head of a segment ends too early")
+        self._place += length
+        return self._content[self._place - length : self._place]
+
+    def left(self) -> int:
+        return len(self._content) - self._place
+
+    def u4(self, count: int) -> NDArray[np.uint32]:
+        return np.frombuffer(self.take(4 * count), dtype="<u4")
+
+    def ids(self, count: int) -> NDArray[np.uint32]:
+        return np.cumsum(self.u4(count), dtype=np.uint32)
