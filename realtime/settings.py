@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_origin, get_type_hints
 
+from realtime.care import arguments
 from realtime.core.naming import check_source
 from realtime.errors import BadDial
 
@@ -27,6 +28,12 @@ PREFIX = "PLAYHEAD_"
 
 COMMANDS = {
     "serve": "run the server (this is what happens without a command)",
+    "verify": "read all of the log and name what is damaged",
+    "compact": "seal all that can be sealed and give the space back; the server must be stopped",
+    "backup": "copy the log into one file, while the server runs or not",
+    "restore": "put a backup in the place of the log; the server must be stopped",
+    "export": "write samples as Parquet, CSV or NDJSON",
+    "stats": "say what the log holds and where its bytes are",
     "openapi": "print the OpenAPI document",
     "version": "print the version",
 }
@@ -71,9 +78,11 @@ class Thresholds:
 # fmt: off
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`command`, `selftest` and `warnings` are not dials: what to do, and what run.py should log."""
+    """`command`, `asked`, `selftest` and `warnings` are not dials: what to do, with which words of the
+    command's own, and what run.py should log."""
 
     command: str = "serve"
+    asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     selftest: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -152,6 +161,9 @@ class Settings:
         }
 
 
+CARE_DIALS = ("config", "data")
+"""All that a command other than serve takes of the dials."""
+
 RULES = ("cpu", "memory", "disk", "response_time", "error_rate")
 PARTS = ("above", "clear", "hold_s")
 
@@ -216,10 +228,11 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     command, rest = _command(list(argv))
     parser = _parser(command)
     flags = vars(parser.parse_args(rest))
-    if command != "serve":
+    if command not in ("serve", *arguments.COMMANDS):
         return Settings(command=command)
     rows = table()
     selftest = flags.pop("selftest", False)
+    asked = {name: flags.pop(name) for name in [*flags] if name not in rows}
     values: dict[str, Value] = {}
     variables, warnings = _from_environment(rows, environ)
     layers = [variables, [(rows[name], rows[name].flag, text) for name, text in flags.items()]]
@@ -229,9 +242,13 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     origins: dict[str, str] = {}
     for layer in layers:
         for row, origin, given in layer:
+            if command != "serve" and row.name not in CARE_DIALS:
+                continue  # a log can be cared for whatever is wrong with a dial of the server
             values[row.name] = _parsed(row, origin, given)
             origins[row.name] = origin
     values["data"] = _data(values, environ)
+    if command != "serve":
+        return Settings(command=command, asked=asked, **values)  # type: ignore[arg-type]
     values["source"] = _source(values, origins)
     settings = Settings(command=command, selftest=selftest, warnings=warnings, **values)  # type: ignore[arg-type]
     _check_together(settings, origins)
@@ -275,11 +292,17 @@ def _command(argv: list[str]) -> tuple[str, list[str]]:
     )
 
 
+def _usage(command: str) -> str | None:
+    if command == "serve":
+        return "%(prog)s [command] [--dial value …]"
+    return None if command in arguments.COMMANDS else "%(prog)s"
+
+
 def _parser(command: str) -> _Parser:
     listed = "\n".join(f"  {name:<9} {words}" for name, words in COMMANDS.items())
     parser = _Parser(
         prog="playhead" if command == "serve" else f"playhead {command}",
-        usage="%(prog)s [command] [--dial value …]" if command == "serve" else "%(prog)s",
+        usage=_usage(command),
         description=COMMANDS[command]
         if command != "serve"
         else f"A flight recorder for servers.\n\ncommands:\n{listed}",
@@ -292,6 +315,10 @@ def _parser(command: str) -> _Parser:
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
+    if command in arguments.COMMANDS:
+        for row in (table()[name] for name in CARE_DIALS):
+            parser.add_argument(row.flag, dest=row.name, metavar="TEXT", help=row.dial.help)
+        arguments.add(command, parser)
     if command == "serve":
         parser.add_argument(
             "--selftest",

@@ -65,6 +65,14 @@ def migrate(path: Path) -> Migrated:
     return Migrated(before, newest, backup)
 
 
+def known() -> list[str]:
+    """The schemas this program knows, the newest first."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    return [script.revision for script in scripts.walk_revisions()]
+
+
 def _revision(path: Path) -> str | None:
     if not path.exists() or path.stat().st_size == 0:
         return None

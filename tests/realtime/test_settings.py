@@ -54,7 +54,7 @@ def test_defaults_obey_their_own_rules():
 def test_every_setting_is_a_dial():
     """Nothing can be set that is not in the table, apart from what to do."""
     fields = {field.name for field in dataclasses.fields(settings.Settings)}
-    assert fields - set(ROWS) == {"command", "selftest", "warnings"}
+    assert fields - set(ROWS) == {"command", "asked", "selftest", "warnings"}
     assert all(row.dial.help for row in ROWS.values())
 
 

@@ -1,0 +1,53 @@
+"""The words each command of care understands besides the dials `config` and `data`."""
+
+import argparse
+
+COMMANDS = ("verify", "compact", "backup", "restore", "export", "stats")
+FORMATS = ("parquet", "csv", "ndjson")
+
+
+def add(command: str, parser: argparse.ArgumentParser) -> None:
+    """Teach `parser` the flags of `command`. What was not said is not in the namespace."""
+    if command in ("backup", "restore"):
+        parser.add_argument("file", metavar="FILE", help=f"the backup to {_VERBS[command]}")
+    if command == "verify":
+        parser.add_argument(
+            "--salvage",
+            metavar="DIR",
+            help="write what can be proved into this new directory, as a log with a new epoch",
+        )
+    if command == "export":
+        _range(parser)
+    if command in ("backup", "restore", "export"):
+        parser.add_argument("--force", action="store_true", help=_FORCE[command])
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object on standard output, no progress"
+    )
+
+
+_VERBS = {"backup": "write", "restore": "read"}
+_FORCE = {
+    "backup": "replace FILE if it is there",
+    "restore": "put aside the log that is there",
+    "export": "replace the file if it is there",
+}
+
+
+def _range(parser: argparse.ArgumentParser) -> None:
+    when = "RFC 3339, epoch seconds, now, or relative such as -15m"
+    parser.add_argument("--from", dest="start", metavar="TIME", help=f"first moment: {when}")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="first moment not wanted any more")
+    parser.add_argument(
+        "--series",
+        action="append",
+        metavar="NAME",
+        help="a series as name or name{label=\"value\"}; may be given again",
+    )
+    parser.add_argument(
+        "--match",
+        action="append",
+        metavar="SELECTOR",
+        help="all series a selector means, as in Prometheus; may be given again",
+    )
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default parquet")
+    parser.add_argument("--out", metavar="FILE", help="where to; - for standard output, not Parquet")
