@@ -5,7 +5,6 @@ it holds, and ends with a CRC-32 of all that stands before. History is frozen: a
 changed, only joined by another number.
 """
 
-import struct
 import zlib
 from decimal import Decimal
 from typing import Any, Final
@@ -130,17 +129,22 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _open(body: bytes) -> tuple[int, int, bytes]:
-    """Method, count, and what follows."""
-    count, place, shift = 0, 1, 0
-    while True:
-        if place >= len(body) or shift > 21:
-            raise Damaged("a column ends before its count does, or claims too much")
-        count |= (body[place] & 0x7F) << shift
+def _take_varint(body: bytes, place: int) -> tuple[int, int]:
+    """The number that begins at `place`, and the place behind it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(body):
+            break
+        value |= (body[place] & 0x7F) << shift
         place += 1
         if not body[place - 1] & 0x80:
-            break
-        shift += 7
+            return value, place
+    raise Damaged("a column ends within a number, or the number does not end")
+
+
+def _open(body: bytes) -> tuple[int, int, bytes]:
+    """Method, count, and what follows."""
+    count, place = _take_varint(body, 1)
     if count > MOST:
         raise Damaged(f"a column claims to hold {count:,} numbers")
     return body[0], count, body[place:]
@@ -152,12 +156,11 @@ def _same(values: Doubles, bits: NDArray[np.uint64]) -> bool:
 
 def _doubles(body: bytes) -> Doubles:
     method, count, rest = _open(body)
-    if method == RAW:
-        return _raw(rest, count, "<f8")
-    if method == CONSTANT:
-        return np.repeat(_raw(rest, 1, "<f8"), count)
+    if method in (RAW, CONSTANT):
+        return _plain(rest, count, method == CONSTANT).view("<f8")
     if method == PCO:
-        return _decompress(rest, count, "<f8", "f64")
+        doubles: Doubles = _decompress(rest, count, "<f8", "f64")
+        return doubles
     if method == SCALED:
         if not rest or rest[0] > SCALES:
             raise Damaged("a scaled column names no scale")
@@ -169,19 +172,18 @@ def _doubles(body: bytes) -> Doubles:
 
 def _ints(body: bytes) -> Ints:
     method, count, rest = _open(body)
-    if method == RAW_INTS:
-        return _raw(rest, count, "<i8")
-    if method == CONSTANT_INTS:
-        return np.repeat(_raw(rest, 1, "<i8"), count)
+    if method in (RAW_INTS, CONSTANT_INTS):
+        return _plain(rest, count, method == CONSTANT_INTS)
     if method == OFFSETS:
         return _from_offsets(rest, count)
     raise Damaged(f"a column of integers is packed in the unknown way {method}")
 
 
-def _raw(body: bytes, count: int, kind: str) -> Any:
-    if len(body) != count * 8:
-        raise Damaged(f"a column of {count:,} numbers has {len(body):,} bytes of them")
-    return np.frombuffer(body, dtype=kind).copy()
+def _plain(body: bytes, count: int, constant: bool) -> Ints:
+    if len(body) != 8 * (1 if constant else count):
+        raise Damaged(f"a column of {count:,} numbers does not have the bytes of them")
+    values = np.frombuffer(body, dtype="<i8")
+    return np.repeat(values, count) if constant else values.copy()
 
 
 def _scaled(values: Doubles) -> bytes | None:
@@ -207,7 +209,10 @@ def _decimals(values: Doubles) -> int:
 
 
 def _places(value: float) -> int:
-    exponent = Decimal(repr(value)).as_tuple().exponent
+    text = repr(value)
+    if "e" not in text:
+        return len(text) - text.index(".") - 1
+    exponent = Decimal(text).as_tuple().exponent
     assert isinstance(exponent, int), "finite"
     return -exponent
 
@@ -218,16 +223,20 @@ def _offsets(values: Ints) -> bytes:
     above = values.view("<u8") - np.array(lowest, dtype="<i8").view("<u8")  # modulo 2**64
     widest = int(above.max())
     width = next(width for width in _WIDTHS if widest < 1 << 8 * width)
-    return bytes([width]) + struct.pack("<q", lowest) + _compress(above.astype(_WIDTHS[width]))
+    zigzag = lowest << 1 if lowest >= 0 else ~(lowest << 1)
+    return bytes([width]) + _varint(zigzag) + _compress(above.astype(_WIDTHS[width]))
 
 
 def _from_offsets(body: bytes, count: int) -> Ints:
-    if len(body) < 9 or body[0] not in _WIDTHS:
-        raise Damaged("a column of offsets does not say from what, or how wide they are")
-    (lowest,) = struct.unpack_from("<q", body, 1)
-    above = _decompress(body[9:], count, _WIDTHS[body[0]], _PCO_NAMES[body[0]])
+    if not body or body[0] not in _WIDTHS:
+        raise Damaged("a column of offsets does not say how wide they are")
+    base, place = _take_varint(body, 1)
+    above = _decompress(body[place:], count, _WIDTHS[body[0]], _PCO_NAMES[body[0]])
+    lowest = ~(base >> 1) if base & 1 else base >> 1
+    if not -(2**63) <= lowest < 2**63:
+        raise Damaged("a column of offsets begins beyond 64 bits")
     values: Ints = above.astype("<u8").view("<i8")
-    values += lowest
+    values += lowest  # modulo 2**64
     return values
 
 
@@ -248,7 +257,7 @@ def _decompress(body: bytes, count: int, kind: str, name: str) -> Any:
         chunk, used = file.chunk_decompressor(body, name)
         body = body[used:]
         progress, used = chunk.read_page_into(body, count, values)
-    except Exception as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise Damaged(f"a column cannot be decompressed ({error})") from error
     if progress.n_processed != count or used != len(body):
         raise Damaged(f"a column of {count:,} numbers holds {progress.n_processed:,}")

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from storage.errors import Damaged
 from storage.events import EXACT, Number
-from storage.packing import Doubles, Ints, guard, pack, pack_ints, unguard, unpack, unpack_ints
+from storage.packing import (
+    MOST,
+    Doubles,
+    Ints,
+    guard,
+    pack,
+    pack_ints,
+    unguard,
+    unpack,
+    unpack_ints,
+)
 
 FORMAT: Final = 1
 """The first byte of every head."""
@@ -69,7 +79,16 @@ class Head:
     `shape_of[i]` is the place in `shapes` of the i-th tick; ticks are in the order of `seqs`.
     """
 
-    __slots__ = ("_shapes_with", "ats", "constants", "in_order", "seqs", "shape_of", "shapes")
+    __slots__ = (
+        "_series",
+        "_shapes_with",
+        "ats",
+        "constants",
+        "in_order",
+        "seqs",
+        "shape_of",
+        "shapes",
+    )
 
     def __init__(
         self,
@@ -84,11 +103,11 @@ class Head:
         self.shape_of = shape_of
         self.shapes = shapes
         self.constants = constants
+        for shared in (seqs, ats, shape_of):
+            shared.flags.writeable = False
         self.in_order = bool((ats[1:] >= ats[:-1]).all())
-        self._shapes_with: dict[int, list[int]] = {}
-        for place, shape in enumerate(shapes):
-            for series in shape.ids.tolist():
-                self._shapes_with.setdefault(series, []).append(place)
+        self._series = frozenset[int]().union(*(shape.ids.tolist() for shape in shapes))
+        self._shapes_with: dict[int, list[int]] | None = None
 
     @classmethod
     def read(cls, head: bytes) -> Self:
@@ -111,19 +130,29 @@ class Head:
         return list(dict.fromkeys(shape.source for shape in self.shapes))
 
     def series(self) -> Iterable[int]:
-        return self._shapes_with.keys()
+        return self._series
 
     def has(self, series: int) -> bool:
-        return series in self._shapes_with
+        return series in self._series
 
     def rows(self, series: int) -> NDArray[np.intp]:
         """Which ticks carry it, in the order of seq."""
-        places = self._shapes_with.get(series, [])
-        if len(places) == len(self.shapes):
+        if len(self.shapes) == 1 and self.has(series):
             return np.arange(len(self.seqs))
         carries = np.zeros(len(self.shapes), dtype=bool)
-        carries[places] = True
+        carries[self._places(series)] = True
         return np.flatnonzero(carries[self.shape_of])
+
+    def _places(self, series: int) -> list[int]:
+        """Which shapes name it."""
+        found = self._shapes_with
+        if found is None:
+            found = {}
+            for place, shape in enumerate(self.shapes):
+                for id_ in shape.ids.tolist():
+                    found.setdefault(id_, []).append(place)
+            self._shapes_with = found
+        return found.get(series, [])
 
     def _lengths(self) -> Ints:
         return np.array([len(shape.ids) for shape in self.shapes], dtype=np.int64)
@@ -139,17 +168,18 @@ def seal(ticks: Sequence[Tick]) -> Sealed:
     if not ticks:
         raise ValueError("a segment has one tick at least")
     seqs = np.array([tick.seq for tick in ticks], dtype="<i8")
-    if (np.diff(seqs) <= 0).any():
+    if (seqs[1:] <= seqs[:-1]).any():
         raise ValueError("ticks of a segment come in the order of their seqs")
     ats = np.array([tick.at for tick in ticks], dtype="<i8")
     shapes, shape_of = _shapes(ticks)
     values = _values(ticks)
     series, owners = _owners(shapes, shape_of)
     order = np.argsort(owners, kind="stable")
-    ends = np.cumsum(np.bincount(owners, minlength=len(series)))
+    begins = np.cumsum(np.bincount(owners, minlength=len(series)))[:-1]
     columns: dict[int, bytes] = {}
     constants: dict[int, float] = {}
-    for id_, column in zip(series.tolist(), np.split(values[order], ends[:-1]), strict=True):
+    # Without any series there is still one part, an empty one.
+    for id_, column in zip(series.tolist(), np.split(values[order], begins), strict=False):
         bits = column.view("<u8")
         if (bits == bits[0]).all():
             constants[id_] = float(column[0])
@@ -170,12 +200,14 @@ def seal(ticks: Sequence[Tick]) -> Sealed:
 def column(head: Head, series: int, body: bytes | None) -> tuple[Ints, Doubles]:
     """Times (µs) and values of one series, by time and then by seq; `body` is None if it is constant.
 
+    The times may be the head's own, and cannot be changed.
+
     Raises:
         Damaged: `body` is not the column of this series.
     """
     rows = head.rows(series)
     values = _column(head, series, body, len(rows))
-    ats = head.ats[rows]
+    ats = head.ats if len(rows) == len(head.ats) else head.ats[rows]
     if not head.in_order:
         order = np.argsort(ats, kind="stable")
         ats, values = ats[order], values[order]
@@ -258,15 +290,18 @@ def _values(ticks: Sequence[Tick]) -> Doubles:
         kinds.update(map(type, tick.values))
     if not kinds <= {int, float}:
         raise ValueError("a value is no number")
-    told = list(chain.from_iterable(tick.values for tick in ticks))
+    count = sum(len(tick.ids) for tick in ticks)
+    if max(count, len(ticks)) > MOST:
+        raise ValueError(f"{count:,} samples are too many for one segment")
+    told = chain.from_iterable(tick.values for tick in ticks)
     try:
-        values = np.array(told, dtype="<f8")
+        values = np.fromiter(told, dtype="<f8", count=count)
     except OverflowError as error:
         raise ValueError("a value is beyond what a double holds") from error
-    if int in kinds:
-        for place in np.flatnonzero(np.abs(values) >= EXACT).tolist():
-            if type(told[place]) is int and told[place] != values[place]:
-                raise ValueError(f"no double holds {told[place]}")
+    if int in kinds and (np.abs(values) >= EXACT).any():
+        for value in chain.from_iterable(tick.values for tick in ticks):
+            if type(value) is int and float(value) != value:
+                raise ValueError(f"no double holds {value}")
     return values
 
 
@@ -296,10 +331,19 @@ def _canonical(values: Doubles) -> list[Number]:
     """As `storage.events.canonical` spells each."""
     whole = (np.abs(values) <= EXACT) & (values == np.rint(values))
     whole &= (values != 0) | ~np.signbit(values)
-    told: NDArray[Any] = values.astype(object)
-    told[whole] = values[whole].astype("<i8").astype(object)
-    spelled: list[Number] = told.tolist()
-    return spelled
+    told: list[Number]
+    rare: list[Number]
+    if 2 * int(whole.sum()) > len(values):
+        told = np.where(whole, values, 0).astype("<i8").tolist()
+        places = np.flatnonzero(~whole)
+        rare = values[places].tolist()
+    else:
+        told = values.tolist()
+        places = np.flatnonzero(whole)
+        rare = values[places].astype("<i8").tolist()
+    for place, value in zip(places.tolist(), rare, strict=True):
+        told[place] = value
+    return told
 
 
 def _write(
@@ -328,6 +372,8 @@ def _write(
             np.array(list(constants.values()), dtype="<f8").tobytes(),
         ]
     )
+    if len(content) > HEAD_MOST:
+        raise ValueError("these ticks differ too much in what they name for one segment")
     return guard(bytes([FORMAT]) + zstandard.compress(content, LEVEL))
 
 
@@ -360,13 +406,21 @@ def _read(body: bytes) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float]]
         raise Damaged("the head of a segment goes on behind its end")
     if (
         not len(seqs) == len(ats) == len(shape_of) == ticks > 0
-        or (np.diff(seqs) <= 0).any()
+        or (seqs[1:] <= seqs[:-1]).any()
         or not 0 <= int(shape_of.min()) <= int(shape_of.max()) < shapes
         or int(lengths.sum()) != entries
+        or int(lengths[shape_of].sum()) > MOST
     ):
         raise Damaged("the head of a segment contradicts itself")
-    ends = np.cumsum(lengths)
-    split = np.split(ids, ends[:-1])
+    # A series stands once in a shape, and what is constant is a series, in order.
+    within = np.repeat(np.arange(shapes, dtype="<u8") << 32, lengths) | ids
+    if (
+        len(np.unique(within)) != entries
+        or (still[1:] <= still[:-1]).any()
+        or not np.isin(still, ids).all()
+    ):
+        raise Damaged("the head of a segment names a series twice, or one that it does not hold")
+    split = np.split(ids, np.cumsum(lengths)[:-1])
     return (
         seqs,
         ats,
