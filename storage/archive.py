@@ -8,12 +8,15 @@ import numpy as np
 from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage import strips
+from storage.errors import Damaged
 from storage.segments import Head, Tick, column, unseal
+from storage.strips import Place
 
-HEADS = 512
-"""Decoded heads kept: three days of ten-minute segments, some 10 kB each."""
+SLEEVES = 512
+"""Decoded heads and directories kept: three days of ten-minute segments, some 20 kB each."""
 ASKED = 500
-"""Columns asked for in one statement."""
+"""Rows asked for in one statement."""
 
 Columns = dict[int, tuple[np.ndarray, np.ndarray]]
 """Series id → (times int64 µs, values float64), in order of time."""
@@ -31,15 +34,20 @@ class Segment(NamedTuple):
     end_at: int
 
 
+class Sleeve(NamedTuple):
+    """What is read of a segment before its columns: what it holds, and where."""
+
+    head: Head
+    places: Mapping[int, Place]
+
+
 class Archive:
     """Every method takes the reader's connection, so that one look sees one state of the log."""
 
     def __init__(self) -> None:
-        self._heads: LRUCache[int, Head] = LRUCache(HEADS)
+        self._sleeves: LRUCache[int, Sleeve] = LRUCache(SLEEVES)
 
-    async def after(
-        self, connection: AsyncConnection, seq: int, until: int
-    ) -> list[Segment]:
+    async def after(self, connection: AsyncConnection, seq: int, until: int) -> list[Segment]:
         """Segments that hold a tick with `seq < its seq ≤ until`, perhaps; oldest first."""
         rows = await connection.exec_driver_sql(
             f"{META} WHERE last_seq > ? AND first_seq <= ? ORDER BY first_seq", (seq, until)
@@ -60,35 +68,37 @@ class Archive:
         of time. Reads no column but theirs."""
         wanted = list(ids)
         segments = await self.within(connection, start, end)
-        heads = await self._read_heads(connection, segments)
-        places = [
-            segment.id << 32 | id_
-            for segment in segments
-            for id_ in wanted
-            if heads[segment.id].has(id_) and id_ not in heads[segment.id].constants
-        ]
+        sleeves = await self._read(connection, segments)
+        rows = sorted(
+            {
+                segment.id << 32 | place.strip
+                for segment in segments
+                for id_ in wanted
+                if (place := sleeves[segment.id].places.get(id_))
+            }
+        )
         bodies: dict[int, bytes] = {}
-        for begin in range(0, len(places), ASKED):
-            some = places[begin : begin + ASKED]
+        for begin in range(0, len(rows), ASKED):
+            some = rows[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
-            rows = await connection.exec_driver_sql(
-                f"SELECT place, body FROM columns WHERE place IN ({marks})", tuple(some)
+            found = await connection.exec_driver_sql(
+                f"SELECT place, body FROM strips WHERE place IN ({marks})", tuple(some)
             )
-            bodies.update((row[0], row[1]) for row in rows.all())
+            bodies.update((row[0], row[1]) for row in found.all())
 
         def gather() -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-            found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {id_: [] for id_ in wanted}
+            pieces: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {id_: [] for id_ in wanted}
             for segment in segments:
-                head = heads[segment.id]
+                head, places = sleeves[segment.id]
                 for id_ in wanted:
                     if head.has(id_):
-                        at, value = column(head, id_, bodies.get(segment.id << 32 | id_))
+                        at, value = column(head, id_, _body(segment, places.get(id_), bodies))
                         if segment.start_at < start or segment.end_at >= end:
                             first, last = np.searchsorted(at, (start, end))
                             at, value = at[first:last], value[first:last]
                         if len(at):
-                            found[id_].append((at, value))
-            return found
+                            pieces[id_].append((at, value))
+            return pieces
 
         return await asyncio.get_running_loop().run_in_executor(None, gather)
 
@@ -96,52 +106,70 @@ class Archive:
         self, connection: AsyncConnection, segment: Segment, after: int, source: str | None
     ) -> list[Tick]:
         """The ticks of a segment after a seq, as they were appended; none if `source` is not in it."""
-        head = (await self._read_heads(connection, [segment]))[segment.id]
+        head, places = (await self._read(connection, [segment]))[segment.id]
         if source is not None and source not in head.sources:
             return []
-        bodies = await self._bodies(connection, segment)
-        return await asyncio.get_running_loop().run_in_executor(
-            None, unseal, head, bodies, after
-        )
+        bodies = await self._bodies(connection, segment, places)
+        return await asyncio.get_running_loop().run_in_executor(None, unseal, head, bodies, after)
 
     async def whole(self, connection: AsyncConnection, segment: Segment) -> Columns:
         """Every series of a segment, decoded."""
-        head = (await self._read_heads(connection, [segment]))[segment.id]
-        bodies = await self._bodies(connection, segment)
+        head, places = (await self._read(connection, [segment]))[segment.id]
+        bodies = await self._bodies(connection, segment, places)
         return await asyncio.get_running_loop().run_in_executor(None, _whole, head, bodies)
 
-    async def _bodies(self, connection: AsyncConnection, segment: Segment) -> dict[int, bytes]:
+    async def packed(
+        self, connection: AsyncConnection, segment: Segment
+    ) -> tuple[Head, dict[int, bytes]]:
+        """A segment as it was sealed: its head, and its packed columns by series."""
+        head, places = (await self._read(connection, [segment]))[segment.id]
+        return head, await self._bodies(connection, segment, places)
+
+    async def _bodies(
+        self, connection: AsyncConnection, segment: Segment, places: Mapping[int, Place]
+    ) -> dict[int, bytes]:
         rows = await connection.exec_driver_sql(
-            "SELECT place, body FROM columns WHERE place BETWEEN ? AND ?",
+            "SELECT place, body FROM strips WHERE place BETWEEN ? AND ?",
             (segment.id << 32, (segment.id + 1 << 32) - 1),
         )
-        return {row[0] & 0xFFFFFFFF: row[1] for row in rows.all()}
+        bodies = {row[0]: row[1] for row in rows.all()}
+        return {id_: _body(segment, place, bodies) or b"" for id_, place in places.items()}
 
-    async def _read_heads(
+    async def _read(
         self, connection: AsyncConnection, segments: Sequence[Segment]
-    ) -> Mapping[int, Head]:
-        heads = {s.id: self._heads[s.id] for s in segments if s.id in self._heads}
-        missing = [s.id for s in segments if s.id not in heads]
+    ) -> Mapping[int, Sleeve]:
+        sleeves = {s.id: self._sleeves[s.id] for s in segments if s.id in self._sleeves}
+        missing = [s.id for s in segments if s.id not in sleeves]
         loop = asyncio.get_running_loop()
         for begin in range(0, len(missing), ASKED):
             some = missing[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
             rows = await connection.exec_driver_sql(
-                f"SELECT id, head FROM segments WHERE id IN ({marks})", tuple(some)
+                f"SELECT id, head, directory FROM segments WHERE id IN ({marks})", tuple(some)
             )
-            read: dict[int, Head] = await loop.run_in_executor(None, _heads, rows.all())
-            heads.update(read)
-            self._heads.update(read)
-        return heads
+            read: dict[int, Sleeve] = await loop.run_in_executor(None, _read_all, rows.all())
+            sleeves.update(read)
+            self._sleeves.update(read)
+        return sleeves
 
     def forget(self, ids: Iterable[int]) -> None:
         """Segments that are gone."""
         for id_ in ids:
-            self._heads.pop(id_, None)
+            self._sleeves.pop(id_, None)
 
 
-def _heads(rows: Sequence[Any]) -> dict[int, Head]:
-    return {row[0]: Head.read(row[1]) for row in rows}
+def _read_all(rows: Sequence[Any]) -> dict[int, Sleeve]:
+    return {row[0]: Sleeve(Head.read(row[1]), strips.read(row[2])) for row in rows}
+
+
+def _body(segment: Segment, place: Place | None, bodies: Mapping[int, bytes]) -> bytes | None:
+    """None for a column that the head holds, being constant."""
+    if place is None:
+        return None
+    strip = bodies.get(segment.id << 32 | place.strip)
+    if strip is None:
+        raise Damaged(f"strip {place.strip} of segment {segment.id} is missing")
+    return strip[place.begin : place.end]
 
 
 def _whole(head: Head, bodies: Mapping[int, bytes]) -> Columns:

@@ -100,10 +100,10 @@ class Log:
             )
             if found is None:
                 await connection.execute(insert(schema.log).values(id=1, created_at=now, **row))
-            newest = max(
-                (await connection.exec_driver_sql(question)).scalar() or 0
-                for question in ("SELECT max(seq) FROM events", "SELECT max(last_seq) FROM segments")
-            )
+            newest = 0
+            for question in ("SELECT max(seq) FROM events", "SELECT max(last_seq) FROM segments"):
+                found_seq = (await connection.exec_driver_sql(question)).scalar()
+                newest = max(newest, found_seq or 0)
         self.epoch, self.head, self.floor, self.samples = (
             row["epoch"],
             row["head"],
@@ -397,7 +397,9 @@ class _Ask(NamedTuple):
         )
 
     def takes(self, tick: Tick) -> bool:
-        return (self.source is None or tick.source == self.source) and not self.misses(tick.at, tick.at)
+        return (self.source is None or tick.source == self.source) and not self.misses(
+            tick.at, tick.at
+        )
 
 
 class _Gather:

@@ -103,7 +103,7 @@ class Retention:
             async with self._engine.transaction() as connection:
                 await tiers.make_fine(connection, columns)
                 await connection.exec_driver_sql(
-                    "DELETE FROM columns WHERE place BETWEEN ? AND ?", (low, high)
+                    "DELETE FROM strips WHERE place BETWEEN ? AND ?", (low, high)
                 )
                 row = await connection.exec_driver_sql(
                     "DELETE FROM segments WHERE id = ? RETURNING samples", (segment.id,)
@@ -117,14 +117,15 @@ class Retention:
         self._archive.forget([segment.id])
         return samples
 
-    async def give_back(self) -> int:
-        """Return free pages to the file system, a bite at a time; how many pages went."""
+    async def give_back(self, leave: int = BITE_PAGES) -> int:
+        """Return free pages to the file system, a bite at a time, but for a few that the next ticks
+        will want; how many pages went."""
         returned = 0
         for _ in range(BITES):
             async with self._turn:
                 begun = time.perf_counter()
                 before = await self._free()
-                if before < BITE_PAGES:
+                if before <= leave:
                     break
                 await self._engine.vacuum(BITE_PAGES)
                 returned += before - await self._free()

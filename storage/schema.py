@@ -84,21 +84,24 @@ segments = Table(
     Column("samples", Seq, nullable=False),
     Column("format", Integer, nullable=False),
     Column("head", LargeBinary, nullable=False),
+    Column("directory", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("previous", LargeBinary, nullable=False),
 )
-"""Sealed spans of ticks. `hash` is the digest of the segment on top of `previous`, the one before it."""
+"""Sealed spans of ticks; `storage.strips` reads the directory.
+`hash` is the digest of the segment on top of `previous`, the one before it."""
 Index("segments_seq", segments.c.last_seq)
 # With both ends, so that a search by time need not touch the rows, each of which carries a head.
 Index("segments_at", segments.c.start_at, segments.c.end_at)
 
-columns = Table(
-    "columns",
+strips = Table(
+    "strips",
     metadata,
     Column("place", Seq, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
 )
-"""The samples of one series in one segment, at `segment id << 32 | series`; constant ones are in the head."""
+"""The packed columns of a segment, at `segment id << 32 | strip`; its directory says where each lies.
+Constant columns are in the head."""
 
 rollups = Table(
     "rollups",

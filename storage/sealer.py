@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, tiers
+from storage import codec, strips, tiers
 from storage.engine import Engine
 from storage.errors import StorageBroken
 from storage.segments import Head, Sealed, Tick, column, digest, seal, unseal
@@ -89,12 +89,13 @@ class Sealer:
             seq = page[-1][0]
 
     async def _store(self, sealed: Sealed, columns: tiers.Columns) -> None:
+        directory, pieces = strips.cut(sealed.columns)
         async with self._turn, self._engine.transaction() as connection:
             id_, previous = await self._last(connection)
             id_ += 1
             await connection.exec_driver_sql(
                 "INSERT INTO segments (id, first_seq, last_seq, start_at, end_at, ticks, samples, "
-                "format, head, hash, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "format, head, directory, hash, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     id_,
                     sealed.first_seq,
@@ -105,14 +106,15 @@ class Sealer:
                     sealed.samples,
                     FORMAT,
                     sealed.head,
+                    directory,
                     digest(previous, sealed.head, sealed.columns),
                     previous,
                 ),
             )
-            rows = [(id_ << 32 | series, body) for series, body in sorted(sealed.columns.items())]
+            rows = [(id_ << 32 | place, strip) for place, strip in enumerate(pieces)]
             if rows:
                 await connection.exec_driver_sql(
-                    "INSERT INTO columns (place, body) VALUES (?, ?)", rows
+                    "INSERT INTO strips (place, body) VALUES (?, ?)", rows
                 )
             gone = await connection.exec_driver_sql(
                 "DELETE FROM events WHERE seq BETWEEN ? AND ? AND type = 'metrics'",
@@ -127,7 +129,9 @@ class Sealer:
 
     async def _last(self, connection: AsyncConnection) -> tuple[int, bytes]:
         row = (
-            await connection.exec_driver_sql("SELECT id, hash FROM segments ORDER BY id DESC LIMIT 1")
+            await connection.exec_driver_sql(
+                "SELECT id, hash FROM segments ORDER BY id DESC LIMIT 1"
+            )
         ).one_or_none()
         return (row[0], row[1]) if row else (0, GENESIS)
 
@@ -153,7 +157,8 @@ def same(ones: Sequence[Tick], others: Sequence[Tick]) -> bool:
     return len(ones) == len(others) and all(
         one[:3] == other[:3]
         and list(one.ids) == list(other.ids)
-        and np.array(one.values, np.float64).tobytes() == np.array(other.values, np.float64).tobytes()
+        and np.array(one.values, np.float64).tobytes()
+        == np.array(other.values, np.float64).tobytes()
         for one, other in zip(ones, others, strict=True)
     )
 

@@ -22,13 +22,14 @@ def upgrade() -> None:
         sa.Column("samples", seq, nullable=False),
         sa.Column("format", sa.Integer, nullable=False),
         sa.Column("head", sa.LargeBinary, nullable=False),
+        sa.Column("directory", sa.LargeBinary, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False),
         sa.Column("previous", sa.LargeBinary, nullable=False),
     )
     op.create_index("segments_seq", "segments", ["last_seq"])
     op.create_index("segments_at", "segments", ["start_at", "end_at"])
     op.create_table(
-        "columns",
+        "strips",
         sa.Column("place", seq, primary_key=True, autoincrement=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
