@@ -74,7 +74,11 @@ async def test_the_bench_gives_its_table():
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )
-    told, complaints = await process.communicate()
+    try:
+        told, complaints = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert process.returncode == 0, complaints.decode()
     table = json.loads(told)
     assert table["machine"]["cores"] and table["machine"]["date"]
