@@ -92,8 +92,8 @@ def test_a_new_source_and_its_series_are_told_before_their_samples():
     assert events[1].data == Declared(
         [Series(1, "load", {}, "1", "gauge", "?"), Series(2, "temp", {})]
     )
-    assert events[2].data == Metrics([1, 2], [1, 0.5])
-    assert repr(events[2].data.values) == "[1, 0.5]", "canonical"
+    assert events[2].data == Metrics((1, 2), (1, 0.5))
+    assert repr(events[2].data.values) == "(1, 0.5)", "canonical"
 
 
 def test_declaring_is_done_once():
@@ -103,7 +103,7 @@ def test_declaring_is_done_once():
     assert kinds(desks.ingest(columns([NOW + S], load=[2]))) == ["metrics"]
     events = desks.ingest(columns([NOW], "b", load=[3]), columns([NOW + 1], "b", load=[4]))
     assert kinds(events) == ["source_seen", "series", "metrics", "metrics"]
-    assert [e.data.ids for e in events[2:]] == [[2], [2]]
+    assert [e.data.ids for e in events[2:]] == [(2,), (2,)]
 
 
 def test_labels_make_another_series():
@@ -140,8 +140,8 @@ def test_holes_are_left_out():
     events = desks.ingest(columns([1, 2, 3], load=[1, None, None], temp=[2, None, 5]))
     ticks = [event for event in events if event.type == "metrics"]
     assert [(t.at, t.data.ids, t.data.values) for t in ticks] == [
-        (1, [1, 2], [1, 2]),
-        (3, [2], [5]),
+        (1, (1, 2), (1, 2)),
+        (3, (2,), (5,)),
     ]
 
 
