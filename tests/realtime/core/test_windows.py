@@ -50,6 +50,29 @@ def test_the_latest_is_never_forgotten(points, span, given_samples):
     assert len(windows) == len(latest)
 
 
+@given(
+    st.integers(1, 12),
+    st.integers(0, 70),
+    st.lists(
+        st.tuples(st.integers(1, 60), st.dictionaries(st.integers(1, 3), numbers, min_size=1)),
+        max_size=60,
+    ),
+)
+def test_a_tick_is_its_samples(points, span, ticks):
+    """Added at once or one by one, the windows are the same; told are the ids that were new or late."""
+    whole, single = Windows(points, span), Windows(points, span)
+    for at, told in ticks:
+        unusual = [id_ for id_ in told if id_ not in single or at < single[id_][0]]
+        for id_, value in told.items():
+            single.add(id_, at, value)
+        assert whole.add_tick(at, [*told], [*told.values()]) == unusual
+    assert repr([*whole.items()]) == repr([*single.items()])
+    assert whole.newest == single.newest
+    for id_ in whole:
+        for ours, theirs in zip(whole.columns(id_), single.columns(id_), strict=True):
+            assert ours.tobytes() == theirs.tobytes()
+
+
 def test_memory_is_bounded():
     """A series holds its points and some slack, however long it runs."""
     windows = filled(100, 10**9, [(1, n, n) for n in range(10_000)])
