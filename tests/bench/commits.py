@@ -56,7 +56,7 @@ async def measure(directory: Path, short: bool) -> list[Row]:
             Target("ratio", "≥", 0.5),
         ),
         Row(
-            "committed samples, through the spine",
+            "the same, beside SQLite alone",
             "/s",
             rates["spine"],
             "sqlite3 executemany, the very same rows, packing included",
