@@ -11,6 +11,7 @@ prefer_bundled()
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -345,6 +346,9 @@ def address(one: socket.socket) -> str:
 async def serve(settings: Settings) -> int:
     house = House(settings)
     await house.open()
+    # What start-up made stays: the collector need not walk it again and again (law loop-never-blocks).
+    gc.collect()
+    gc.freeze()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(

@@ -41,9 +41,10 @@ def decode(type_: str, version: int, body: bytes) -> Fact:
             "use the newer Playhead that wrote it",
         )
     try:
-        payload: Payload = msgpack.unpackb(body)
         if kind is Metrics and version == Metrics.version:
-            return Metrics(payload[0], payload[1])
+            ids, values = msgpack.unpackb(body, use_list=False)
+            return Metrics(ids, values)
+        payload: Payload = msgpack.unpackb(body)
         while version < kind.version:
             payload = UPCASTERS[type_, version](payload)
             version += 1

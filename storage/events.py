@@ -45,8 +45,12 @@ class Declared(msgspec.Struct, frozen=True, tag="series", tag_field="fact"):
     series: list[Series]
 
 
-class Metrics(msgspec.Struct, frozen=True, tag="metrics", tag_field="fact"):
-    """One tick of one source: `values[i]` is the sample of series `ids[i]` at the event's `at`."""
+class Metrics(msgspec.Struct, frozen=True, tag="metrics", tag_field="fact", gc=False):
+    """One tick of one source: `values[i]` is the sample of series `ids[i]` at the event's `at`.
+
+    Ticks are many and hold no cycle. Kept out of the collector's sight, with tuples in them, they do
+    not make its walks longer than law loop-never-blocks allows.
+    """
 
     type: ClassVar[str] = "metrics"
     version: ClassVar[int] = 1
@@ -107,7 +111,7 @@ Fact = Declared | Metrics | Alert | Notification | System
 KINDS: tuple[type[Fact], ...] = (Declared, Metrics, Alert, Notification, System)
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A fact before it has a place. `at` is µs UTC, `source` the host or application it came from."""
 
     at: int
@@ -115,7 +119,7 @@ class Draft(msgspec.Struct, frozen=True):
     data: Fact
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A fact in the log, at `seq`."""
 
     seq: int

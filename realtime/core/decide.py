@@ -104,9 +104,10 @@ class Desk:
                 )
             )
             return
-        ids, values = self._declare(columns, batch, now, rejected)
-        if not ids:
+        declared, values = self._declare(columns, batch, now, rejected)
+        if not declared:
             return
+        ids = tuple(declared)
         watched = self._watched(columns.keys, source)
         self._heard[source] = now
         for at, row in zip(columns.ats, zip(*values, strict=True), strict=True):
@@ -118,7 +119,9 @@ class Desk:
                 present = [place for place, value in enumerate(row) if value is not None]
                 if not present:
                     continue
-                tick = Metrics([ids[p] for p in present], _canonical([row[p] for p in present]))
+                tick = Metrics(
+                    tuple([ids[p] for p in present]), _canonical([row[p] for p in present])
+                )
             else:
                 tick = Metrics(ids, _canonical(row))
             self.drafts.append(Draft(at, source, tick))
@@ -235,10 +238,12 @@ class Desk:
                     )
 
 
-def _canonical(row: Sequence[Number | None]) -> list[Number]:
+def _canonical(row: Sequence[Number | None]) -> tuple[Number, ...]:
     """A whole row at once: the two common cases, ints and fractions, skip the call."""
-    return [
-        v if isinstance(v, int) or not v.is_integer() else canonical(v)
-        for v in row
-        if v is not None
-    ]
+    return tuple(
+        [
+            v if isinstance(v, int) or not v.is_integer() else canonical(v)
+            for v in row
+            if v is not None
+        ]
+    )

@@ -158,9 +158,8 @@ def declare(view: View, source: str, series: Series) -> None:
 
 def _metrics(view: View, event: Event, fact: Metrics) -> None:
     at, first = event.at, view.first
-    add = view.windows.add
-    for id_, value in zip(fact.ids, fact.values, strict=True):
-        add(id_, at, value)
+    # A sample that follows others of its series is never its first: only the rest need a look.
+    for id_ in view.windows.add_tick(at, fact.ids, fact.values):
         if id_ not in first or at < first[id_]:
             first[id_] = at
     _heard(view, event.source, at, at)

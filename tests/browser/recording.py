@@ -25,9 +25,9 @@ Values = Mapping[str, float]
 
 
 def columns(source: str, end: int, seconds: int) -> dict[str, Any]:
-    """The last `seconds` of the recording as one ingest body whose last tick is at `end` (epoch s)."""
+    """The first `seconds` of the recording as one ingest body whose last tick is at `end` (epoch s)."""
     with gzip.open(RECORDING, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines][-seconds - 1 :]
+        rows = [json.loads(line) for line in lines][: seconds + 1]
     ticks = [
         readings(before["values"], now["values"], now["ts"] - before["ts"])
         for before, now in pairwise(rows)

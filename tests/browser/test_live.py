@@ -1,5 +1,6 @@
 """The page as a person sees it: it moves, it stays home, it complains of nothing, and text is text."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ async def test_pause_holds_still_and_resume_catches_up(tmp_path: Path) -> None:
         await watch.live()
         await watch.beyond(held + 4)
         shown = (await watch.rows("load"))['system_load{period="1m"}']
-        steps = [b - a for (a, _), (b, _) in zip(shown, shown[1:], strict=False)]
+        steps = [b - a for (a, _), (b, _) in pairwise(shown)]
         assert max(steps) < 2_500_000, steps
 
 
@@ -115,6 +116,33 @@ async def test_test_button_and_keys(tmp_path: Path) -> None:
         assert await watch.page.get_attribute("html", "data-theme") == "light"
         await watch.page.reload()
         assert await watch.page.get_attribute("html", "data-theme") == "light"
+        assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_server_panel_reads_as_the_api_says(tmp_path: Path) -> None:
+    """The figures of the server are the API's; preload and clear say what they did."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        await watch.page.locator("#server").scroll_into_view_if_needed()
+        await watch.page.click("text=Preload cache")
+        await watch.page.wait_for_selector(".toast >> text=Cache preloaded", timeout=PATIENCE_MS)
+        events = watch.page.locator("#server dt:text-is('Events') + dd span")
+        stats = await ask(server.url, "/api/realtime/performance/stats")
+        await watch.page.wait_for_function(
+            "least => Number([...document.querySelectorAll('#server dt')]"
+            ".find(one => one.textContent === 'Events').nextSibling.firstChild.textContent) >= least",
+            arg=stats["log"]["events"],
+            timeout=PATIENCE_MS,
+        )
+        shown = int(await events.inner_text())
+        stats = await ask(server.url, "/api/realtime/performance/stats")
+        assert shown <= stats["log"]["events"]
+        rows = await watch.page.locator("#server tbody tr td:first-child").all_inner_texts()
+        assert rows and set(rows) <= {one["endpoint"] for one in stats["requests"]["endpoints"]}
+        await watch.page.click("text=Clear cache")
+        await watch.page.wait_for_selector(".toast >> text=Cache cleared", timeout=PATIENCE_MS)
         assert watch.complaints == []
 
 

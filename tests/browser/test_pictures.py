@@ -57,6 +57,10 @@ async def test_pictures(tmp_path: Path) -> None:
                     "() => document.querySelector('.road').textContent.includes('ms')",
                     timeout=PATIENCE_MS,
                 )
+                # Processes are looked at more slowly than the rest.
+                await watch.page.wait_for_selector(
+                    "#processes tbody tr:not([hidden])", timeout=PATIENCE_MS
+                )
                 rows = await watch.number("#chart-cpu", "rows")
                 assert rows > 500
                 wide = await watch.page.evaluate("document.documentElement.scrollWidth")

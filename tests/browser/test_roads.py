@@ -14,6 +14,10 @@ LOAD = 'system_load{period="1m"}'
 
 async def same_as_recorded(watch: Watch, server: Server) -> None:
     """Every tick between the first and the last one on the chart, with the very values of the log."""
+    await watch.page.wait_for_function(
+        "() => Number(document.querySelector('#chart-load').dataset.rows) > 6",
+        timeout=PATIENCE_MS,
+    )
     shown = (await watch.rows("load"))[LOAD]
     assert len(shown) > 4
     answer = await ask(

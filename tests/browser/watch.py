@@ -15,10 +15,16 @@ from tornado.httpclient import AsyncHTTPClient
 
 from tests.app import PATIENCE_S
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 PATIENCE_MS = 1000 * PATIENCE_S
 LIVE_S = 3 * PATIENCE_S
 """For a whole story: several starts of a server and of a browser on a busy machine."""

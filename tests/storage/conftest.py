@@ -49,7 +49,7 @@ def opened(tmp_path: Path) -> Opened:
 def tick(at: int = NOW, source: str = "a", **values: float) -> Draft:
     """`tick(s1=0.5, s7=2)` is a tick of series 1 and 7."""
     given = values or {"s1": 1}
-    return Draft(at, source, Metrics([int(name[1:]) for name in given], list(given.values())))
+    return Draft(at, source, Metrics(tuple(int(name[1:]) for name in given), tuple(given.values())))
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -74,7 +74,7 @@ plain = st.recursive(
 facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Declared, series=st.lists(series, max_size=4)),
     st.lists(st.tuples(st.integers(1, 2**31), numbers), max_size=8).map(
-        lambda pairs: Metrics([id_ for id_, _ in pairs], [value for _, value in pairs])
+        lambda pairs: Metrics(tuple(id_ for id_, _ in pairs), tuple(value for _, value in pairs))
     ),
     st.builds(
         Alert,

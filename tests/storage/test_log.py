@@ -170,15 +170,15 @@ async def test_damaged_payloads_are_said_to_be_broken(opened):
 
 STORY = [
     Draft(10, "a", System("started")),
-    Draft(20, "a", Metrics([1], [1])),
-    Draft(20, "b", Metrics([2], [1])),
-    Draft(15, "a", Metrics([1], [2])),
+    Draft(20, "a", Metrics((1,), (1,))),
+    Draft(20, "b", Metrics((2,), (1,))),
+    Draft(15, "a", Metrics((1,), (2,))),
     Draft(30, "a", Notification("n", "info", "text")),
-    Draft(30, "b", Metrics([2], [3])),
+    Draft(30, "b", Metrics((2,), (3,))),
     Draft(5, "b", System("source_lost")),
-    Draft(40, "a", Metrics([1], [4])),
-    Draft(40, "a", Metrics([1], [5])),
-    Draft(2**62, "a", Metrics([1], [6])),
+    Draft(40, "a", Metrics((1,), (4,))),
+    Draft(40, "a", Metrics((1,), (5,))),
+    Draft(2**62, "a", Metrics((1,), (6,))),
 ]
 moments = st.none() | st.sampled_from([0, 5, 6, 15, 20, 21, 30, 31, 40, 41, 2**62, 2**62 + 1])
 kinds = st.sampled_from(["metrics", "system", "notification", "alert"])

@@ -49,6 +49,9 @@ export function figures(number, most = 3) {
   return FIGURES[Math.min(digits, 2)].format(number);
 }
 
+/** A number of things: 1,204; never rounded. */
+export const count = (number) => FIGURES[0].format(number);
+
 // Made once: a formatter costs a hundred times what it is asked to do.
 const FIGURES = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", {
   minimumFractionDigits: digits, maximumFractionDigits: digits,
@@ -73,6 +76,9 @@ export function text(unit, value) {
   const { number, unit: suffix } = measured(unit, value);
   return suffix ? `${number} ${suffix}` : number;
 }
+
+/** Seconds → their largest part alone, where room is short: 12 d, 3 min, 40 s. */
+export const span = (seconds) => duration(seconds).split(" ").slice(0, 2).join(" ");
 
 const SPANS = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
 

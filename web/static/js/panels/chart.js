@@ -158,8 +158,8 @@ function picture(store, data, plot, moved) {
     state.broken = fresh.table.breaks();
     state.lines = columns.map((raw) => ({ raw, peak: 0, edge: raw, floor: null }));
     let most = 0;
+    state.holes = new Uint8Array(at.length).fill(1);
     if (stack) {
-      state.holes = new Uint8Array(at.length).fill(1);
       let below = new Float64Array(at.length);
       for (const line of state.lines) {
         const edge = new Float64Array(at.length);
@@ -178,6 +178,7 @@ function picture(store, data, plot, moved) {
       for (const line of state.lines) {
         for (let i = 0; i < at.length; i += 1) {
           const v = Math.abs(line.raw[i]);
+          if (v === v) state.holes[i] = 0;
           if (v > line.peak) line.peak = v;
           if (v > most && at[i] >= from) most = v;
         }
@@ -323,7 +324,7 @@ function trace(u, { at, broken, lines }, k, sign, from, to, filled) {
 }
 
 /** Behind the lines: where an alert was on, and where nothing was recorded. */
-function behind(u, store, { data, at, broken, lines }) {
+function behind(u, store, { data, at, broken, holes }) {
   if (at === undefined) return;
   const { left, top, width, height } = u.bbox;
   const colours = palette();
@@ -336,7 +337,7 @@ function behind(u, store, { data, at, broken, lines }) {
   };
   let solid = -1;
   for (let i = 0; i < at.length; i += 1) {
-    if (lines.every(({ raw }) => Number.isNaN(raw[i]))) continue;
+    if (holes[i]) continue;
     if (solid >= 0 && (solid < i - 1 || broken[i])) band(at[solid], at[i], faded(colours.muted, 0.1));
     solid = i;
   }

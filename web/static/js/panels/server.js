@@ -1,26 +1,31 @@
 // Playhead itself: what it costs, how fast it answers, what its cache and its log are doing. Asked only while looked at.
 
 import { el, say } from "../dom.js";
-import { figures, percent, text } from "../format.js";
+import { count, figures, percent, text } from "../format.js";
 
 const EVERY_MS = 5_000;
 const ENDPOINTS = 8;
 
 const FIGURES = [
-  ["Cache hit rate", ({ cache }) => [percent(100 * cache.hit_rate), "%"]],
-  ["Hits · misses", ({ cache }) => [`${figures(cache.hits, 9)} · ${figures(cache.misses, 9)}`]],
-  ["Cache", ({ cache }) => [figures(cache.entries, 9), `entries, ${text("bytes", cache.bytes)}, ${cache.evictions} evicted`]],
-  ["Connections", ({ connections }) => [figures(Object.values(connections).reduce((sum, n) => sum + n, 0), 9), Object.entries(connections).filter(([, n]) => n).map(([road, n]) => `${n} ${road}`).join(", ")]],
-  ["Requests", ({ requests }) => [figures(requests.per_second), "per second"]],
-  ["Errors", ({ requests }) => [percent(100 * requests.error_ratio), "%"]],
+  ["Cache hit rate", ({ cache }) => share(cache.hit_rate)],
+  ["Hits · misses", ({ cache }) => [`${count(cache.hits)} · ${count(cache.misses)}`]],
+  ["Cached answers", ({ cache }) => [count(cache.entries), text("bytes", cache.bytes)]],
+  ["Evicted", ({ cache }) => [count(cache.evictions)]],
+  ["Connections", ({ connections }) => [count(Object.values(connections).reduce((sum, n) => sum + n, 0)), Object.entries(connections).filter(([, n]) => n).map(([road, n]) => `${n} ${road}`).join(", ")]],
+  ["Requests", ({ requests: { recent } }) => [figures(recent.per_second), "per second"]],
+  ["Errors", ({ requests: { recent } }) => share(recent.error_ratio)],
   ["Loop lag", ({ loop_lag_s }) => pair("seconds", loop_lag_s)],
   ["Commit p99", ({ log }) => pair("seconds", log.commit_p99_s)],
-  ["Log", ({ log }) => [...pair("bytes", log.bytes + log.wal_bytes)]],
-  ["Bytes a sample", ({ log }) => [figures(log.bytes_per_sample ?? NaN)]],
-  ["Events", ({ log }) => [figures(log.events, 12)]],
-  ["CPU", ({ process }) => [percent(100 * process.cpu_ratio), "% of a core"]],
+  ["Log", ({ log }) => pair("bytes", log.bytes + log.wal_bytes)],
+  ["Events", ({ log }) => [count(log.events)]],
+  ["A sample takes", ({ log }) => [figures(log.bytes_per_sample ?? NaN), "bytes"]],
+  ["CPU", ({ process }) => [share(process.cpu_ratio)[0], "% of a core"]],
   ["Memory", ({ process }) => pair("bytes", process.resident_bytes)],
 ];
+
+const share = (ratio) => [percent(100 * (ratio ?? NaN)), "%"];
+
+const milliseconds = (value) => text("seconds", value === null ? null : value / 1000);
 
 function pair(unit, value) {
   const [number, ...suffix] = text(unit, value ?? undefined).split(" ");
@@ -59,9 +64,9 @@ export function mount(root, store, { ask, act }) {
       say(cells[k].number, number);
       say(cells[k].unit, unit);
     });
-    const endpoints = Object.entries(stats.requests.endpoints).sort((a, b) => b[1].count - a[1].count).slice(0, ENDPOINTS);
-    body.replaceChildren(...endpoints.map(([name, one]) => el("tr", {}, el("td", {}, name),
-      ...[figures(one.count, 9), figures(one.errors, 9), ...[one.p50_s, one.p95_s, one.p99_s].map((value) => text("seconds", value))].map((cell) => el("td.n", {}, cell)))));
+    const busiest = [...stats.requests.endpoints].sort((a, b) => b.count - a.count).slice(0, ENDPOINTS);
+    body.replaceChildren(...busiest.map((one) => el("tr", {}, el("td", {}, one.endpoint),
+      ...[count(one.count), count(one.errors), ...[one.p50_ms, one.p95_ms, one.p99_ms].map(milliseconds)].map((cell) => el("td.n", {}, cell)))));
   };
 
   let visible = false;

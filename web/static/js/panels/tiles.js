@@ -1,7 +1,7 @@
 // The key figures: name and severity, one number, a sparkline, and one line that helps to decide.
 
 import { el, say, severity } from "../dom.js";
-import { duration, figures, measured, percent, scale, suffix, text } from "../format.js";
+import { figures, measured, percent, scale, span, suffix, text } from "../format.js";
 import { onTheme, palette } from "../palette.js";
 import { painter } from "../paint.js";
 import { spark } from "../spark.js";
@@ -92,7 +92,9 @@ function judged(store, tile, value) {
   const firing = [...view.alerts.values()].filter((one) => one.rule === rule.rule && one.source === view.source);
   if (firing.length) {
     const since = Math.min(...firing.map((one) => one.since));
-    return { level: rule.severity, words: `above ${rule.above} ${unit} for ${duration(view.at - since)}` };
+    const time = span(view.at - since);
+    const words = value > rule.above ? `above ${rule.above} ${unit} for ${time}` : `alert for ${time}`;
+    return { level: rule.severity, words };
   }
   if (value > rule.above) return { level: "warning", words: `above ${rule.above} ${unit} · hold ${rule.hold_s} s` };
   return { level: "fine", words: "" };

@@ -32,7 +32,7 @@ export function show(root, { type, title, more = "", level, action }) {
   const shape = level ? el("span.severity") : el("span.mark", { "data-type": type, role: "img", "aria-label": type }, MARKS[type] ?? MARKS.info);
   if (level) severity(shape, level);
   const close = el("button.close", { type: "button", "aria-label": "Dismiss" }, "✕");
-  const toast = el("div.toast", { "data-type": type }, shape, el("p.what", {}, title), close, more ? el("p.more", {}, more) : null);
+  const toast = el("div.toast", { "data-type": type, "data-level": level }, shape, el("p.what", {}, title), close, more ? el("p.more", {}, more) : null);
   if (action) toast.append(el("button.button.small.more", { type: "button", onclick: action.run }, action.label));
   const stay_ms = action ? 0 : STAY_MS[type] ?? STAY_MS.info;
   let timer = 0;
