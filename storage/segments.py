@@ -116,9 +116,12 @@ class Head:
             Damaged: these are not the bytes that `seal` made.
         """
         try:
-            return cls(*_read(unguard(head, "the head of a segment")))
+            read = cls(*_read(unguard(head, "the head of a segment")))
         except (ValueError, IndexError, struct.error, zstandard.ZstdError) as error:
             raise Damaged(f"the head of a segment cannot be read ({error})") from error
+        if not read.constants.keys() <= read._series:
+            raise Damaged("the head of a segment has a value for a series that no tick names")
+        return read
 
     @property
     def samples(self) -> int:
@@ -167,10 +170,10 @@ def seal(ticks: Sequence[Tick]) -> Sealed:
     """
     if not ticks:
         raise ValueError("a segment has one tick at least")
-    seqs = np.array([tick.seq for tick in ticks], dtype="<i8")
+    seqs = _ints(tick.seq for tick in ticks)
     if (seqs[1:] <= seqs[:-1]).any():
         raise ValueError("ticks of a segment come in the order of their seqs")
-    ats = np.array([tick.at for tick in ticks], dtype="<i8")
+    ats = _ints(tick.at for tick in ticks)
     shapes, shape_of = _shapes(ticks)
     values = _values(ticks)
     series, owners = _owners(shapes, shape_of)
@@ -268,6 +271,13 @@ def digest(previous: bytes, head: bytes, columns: Mapping[int, bytes]) -> bytes:
     for id_, body in sorted(columns.items()):
         found.update(struct.pack("<II", id_, len(body)) + body)
     return found.digest()
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    try:
+        return np.fromiter(values, dtype="<i8")
+    except OverflowError as error:
+        raise ValueError("a seq or a time is beyond 64 bits") from error
 
 
 def _shapes(ticks: Sequence[Tick]) -> tuple[list[Shape], Ints]:
@@ -412,20 +422,16 @@ def _read(body: bytes) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float]]
         or int(lengths[shape_of].sum()) > MOST
     ):
         raise Damaged("the head of a segment contradicts itself")
-    # A series stands once in a shape, and what is constant is a series, in order.
-    within = np.repeat(np.arange(shapes, dtype="<u8") << 32, lengths) | ids
-    if (
-        len(np.unique(within)) != entries
-        or (still[1:] <= still[:-1]).any()
-        or not np.isin(still, ids).all()
+    parts = np.split(ids, np.cumsum(lengths)[:-1])
+    if (still[1:] <= still[:-1]).any() or any(
+        len(set(part.tolist())) != len(part) for part in parts
     ):
-        raise Damaged("the head of a segment names a series twice, or one that it does not hold")
-    split = np.split(ids, np.cumsum(lengths)[:-1])
+        raise Damaged("the head of a segment names a series twice")
     return (
         seqs,
         ats,
         shape_of,
-        [Shape(names[owner], part) for owner, part in zip(owners.tolist(), split, strict=True)],
+        [Shape(names[owner], part) for owner, part in zip(owners.tolist(), parts, strict=True)],
         dict(zip(still.tolist(), values.tolist(), strict=True)),
     )
 
