@@ -1,0 +1,462 @@
+"""Buckets of neighbouring series in one block of time ↔ bytes.
+
+What series share is kept once: a shape is when they have buckets, how many samples each of those has, and the
+time of the last. A constant series is its value. Most others are numbers of few decimals: then min, max,
+last and total are whole multiples of a common unit, and each is kept as its distance from what the others let
+expect (a counter's max is its last). What is left is cut to the bits the widest needs, or goes through pco.
+docs/storage.md tells the format byte by byte. History is frozen: another layout is another first byte.
+"""
+
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pcodec import (  # type: ignore[import-untyped]
+    ChunkConfig,
+    DeltaSpec,
+    ModeSpec,
+    PagingSpec,
+    wrapped,
+)
+
+from storage import packing
+from storage.errors import Damaged
+from storage.rollups import (
+    BLOCK,
+    ONE,
+    PLACES,
+    Buckets,
+    Doubles,
+    Ints,
+    Sheaf,
+    block_start,
+    edges_of,
+    normal,
+    totals,
+    width,
+)
+
+FORMAT: Final = 1
+CONSTANT, NUMBERS, DOUBLES, CONSTANT_DOUBLE = range(4)
+FROM_LAST, UNDER_LAST, OF_THREE = 1 << 5, 1 << 6, 1 << 7
+"""How the distances are told: min from the last before, max from the last, total from a third of all three."""
+
+PCO: Final = 65
+"""Widths of a column: 0 to 64 bits, or one of pco's words by its place in `_WORDS`."""
+ENOUGH: Final = 48
+"""Numbers for which pco may pay: it has to tell how they are spread first."""
+
+_WORDS: Final = (("u1", "u8"), ("<u2", "u16"), ("<u4", "u32"), ("<u8", "u64"))
+_MASK: Final = 0xFFFFFFFF
+_EXACT: Final = 2.0**53
+_ROOM: Final = 1 << 29
+Words = NDArray[np.uint64]
+
+
+def pack_buckets(sheaf: Sheaf, block: int, tier: int) -> bytes:
+    """
+    Raises:
+        ValueError: a bucket is outside the block.
+    """
+    buckets = sheaf.buckets
+    index = (buckets.at - block_start(block, tier)) // width(tier)
+    if len(index) and not 0 <= index.min() <= index.max() < BLOCK:
+        raise ValueError(f"not all of these buckets are in block {block} of tier {tier}")
+    late = buckets.last_at - buckets.at
+    edges = edges_of(sheaf.series[1:] != sheaf.series[:-1], len(sheaf.series)).tolist()
+    places = _places(buckets)
+    shapes: dict[bytes, int] = {}
+    shared, directory, bodies = _Writer(), _Writer(), bytearray()
+    before = 0
+    for first, last in itertools.pairwise(edges):
+        rows = slice(first, last)
+        shape = b"".join(column[rows].tobytes() for column in (index, buckets.count, late))
+        if shape not in shapes:
+            shapes[shape] = len(shapes)
+            shared.number(last - first)
+            shared.column(index[rows] - np.arange(last - first))
+            shared.column(buckets.count[rows])
+            shared.column(late[rows])
+        body = _series(buckets.take(rows), int(places[rows].max()))
+        series = int(sheaf.series[first])
+        directory.number(series - before)
+        directory.number(shapes[shape])
+        directory.number(len(body))
+        before = series
+        bodies += body
+    start = _Writer(bytes([FORMAT]))
+    start.number(len(shapes))
+    start.bytes += shared.bytes
+    start.number(len(edges) - 1)
+    return packing.guard(bytes(start.bytes + directory.bytes + bodies))
+
+
+def unpack_buckets(
+    body: bytes, block: int, tier: int, wanted: Collection[int] | None = None
+) -> Sheaf:
+    """What was packed, or only what it holds of some series.
+
+    Raises:
+        Damaged: these are not the bytes that `pack_buckets` made.
+    """
+    reader = _Reader(packing.unguard(body, f"block {block} of the {tier} s tier"))
+    try:
+        return _Unpacked(reader, wanted).sheaf(block_start(block, tier), width(tier))
+    except (IndexError, ValueError, OverflowError, RuntimeError) as error:
+        raise Damaged(f"block {block} of the {tier} s tier cannot be read ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    index: Ints
+    count: Ints
+    late: Ints
+
+
+class _Unpacked:
+    """Series are read one by one, and turned into doubles and totals all at once."""
+
+    def __init__(self, reader: "_Reader", wanted: Collection[int] | None) -> None:
+        if reader.byte() != FORMAT:
+            raise Damaged("a block of buckets is packed in an unknown way")
+        shapes = [self._shape(reader) for _ in range(reader.number())]
+        entries, series = [], 0
+        for _ in range(reader.number()):
+            series += reader.number()
+            entries.append((series, reader.number(), reader.number()))
+        self._ids: list[int] = []
+        self._shapes: list[_Shape] = []
+        self._values: list[Doubles] = []
+        self._sums: list[tuple[Ints, int, int, int]] = []
+        self._limbs: list[tuple[int, Ints, int]] = []
+        place, self._row = reader.place, 0
+        for series, shape, length in entries:
+            if wanted is None or series in wanted:
+                reader.place = place
+                self._ids.append(series)
+                self._shapes.append(shapes[shape])
+                self._read(reader, shapes[shape])
+                self._row += len(shapes[shape].index)
+            place += length
+
+    def _shape(self, reader: "_Reader") -> _Shape:
+        size = reader.number()
+        if not 0 < size <= BLOCK:
+            raise Damaged(f"a block claims {size:,} buckets")
+        index = reader.column(size) + np.arange(size)
+        return _Shape(index, reader.column(size), reader.column(size))
+
+    def _read(self, reader: "_Reader", shape: _Shape) -> None:
+        flags, size = reader.byte(), len(shape.index)
+        kind, places = flags & 3, flags >> 2 & 7
+        if kind in (CONSTANT, CONSTANT_DOUBLE):
+            value = (
+                np.array([reader.signed() / 10**places])
+                if kind == CONSTANT
+                else np.frombuffer(reader.take(8), "<f8")
+            )
+            self._values.append(np.broadcast_to(value, (3, size)))
+            limbs, base = totals(value, np.zeros(1, np.intp))
+            self._limbs.append((self._row, *normal(limbs * shape.count[:, None], base)))
+            self._sums.append((np.zeros(size, np.int64), 1, 0, size))
+        elif kind == NUMBERS:
+            unit, halvings = reader.number(), 0
+            if not unit:
+                halvings, unit = reader.number(), reader.number()
+            numbers, total = _expected(flags, shape.count, reader, unit)
+            self._values.append(numbers / (10.0**places * 2.0**halvings))
+            if halvings:
+                self._limbs.append((self._row, *_halved(total, 10 ** (PLACES - places), halvings)))
+                total = np.zeros(size, np.int64)
+            self._sums.append((total, 10 ** (PLACES - places), 0, size))
+        else:
+            columns = [packing.unpack(reader.take(reader.number())) for _ in range(3)]
+            self._values.append(np.stack(columns))
+            base, count = reader.number(), reader.number()
+            limbs = np.stack([reader.column(size) for _ in range(count)], axis=1)
+            self._limbs.append((self._row, limbs, base))
+            self._sums.append((np.zeros(size, np.int64), 1, 0, size))
+
+    def sheaf(self, start: int, step: int) -> Sheaf:
+        if not self._ids:
+            return Sheaf(np.empty(0, np.int64), Buckets.none())
+        sizes = [len(shape.index) for shape in self._shapes]
+        at = np.concatenate([shape.index for shape in self._shapes]) * step + start
+        late = np.concatenate([shape.late for shape in self._shapes])
+        values = np.concatenate(self._values, axis=1)
+        base = min([ONE, *(base for _, _, base in self._limbs)])
+        top = max([ONE + 2, *(base + limbs.shape[1] for _, limbs, base in self._limbs)])
+        sums = np.concatenate([sums for sums, *_ in self._sums])
+        units = np.repeat([unit for _, unit, *_ in self._sums], sizes)
+        limbs = np.zeros((len(at), top - base), np.int64)
+        limbs[:, ONE - base] = (sums & _MASK) * units
+        limbs[:, ONE - base + 1] = (sums >> 32) * units
+        for row, some, first in self._limbs:
+            limbs[row : row + len(some), first - base : first - base + some.shape[1]] += some
+        limbs, base = normal(limbs, base)
+        buckets = Buckets(
+            at,
+            np.concatenate([shape.count for shape in self._shapes]),
+            values[0],
+            values[1],
+            values[2],
+            at + late,
+            limbs,
+            base,
+        )
+        return Sheaf(np.repeat(np.array(self._ids, np.int64), sizes), buckets)
+
+
+def _places(buckets: Buckets) -> Ints:
+    """The decimals each row's three values need; PLACES + 1 when that is too few."""
+    values = np.stack([buckets.min, buckets.max, buckets.last])
+    needed = np.full(values.shape[1], PLACES + 1, np.int64)
+    left = np.arange(values.shape[1])
+    for places in range(PLACES + 1):
+        some = values[:, left]
+        with np.errstate(over="ignore"):
+            whole = np.rint(some * 10.0**places)
+        fits = ((whole / 10.0**places == some) & (np.abs(whole) <= _EXACT)).all(axis=0)
+        needed[left[fits]] = places
+        left = left[~fits]
+        if not len(left):
+            break
+    return needed
+
+
+def _series(buckets: Buckets, places: int) -> bytes:
+    low = buckets.min[0]
+    if (buckets.min == low).all() and (buckets.max == low).all():
+        if places <= PLACES:
+            writer = _Writer(bytes([CONSTANT | places << 2]))
+            writer.signed(round(float(low) * 10**places))
+            return bytes(writer.bytes)
+        return bytes([CONSTANT_DOUBLE]) + np.array(low, "<f8").tobytes()
+    return _numbers(buckets, places) or _doubles(buckets)
+
+
+def _numbers(buckets: Buckets, places: int) -> bytes | None:
+    found = _units(buckets, places)
+    if found is None:
+        return None
+    places, halvings, limbs = found
+    while (total := _quotient(limbs, 10 ** (PLACES - places))) is None:
+        if places == PLACES:
+            return None
+        places += 1
+    values = np.stack([buckets.min, buckets.max, buckets.last])
+    scale = 10.0**places * 2.0**halvings
+    if (np.abs(values) * scale > _EXACT).any():
+        return None
+    whole = np.rint(values * scale)
+    if not (whole / scale == values).all():
+        return None
+    numbers = whole.astype(np.int64)
+    unit = int(np.gcd(np.gcd.reduce(numbers, axis=None), np.gcd.reduce(total)))
+    flags, columns = _distances(numbers // unit, total // unit, buckets.count)
+    writer = _Writer(bytes([NUMBERS | places << 2 | flags]))
+    if halvings:
+        writer.number(0)
+        writer.number(halvings)
+    writer.number(unit)
+    for column in columns:
+        writer.column(column)
+    return bytes(writer.bytes)
+
+
+def _units(buckets: Buckets, places: int) -> tuple[int, int, Ints] | None:
+    """Decimals, halvings of a millionth, and the totals in those, as two limbs."""
+    limbs, base = normal(buckets.limbs, buckets.base)
+    if base == ONE and limbs.shape[1] == 2:
+        return (places, 0, limbs) if places <= PLACES else None
+    if base != ONE - 1 or limbs.shape[1] != 3:
+        return None
+    below = int(np.bitwise_or.reduce(limbs[:, 0]))
+    halvings = 32 - ((below & -below).bit_length() - 1)
+    carried = limbs[:, 1] << halvings
+    low = carried & _MASK | limbs[:, 0] >> 32 - halvings
+    high = (limbs[:, 2] << halvings) + (limbs[:, 1] >> 32 - halvings)
+    if np.abs(high).max() >= _ROOM:
+        return None
+    return PLACES, halvings, np.stack([low, high], axis=1)
+
+
+def _quotient(limbs: Ints, by: int) -> Ints | None:
+    """The totals divided; None when that leaves something or does not fit."""
+    quotient, rest = np.divmod(limbs[:, 1], by)
+    low, left = np.divmod((rest << 32) + limbs[:, 0], by)
+    if left.any() or np.abs(quotient).max() >= _ROOM:
+        return None
+    return (quotient << 32) + low
+
+
+def _halved(total: Ints, unit: int, halvings: int) -> tuple[Ints, int]:
+    low = (total & _MASK) * unit
+    high = (total >> 32) * unit + (low >> 32)
+    low &= _MASK
+    below = (low & (1 << halvings) - 1) << 32 - halvings
+    back = 32 - halvings
+    rest = high & (1 << halvings) - 1
+    return normal(
+        np.stack([below, (low >> halvings) + (rest << back), high >> halvings], axis=1), ONE - 1
+    )
+
+
+def _distances(numbers: Ints, total: Ints, count: Ints) -> tuple[int, list[Ints]]:
+    """All arithmetic is modulo 2**64, which reading it back undoes."""
+    low, high, last = numbers
+    flags = 0
+    before = np.concatenate(([0], last[:-1]))
+    choices = (
+        (FROM_LAST, low, low - before),
+        (UNDER_LAST, high - low, high - last),
+        (OF_THREE, total - count * low, total - count * (low + high + last) // 3),
+    )
+    columns = []
+    for flag, plain, other in choices:
+        if _span(other) < _span(plain):
+            flags |= flag
+            plain = other
+        columns.append(plain)
+    return flags, [columns[0], last - low, columns[1], columns[2]]
+
+
+def _span(column: Ints) -> int:
+    return int(column.max()) - int(column.min())
+
+
+def _expected(flags: int, count: Ints, reader: "_Reader", unit: int) -> tuple[Ints, Ints]:
+    size = len(count)
+    low, above, high, total = (reader.column(size) for _ in range(4))
+    if flags & FROM_LAST:  # last = low + above, and low = the last before + its distance
+        last = np.cumsum(low + above)
+        low = last - above
+    else:
+        last = low + above
+    high += last if flags & UNDER_LAST else low
+    total += count * (low + high + last) // 3 if flags & OF_THREE else count * low
+    return np.stack([low, high, last]) * unit, total * unit
+
+
+def _doubles(buckets: Buckets) -> bytes:
+    limbs, base = normal(buckets.limbs, buckets.base)
+    writer = _Writer(bytes([DOUBLES]))
+    for column in (buckets.min, buckets.max, buckets.last):
+        packed = packing.pack(column)
+        writer.number(len(packed))
+        writer.bytes += packed
+    writer.number(base)
+    writer.number(limbs.shape[1])
+    for place in range(limbs.shape[1]):
+        writer.column(limbs[:, place])
+    return bytes(writer.bytes)
+
+
+class _Writer:
+    """Numbers are LEB128: seven bits a byte, the lowest first. Signed ones are zigzag first."""
+
+    def __init__(self, start: bytes = b"") -> None:
+        self.bytes = bytearray(start)
+
+    def number(self, value: int) -> None:
+        while value > 0x7F:
+            self.bytes.append(value & 0x7F | 0x80)
+            value >>= 7
+        self.bytes.append(value)
+
+    def signed(self, value: int) -> None:
+        self.number(value << 1 if value >= 0 else ~(value << 1))
+
+    def column(self, values: Ints) -> None:
+        """Width, lowest value, and how far each is above it."""
+        lowest = int(values.min())
+        bits = (int(values.max()) - lowest).bit_length()
+        above = (values - lowest).view(np.uint64)
+        size = (bits * len(values) + 7) // 8
+        packed = _pco(above, bits) if bits and len(values) >= ENOUGH else None
+        if packed is not None and len(packed) + 2 < size:
+            self.bytes.append(PCO + _word(bits))
+            self.signed(lowest)
+            self.number(len(packed))
+            self.bytes += packed
+            return
+        self.bytes.append(bits)
+        self.signed(lowest)
+        if bits:
+            planes = np.unpackbits(above.astype(">u8").view(np.uint8)).reshape(-1, 64)
+            self.bytes += np.packbits(planes[:, 64 - bits :]).tobytes()
+
+
+class _Reader:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.place = 0
+
+    def byte(self) -> int:
+        self.place += 1
+        return self._body[self.place - 1]
+
+    def take(self, size: int) -> bytes:
+        taken = self._body[self.place : self.place + size]
+        if len(taken) != size:
+            raise Damaged("a block of buckets ends too early")
+        self.place += size
+        return taken
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def signed(self) -> int:
+        value = self.number()
+        return ~(value >> 1) if value & 1 else value >> 1
+
+    def column(self, size: int) -> Ints:
+        bits, lowest = self.byte(), self.signed()
+        if not bits:
+            return np.full(size, lowest, np.int64)
+        if bits >= PCO:
+            above = _from_pco(self.take(self.number()), size, bits - PCO)
+        else:
+            packed = np.frombuffer(self.take((bits * size + 7) // 8), np.uint8)
+            planes = np.zeros((size, 64), np.uint8)
+            planes[:, 64 - bits :] = np.unpackbits(packed, count=bits * size).reshape(size, bits)
+            above = np.packbits(planes).view(">u8").astype(np.uint64)
+        values: Ints = above.view(np.int64)
+        values += lowest
+        return values
+
+
+def _word(bits: int) -> int:
+    return 0 if bits <= 8 else 1 if bits <= 16 else 2 if bits <= 32 else 3
+
+
+def _pco(above: Words, bits: int) -> bytes:
+    config = ChunkConfig(
+        enable_8_bit=True,
+        mode_spec=ModeSpec.classic(),
+        delta_spec=DeltaSpec.no_op(),
+        paging_spec=PagingSpec.exact_page_sizes([len(above)]),
+    )
+    file = wrapped.FileCompressor()
+    chunk = file.chunk_compressor(above.astype(_WORDS[_word(bits)][0]), config)
+    packed: bytes = file.write_header() + chunk.write_meta() + chunk.write_page(0)
+    return packed
+
+
+def _from_pco(body: bytes, size: int, word: int) -> Words:
+    kind, name = _WORDS[word]
+    values: NDArray[Any] = np.empty(size, kind)
+    file, used = wrapped.FileDecompressor.new(body)
+    body = body[used:]
+    chunk, used = file.chunk_decompressor(body, name)
+    chunk.read_page_into(body[used:], size, values)
+    return values.astype(np.uint64)

@@ -1,0 +1,237 @@
+"""The rollups in the file. A row holds a block of one tier for `GROUP` series that were named one after
+another: beside its neighbours a series that never moves costs a few bytes.
+
+Everything here is handed its connection: who writes, and in which transaction, is the caller's business.
+Folding, packing and unpacking happen off the loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.blocks import pack_buckets, unpack_buckets
+from storage.errors import Damaged
+from storage.rollups import (
+    BLOCK,
+    TIERS,
+    Buckets,
+    Columns,
+    Sheaf,
+    block_of,
+    block_start,
+    coarser,
+    differing,
+    fold_all,
+    merge_all,
+    width,
+)
+
+__all__ = ["Columns", "Difference", "add", "forget", "make_fine", "position", "read", "recount"]
+
+FINE: Final = TIERS[0]
+GROUP: Final = 64
+ASKED: Final = 500
+"""Rows asked for in one statement."""
+
+_Done = TypeVar("_Done")
+Place = int
+"""`tier's number << 58 | block << 32 | first series of the group`; the tiers are numbered from 1."""
+
+
+class Difference(NamedTuple):
+    """A bucket that is not what its samples say."""
+
+    tier: int
+    series: int
+    at: int
+
+
+def place_of(tier: int, block: int, series: int) -> Place:
+    return TIERS.index(tier) + 1 << 58 | block << 32 | series // GROUP * GROUP
+
+
+def block_at(place: Place) -> int:
+    return place >> 32 & (1 << 26) - 1
+
+
+async def add(connection: AsyncConnection, columns: Columns, position: int) -> None:
+    """Merge the samples of a sealed span into the coarse tiers, and note the seq it ends with.
+
+    Raises:
+        Damaged: a stored block that has to be merged with cannot be read.
+    """
+    coarse = await _off_loop(lambda: _coarse(columns))
+    for tier, sheaf in coarse.items():
+        await _merge_in(connection, tier, sheaf)
+        await _move(connection, tier, position)
+
+
+async def make_fine(
+    connection: AsyncConnection, columns: Columns, position: int | None = None
+) -> None:
+    """Merge samples that are about to go into the finest tier.
+
+    Raises:
+        Damaged: a stored block that has to be merged with cannot be read.
+    """
+    await _merge_in(connection, FINE, await _off_loop(lambda: fold_all(columns, FINE)))
+    if position is not None:
+        await _move(connection, FINE, position)
+
+
+async def position(connection: AsyncConnection, tier: int) -> int:
+    """The seq up to which the samples are in the tier; 0 when there is none."""
+    found = await connection.exec_driver_sql("SELECT position FROM tiers WHERE tier = ?", (tier,))
+    return int(found.scalar() or 0)
+
+
+async def read(
+    connection: AsyncConnection, ids: Collection[int], start: int, end: int, tier: int
+) -> dict[int, Buckets]:
+    """The stored buckets of some series that have part in `start ≤ at < end` (µs), for each id asked.
+
+    Raises:
+        Damaged: a block among them cannot be read.
+    """
+    wanted = frozenset(ids)
+    start = start // width(tier) * width(tier)
+    rows = await _rows(connection, await _places(connection, wanted, start, end, tier))
+    found = await _off_loop(lambda: merge_all(_unpack(tier, row, wanted) for row in rows).split())
+    return {id_: found.get(id_, Buckets.none()).within(start, end) for id_ in ids}
+
+
+async def forget(connection: AsyncConnection, tier: int, before: int) -> int:
+    """Delete the blocks that end at `before` (µs) or earlier; how many rows that were."""
+    gone = await connection.exec_driver_sql(
+        "DELETE FROM rollups WHERE place >= ? AND place < ?",
+        (place_of(tier, 0, 0), place_of(tier, max(0, block_of(before, tier)), 0)),
+    )
+    return gone.rowcount
+
+
+async def recount(
+    connection: AsyncConnection, columns: Columns, start: int, end: int, tier: int
+) -> list[Difference]:
+    """Where the stored buckets are not those of `columns`, bit for bit.
+
+    `columns` are all sealed samples with `start ≤ at < end` (µs) of the series to be compared; both ends
+    begin a bucket. Where older raw samples are gone, ask only for what came after them.
+
+    Raises:
+        Damaged: a block in the range cannot be read.
+        ValueError: `start` or `end` is inside a bucket.
+    """
+    if start % width(tier) or end % width(tier):
+        raise ValueError(f"{start} to {end} does not begin and end with a bucket of {tier} s")
+    stored = await read(connection, columns.keys(), start, end, tier)
+
+    def compare() -> list[Difference]:
+        counted = fold_all(columns, tier).split()
+        return [
+            Difference(tier, id_, at)
+            for id_, buckets in stored.items()
+            for at in differing(buckets, counted.get(id_, Buckets.none()))
+        ]
+
+    return await _off_loop(compare)
+
+
+async def _move(connection: AsyncConnection, tier: int, position: int) -> None:
+    await connection.exec_driver_sql(
+        "INSERT INTO tiers (tier, position) VALUES (?, ?) "
+        "ON CONFLICT (tier) DO UPDATE SET position = excluded.position",
+        (tier, position),
+    )
+
+
+async def _merge_in(connection: AsyncConnection, tier: int, sheaf: Sheaf) -> None:
+    parts = await _off_loop(lambda: _parts(tier, sheaf))
+    stored = dict(await _rows(connection, sorted(parts)))
+    rows = await _off_loop(
+        lambda: [_merged(tier, each, parts[each], stored) for each in sorted(parts)]
+    )
+    if rows:
+        await connection.exec_driver_sql(
+            "INSERT INTO rollups (place, body) VALUES (?, ?) "
+            "ON CONFLICT (place) DO UPDATE SET body = excluded.body",
+            rows,
+        )
+
+
+async def _places(
+    connection: AsyncConnection, ids: Iterable[int], start: int, end: int, tier: int
+) -> list[Place]:
+    """Where buckets of the range may be. Nothing is asked for beyond what the tier holds."""
+    held = (place_of(tier, 0, 0), place_of(tier, (1 << 26) - 1, 0) | (1 << 32) - 1)
+    ends: list[Place | None] = []
+    for order in ("ASC", "DESC"):
+        found = await connection.exec_driver_sql(
+            f"SELECT place FROM rollups WHERE place BETWEEN ? AND ? ORDER BY place {order} LIMIT 1",
+            held,
+        )
+        ends.append(found.scalar())
+    oldest, newest = ends
+    if oldest is None or newest is None or start >= end:
+        return []
+    first = max(block_of(start, tier), block_at(oldest))
+    last = min(block_of(end - 1, tier), block_at(newest))
+    groups = sorted({id_ // GROUP * GROUP for id_ in ids})
+    return [place_of(tier, block, group) for block in range(first, last + 1) for group in groups]
+
+
+async def _rows(connection: AsyncConnection, places: Sequence[Place]) -> list[tuple[Place, bytes]]:
+    rows: list[tuple[Place, bytes]] = []
+    for begin in range(0, len(places), ASKED):
+        some = tuple(places[begin : begin + ASKED])
+        marks = ",".join("?" * len(some))
+        found = await connection.exec_driver_sql(
+            f"SELECT place, body FROM rollups WHERE place IN ({marks})", some
+        )
+        rows += [(row[0], row[1]) for row in found.all()]
+    return rows
+
+
+def _coarse(columns: Columns) -> dict[int, Sheaf]:
+    _, minutes, hours = TIERS
+    fine = fold_all(columns, minutes)
+    return {minutes: fine, hours: coarser(fine, hours)}
+
+
+def _parts(tier: int, sheaf: Sheaf) -> dict[Place, Sheaf]:
+    """By the row that each bucket belongs to."""
+    places = (
+        (TIERS.index(tier) + 1 << 58)
+        | sheaf.buckets.at // (width(tier) * BLOCK) << 32
+        | sheaf.series // GROUP * GROUP
+    )
+    parts: dict[Place, Sheaf] = {}
+    for place in sorted(set(places.tolist())):
+        rows = places == place
+        parts[place] = Sheaf(sheaf.series[rows], sheaf.buckets.take(rows))
+    return parts
+
+
+def _merged(
+    tier: int, place: Place, part: Sheaf, stored: dict[Place, bytes]
+) -> tuple[Place, bytes]:
+    if place in stored:
+        part = merge_all([_unpack(tier, (place, stored[place]), None), part])
+    return place, pack_buckets(part, block_at(place), tier)
+
+
+def _unpack(tier: int, row: tuple[Place, bytes], wanted: Collection[int] | None) -> Sheaf:
+    place, body = row
+    block, series = block_at(place), place & (1 << 32) - 1
+    try:
+        return unpack_buckets(body, block, tier, wanted)
+    except Damaged as error:
+        raise Damaged(
+            f"the {tier} s rollups of series {series} to {series + GROUP - 1} "
+            f"from {block_start(block, tier)} µs on are damaged: {error.detail}"
+        ) from error
+
+
+async def _off_loop(work: Callable[[], _Done]) -> _Done:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
