@@ -7,7 +7,7 @@ Folding, packing and unpacking happen off the loop.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -189,7 +189,8 @@ async def _rows(connection: AsyncConnection, places: Sequence[Place]) -> list[tu
         found = await connection.exec_driver_sql(
             f"SELECT place, body FROM rollups WHERE place IN ({marks})", some
         )
-        rows += [(row[0], row[1]) for row in found.all()]
+        page: Any = found.all()
+        rows += [(row[0], row[1]) for row in page]
     return rows
 
 
