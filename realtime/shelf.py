@@ -1,16 +1,18 @@
 """The shelf: views that were folded or asked for lately, ready to be given again.
 
 An entry leaves when an event touches one of its tags, when it is the least lately used of too many
-or of too many bytes, or when it is too old. What is asked for by many at once is made once.
+or of too many bytes, or when it is too old; one that is `lasting` does not age. What is asked for by
+many at once is made once.
 Nothing here is history (law views-are-disposable): clear it and only time is lost.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
-from cachetools import TTLCache
+from cachetools import TLRUCache
 
 ENTRIES = 1_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -45,6 +47,7 @@ class _Entry(NamedTuple):
     value: Any
     size: int
     tags: frozenset[str]
+    lasting: bool
 
 
 class _Flight(Generic[V]):
@@ -57,7 +60,7 @@ class _Flight(Generic[V]):
         self.stale = False
 
 
-class _Bounded(TTLCache[Hashable, _Entry]):
+class _Bounded(TLRUCache[Hashable, _Entry]):
     """Tells its owner what it let go of by itself: by age, or for want of room."""
 
     def __init__(
@@ -68,7 +71,12 @@ class _Bounded(TTLCache[Hashable, _Entry]):
         on_expired: Callable[[Hashable, _Entry], None],
         on_evicted: Callable[[Hashable, _Entry], None],
     ) -> None:
-        super().__init__(max_bytes, ttl_s, clock, lambda entry: entry.size)
+        super().__init__(
+            max_bytes,
+            lambda _key, entry, now: math.inf if entry.lasting else now + ttl_s,
+            clock,
+            lambda entry: entry.size,
+        )
         self._on_expired = on_expired
         self._on_evicted = on_evicted
 
@@ -107,9 +115,14 @@ class Shelf(Generic[V]):
         self._evictions = self._expirations = self._invalidations = self._oversize = 0
 
     async def get(
-        self, key: Hashable, tags: Iterable[str], make: Callable[[], Awaitable[V]]
+        self,
+        key: Hashable,
+        tags: Iterable[str],
+        make: Callable[[], Awaitable[V]],
+        *,
+        lasting: bool = False,
     ) -> tuple[V, bool]:
-        """The value, and whether it stood on the shelf.
+        """The value, and whether it stood on the shelf. `lasting`: only events and want of room end it.
 
         Concurrent misses of a key share one `make`; if it fails, all of them get its error and
         nothing is kept. It is cancelled only when the last of them has gone.
@@ -122,7 +135,7 @@ class Shelf(Generic[V]):
         self._misses += 1
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._start(key, frozenset(tags), make)
+            flight = self._start(key, frozenset(tags), make, lasting)
         else:
             self._joined += 1
         flight.waiting += 1
@@ -183,13 +196,17 @@ class Shelf(Generic[V]):
         )
 
     def _start(
-        self, key: Hashable, tags: frozenset[str], make: Callable[[], Awaitable[V]]
+        self,
+        key: Hashable,
+        tags: frozenset[str],
+        make: Callable[[], Awaitable[V]],
+        lasting: bool,
     ) -> _Flight[V]:
         async def fly() -> V:
             value = await make()
             # An invalidation since the start outdates the value: it may be given, not kept.
             if not flight.stale:
-                self._keep(key, value, tags)
+                self._keep(key, value, tags, lasting)
             return value
 
         flight = _Flight(asyncio.get_running_loop().create_task(fly()), tags)
@@ -216,7 +233,7 @@ class Shelf(Generic[V]):
                 flight.stale = True
                 del self._flights[key]
 
-    def _keep(self, key: Hashable, value: V, tags: frozenset[str]) -> None:
+    def _keep(self, key: Hashable, value: V, tags: frozenset[str], lasting: bool) -> None:
         size = self._size(value)
         if size > self._max_bytes or not self._max_entries:
             self._oversize += 1
@@ -224,7 +241,7 @@ class Shelf(Generic[V]):
         self._drop(key)
         while len(self._kept) >= self._max_entries:
             self._kept.popitem()
-        self._kept[key] = _Entry(value, size, tags)
+        self._kept[key] = _Entry(value, size, tags, lasting)
         for tag in tags:
             self._tagged.setdefault(tag, set()).add(key)
 

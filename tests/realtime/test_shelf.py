@@ -74,6 +74,23 @@ async def test_the_second_asker_is_given_what_the_first_one_waited_for() -> None
 
 
 @pytest.mark.gen_test
+async def test_what_lasts_does_not_age() -> None:
+    """An answer that time cannot change leaves by its tags or for want of room alone."""
+    hand = Hand()
+    shelf = shelf_of(hand, ttl_s=10.0, max_entries=2)
+    await shelf.get("lasting", ["late"], giving(b"one"), lasting=True)
+    await shelf.get("ageing", [], giving(b"two"))
+    hand.now = 1e9
+    assert shelf.stats().entries == 1
+    assert await shelf.get("lasting", ["late"], giving(b"new")) == (b"one", True)
+    assert shelf.invalidate(["late"]) == 1
+    await shelf.get("lasting", ["late"], giving(b"new"), lasting=True)
+    for key in ("a", "b"):
+        await shelf.get(key, [], giving(b"three"))
+    assert await shelf.get("lasting", [], giving(b"made anew")) == (b"made anew", False)
+
+
+@pytest.mark.gen_test
 async def test_concurrent_misses_share_one_computation() -> None:
     """Fifty who ask at once begin one computation, and none of them is told it was on the shelf."""
     shelf, gate = shelf_of(), Gate()
