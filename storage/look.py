@@ -65,7 +65,8 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         StorageError: it is no log, or one of an older schema.
     """
     tables = {
-        name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     }
     row = (
         connection.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -1,0 +1,208 @@
+"""What can be proved of one row and of one segment: everything else is damage, and gets a name."""
+
+import sqlite3
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, NamedTuple
+
+import msgspec
+
+from storage import codec
+from storage.errors import Damaged, StorageBroken
+from storage.events import Event, Metrics
+from storage.scan import Lost, readable, rows
+from storage.sealer import FORMAT
+from storage.segments import Head, column, digest
+
+LATEST = 1 << 62
+"""No time in µs and no seq is as large."""
+
+EVENT = "seq, at, source, type, version, body"
+META = "id, first_seq, last_seq, start_at, end_at, ticks, samples, format, hash, previous"
+
+
+class Damage(msgspec.Struct, frozen=True, order=True):
+    """`table` and `key` say where (a key may be a range, "" the whole table), `what` says what is wrong."""
+
+    table: str
+    key: str
+    what: str
+
+
+Tell = Callable[[Damage], None]
+
+
+class Meta(NamedTuple):
+    """A row of `segments` without its head. Cells are as they were found: any of them may be wrong."""
+
+    id: int
+    first_seq: Any
+    last_seq: Any
+    start_at: Any
+    end_at: Any
+    ticks: Any
+    samples: Any
+    format: Any
+    hash: Any
+    previous: Any
+
+
+class Piece(NamedTuple):
+    """What is left of a segment. `bodies` holds the columns that can be read; without a `head` there are
+    no times, and nothing of it can be told. `intact` when all of it is as it was sealed."""
+
+    meta: Meta
+    raw: bytes
+    head: Head | None
+    bodies: dict[int, bytes]
+    intact: bool
+
+    @property
+    def lost(self) -> list[int]:
+        """Series whose column cannot be read."""
+        if self.head is None:
+            return []
+        return [
+            id_
+            for id_ in self.head.series()
+            if id_ not in self.bodies and id_ not in self.head.constants
+        ]
+
+
+def told(table: str, tell: Tell) -> Callable[[Lost], None]:
+    """Tells of rows that a scan could not read."""
+
+    def tell_lost(lost: Lost) -> None:
+        first, last = lost.after + 1, lost.before - 1
+        if last >= LATEST:
+            key = f"from {_key(table, first)} on"
+        else:
+            key = _key(table, first)
+            key += f" to {_key(table, last)}" if last > first else ""
+        tell(Damage(table, key, f"cannot be read ({lost.why})"))
+
+    return tell_lost
+
+
+def _key(table: str, key: int) -> str:
+    return place(key) if table == "columns" else str(key)
+
+
+def place(key: int) -> str:
+    """The name of a column's place."""
+    return f"segment {key >> 32} series {key & 0xFFFFFFFF}"
+
+
+def event(row: tuple[Any, ...]) -> Event:
+    """
+    Raises:
+        Damaged: what the row holds cannot have been written.
+    """
+    seq, at, source, type_, version, body = row
+    if type(at) is not int or not 0 <= at < LATEST:
+        raise Damaged(f"its time is {at!r}")
+    if type(source) is not str or type(type_) is not str:
+        raise Damaged("its source or its type is no text")
+    if type(version) is not int or type(body) is not bytes:
+        raise Damaged("its version is no number or its payload no bytes")
+    try:
+        fact = codec.decode(type_, version, body)
+    except StorageBroken as error:
+        raise Damaged(error.detail) from error
+    if isinstance(fact, Metrics):
+        _check_tick(fact)
+    return Event(seq, at, source, fact)
+
+
+def _check_tick(fact: Metrics) -> None:
+    ids, values = fact.ids, fact.values
+    if type(ids) is not list or type(values) is not list or len(ids) != len(values):
+        raise Damaged("it has not one value for each series")
+    if not all(type(id_) is int and 0 < id_ < 1 << 32 for id_ in ids) or len(set(ids)) != len(ids):
+        raise Damaged("it names series by what is no id, or one twice")
+    if not all(type(value) in (int, float) and isfinite(value) for value in values):
+        raise Damaged("a value in it is no number")
+
+
+def metas(connection: sqlite3.Connection, tell: Tell) -> list[Meta]:
+    """The segments, oldest first."""
+    found = [Meta(*row) for row in rows(connection, META, "segments", "id", told("segments", tell))]
+    return sorted(found, key=lambda meta: meta.id)
+
+
+def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> Piece:
+    """Reads a segment whole and checks each part of it by itself: one bad column leaves the others."""
+    damages: list[Damage] = []
+
+    def note(damage: Damage) -> None:
+        damages.append(damage)
+        tell(damage)
+
+    raw, head = _head(connection, meta, note)
+    low = meta.id << 32
+    scanned = rows(
+        connection,
+        "place, body",
+        "columns",
+        "place",
+        told("columns", note),
+        after=low - 1,
+        before=low + (1 << 32),
+    )
+    stored = {key & 0xFFFFFFFF: body for key, body in scanned}
+    bodies: dict[int, bytes] = {}
+    if head is not None:
+        _check_meta(meta, head, note)
+        for id_ in sorted({*stored, *(set(head.series()) - head.constants.keys())}):
+            try:
+                bodies[id_] = _body(head, id_, stored.get(id_))
+            except Damaged as error:
+                note(Damage("columns", place(low | id_), error.detail))
+    if not damages and digest(meta.previous, raw, bodies) != meta.hash:
+        note(
+            Damage(
+                "segments",
+                str(meta.id),
+                "its hash is not that of its head, its columns and the one before it",
+            )
+        )
+    return Piece(meta, raw, head, bodies, not damages)
+
+
+def _head(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> tuple[bytes, Head | None]:
+    answer = readable(connection, "SELECT head FROM segments WHERE id = ?", meta.id)
+    try:
+        if isinstance(answer, str):
+            raise Damaged(f"its head cannot be read ({answer})")
+        if not answer or type(answer[0][0]) is not bytes:
+            raise Damaged("its head is no bytes")
+        return answer[0][0], Head.read(answer[0][0])
+    except Damaged as error:
+        tell(Damage("segments", str(meta.id), error.detail))
+        return b"", None
+
+
+def _body(head: Head, series: int, body: Any) -> bytes:
+    if not head.has(series):
+        raise Damaged("the head of the segment does not name this series")
+    if type(body) is not bytes:
+        raise Damaged("is missing" if body is None else "is no bytes")
+    column(head, series, body)
+    return body
+
+
+def _check_meta(meta: Meta, head: Head, tell: Tell) -> None:
+    for name, said, proved in (
+        ("first_seq", meta.first_seq, int(head.seqs[0])),
+        ("last_seq", meta.last_seq, int(head.seqs[-1])),
+        ("start_at", meta.start_at, int(head.ats.min())),
+        ("end_at", meta.end_at, int(head.ats.max())),
+        ("ticks", meta.ticks, len(head.seqs)),
+        ("samples", meta.samples, head.samples),
+        ("format", meta.format, FORMAT),
+    ):
+        if said != proved:
+            tell(Damage("segments", str(meta.id), f"{name} is {said!r}, its head says {proved}"))
+    for name, cell in (("hash", meta.hash), ("previous", meta.previous)):
+        if type(cell) is not bytes or len(cell) != 32:
+            tell(Damage("segments", str(meta.id), f"{name} is no hash"))

@@ -1,0 +1,251 @@
+"""Are the rollups what the samples say? Minutes against the raw columns, hours against minutes, the finest
+tier against minutes; bit for bit, since totals are exact."""
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from storage.blocks import unpack_buckets
+from storage.errors import Damaged
+from storage.look import Progress
+from storage.proof import Damage, Tell, told
+from storage.rollups import (
+    BLOCK,
+    TIERS,
+    Buckets,
+    Columns,
+    Sheaf,
+    block_of,
+    block_start,
+    coarser,
+    differing,
+    fold_all,
+    merge_all,
+    width,
+)
+from storage.scan import readable, rows
+from storage.segments import Head, column
+from storage.tiers import GROUP, block_at
+
+FINE, MINUTE, HOUR = TIERS
+TOGETHER: Final = 8 * GROUP
+"""Series compared at once: 512 of them with six hours of minutes fit a few megabytes."""
+HEADS: Final = 64
+
+
+def name(place: int) -> str:
+    """The name of a row of `rollups`."""
+    number, series = place >> 58, place & (1 << 32) - 1
+    if not 1 <= number <= len(TIERS):
+        return f"place {place}"
+    tier = TIERS[number - 1]
+    return f"{tier} s of series {series} to {series + GROUP - 1} from {_when(block_start(block_at(place), tier))}"
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat()
+
+
+class Recount:
+    """`blocks` says which segments have ticks in which block of minutes. `partly`: of some samples only
+    the rollups are left, so these may know of more than can be counted."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        blocks: Mapping[int, Collection[int]],
+        partly: bool,
+        tell: Tell,
+        progress: Progress,
+    ) -> None:
+        self._connection = connection
+        self._blocks = blocks
+        self._partly = partly
+        self._tell = tell
+        self._progress = progress
+        self._heads: OrderedDict[int, Head | None] = OrderedDict()
+        self._places: dict[int, dict[int, set[int]]] = {tier: {} for tier in TIERS}
+        """Tier → block → groups there are."""
+        self._bad: set[tuple[int, int, int]] = set()
+        """(tier, block, group) of rows that cannot be read: nothing is compared with them."""
+
+    def run(self) -> int:
+        """How many rows there are."""
+        count = self._scan()
+        held = self._places[MINUTE]
+        # What is older than the oldest block was forgotten, if it is not there.
+        wanted = held.keys() | {block for block in self._blocks if block >= min(held, default=0)}
+        for done, block in enumerate(sorted(wanted)):
+            self._progress("rollups", done, len(wanted))
+            self._minutes(block)
+        self._hours()
+        return count
+
+    def _scan(self) -> int:
+        """Each row by itself, whether anything is there to compare it with or not."""
+        count = 0
+        for place, body in rows(
+            self._connection, "place, body", "rollups", "place", told("rollups", self._tell)
+        ):
+            count += 1
+            number = place >> 58
+            if not 1 <= number <= len(TIERS):
+                self._tell(Damage("rollups", name(place), "is of no tier"))
+                continue
+            tier, block, group = TIERS[number - 1], block_at(place), place & (1 << 32) - 1
+            self._places[tier].setdefault(block, set()).add(group)
+            try:
+                if type(body) is not bytes:
+                    raise Damaged("it is no bytes")
+                sheaf = unpack_buckets(body, block, tier)
+                if (sheaf.series // GROUP * GROUP != group).any():
+                    raise Damaged("it holds series that belong elsewhere")
+            except Damaged as error:
+                self._bad.add((tier, block, group))
+                self._tell(Damage("rollups", name(place), error.detail))
+        return count
+
+    def _minutes(self, block: int) -> None:
+        start = block_start(block, MINUTE)
+        end = start + BLOCK * width(MINUTE)
+        segments = self._blocks.get(block, ())
+        fine = range(block_of(start, FINE), block_of(end - 1, FINE) + 1)
+        groups = set(self._places[MINUTE].get(block, ()))
+        for each in fine:
+            groups |= self._places[FINE].get(each, set())
+        for segment in segments:
+            if (head := self._head(segment)) is not None:
+                groups |= {id_ // GROUP * GROUP for id_ in head.series()}
+        for first in sorted({group // TOGETHER * TOGETHER for group in groups}):
+            stored = self._stored(MINUTE, [block], first)
+            counted = merge_all(
+                self._within(fold_all(columns, MINUTE), start, end)
+                for columns in self._columns(segments, first)
+            )
+            self._compare(MINUTE, block, stored, counted, self._partly)
+            # Samples get there when they go; until then they are in the minutes alone.
+            finer = coarser(self._stored(FINE, fine, first), MINUTE)
+            self._compare(MINUTE, block, stored, finer, True, "the 10 s tier")
+
+    def _hours(self) -> None:
+        oldest = min(self._places[MINUTE], default=None)
+        if oldest is None:
+            return
+        known = block_start(oldest, MINUTE)
+        for block, there in sorted(self._places[HOUR].items()):
+            start = block_start(block, HOUR)
+            end = start + BLOCK * width(HOUR)
+            minutes = range(block_of(max(start, known), MINUTE), block_of(end - 1, MINUTE) + 1)
+            held = [each for each in minutes if each in self._places[MINUTE]]
+            groups = there.union(*(self._places[MINUTE][each] for each in held))
+            for first in sorted({group // TOGETHER * TOGETHER for group in groups}):
+                stored = self._within(self._stored(HOUR, [block], first), max(start, known), end)
+                counted = merge_all(
+                    coarser(self._stored(MINUTE, [each], first), HOUR) for each in held
+                )
+                self._compare(HOUR, block, stored, counted, False, "the 1 min tier")
+
+    def _compare(
+        self,
+        tier: int,
+        block: int,
+        stored: Sheaf,
+        counted: Sheaf,
+        partly: bool,
+        of: str = "the samples",
+    ) -> None:
+        """`partly`: the stored buckets may hold more samples than were counted."""
+        mine, theirs = stored.split(), counted.split()
+        for id_ in sorted(mine.keys() | theirs.keys()):
+            one, other = mine.get(id_, Buckets.none()), theirs.get(id_, Buckets.none())
+            if self._unreadable(tier, block, id_):
+                continue
+            ats = differing(one, other)
+            if ats and partly:
+                counts = dict(zip(one.at.tolist(), one.count.tolist(), strict=True))
+                less = dict(zip(other.at.tolist(), other.count.tolist(), strict=True))
+                ats = [at for at in ats if counts.get(at, 0) <= less.get(at, 0)]
+            if ats:
+                buckets = f"{len(ats)} buckets from {_when(ats[0])} on are"
+                first = buckets if len(ats) > 1 else f"the bucket of {_when(ats[0])} is"
+                self._tell(
+                    Damage("rollups", f"{tier} s of series {id_}", f"{first} not what {of} say")
+                )
+
+    def _unreadable(self, tier: int, block: int, series: int) -> bool:
+        group = series // GROUP * GROUP
+        if (tier, block, group) in self._bad:
+            return True
+        start = block_start(block, tier)
+        end = start + BLOCK * width(tier) - 1
+        finer = FINE if tier == MINUTE else MINUTE
+        return any(
+            bad == (finer, bad[1], group)
+            and block_of(start, finer) <= bad[1] <= block_of(end, finer)
+            for bad in self._bad
+        )
+
+    def _stored(self, tier: int, blocks: Iterable[int], first: int) -> Sheaf:
+        """What can be read of some blocks, of the series from `first` on that are compared together."""
+        number = TIERS.index(tier) + 1 << 58
+        found = []
+        for block in blocks:
+            if block not in self._places[tier]:
+                continue
+            low = number | block << 32 | first
+            answer = readable(
+                self._connection,
+                "SELECT place, body FROM rollups WHERE place >= ? AND place < ?",
+                low,
+                low + TOGETHER,
+            )
+            for place, body in [] if isinstance(answer, str) else answer:
+                if (tier, block, place & (1 << 32) - 1) not in self._bad:
+                    found.append(unpack_buckets(body, block, tier))
+        return merge_all(found)
+
+    def _columns(self, segments: Iterable[int], first: int) -> Iterable[Columns]:
+        """The raw samples of those series, a segment at a time."""
+        for segment in segments:
+            head = self._head(segment)
+            if head is None:
+                continue
+            low = segment << 32 | first
+            answer = readable(
+                self._connection,
+                "SELECT place, body FROM columns WHERE place >= ? AND place < ?",
+                low,
+                low + TOGETHER,
+            )
+            bodies = (
+                {}
+                if isinstance(answer, str)
+                else {place & (1 << 32) - 1: body for place, body in answer}
+            )
+            found = {}
+            for id_ in head.series():
+                if first <= id_ < first + TOGETHER:
+                    try:
+                        found[id_] = column(head, id_, bodies.get(id_))
+                    except Damaged:  # named already; its samples are missing in the count
+                        self._partly = True
+            yield found
+
+    def _head(self, segment: int) -> Head | None:
+        if segment not in self._heads:
+            answer = readable(self._connection, "SELECT head FROM segments WHERE id = ?", segment)
+            try:
+                self._heads[segment] = None if isinstance(answer, str) else Head.read(answer[0][0])
+            except (Damaged, IndexError, TypeError):
+                self._heads[segment], self._partly = None, True
+            if len(self._heads) > HEADS:
+                self._heads.popitem(last=False)
+        return self._heads[segment]
+
+    def _within(self, sheaf: Sheaf, start: int, end: int) -> Sheaf:
+        rows_ = np.flatnonzero((sheaf.buckets.at >= start) & (sheaf.buckets.at < end))
+        return Sheaf(sheaf.series[rows_], sheaf.buckets.take(rows_))

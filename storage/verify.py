@@ -1,0 +1,348 @@
+"""Reads all of the log and names what is not as it was written. Changes nothing, and goes on after damage."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from storage import proof
+from storage.errors import Damaged
+from storage.events import Declared, Metrics
+from storage.look import Progress, quiet
+from storage.proof import Damage, Piece, place, told
+from storage.recount import HOUR, MINUTE, Recount
+from storage.rollups import BLOCK, TIERS, width
+from storage.scan import readable, rows
+from storage.sealer import GENESIS
+
+STEPS = 200_000
+"""Instructions of SQLite's machine between two signs of life."""
+NAMED = 1_000
+"""Damages named; of more, only how many."""
+
+
+class Report(msgspec.Struct):
+    """`damages` is empty when the log is sound; `more` counts those beyond the named ones."""
+
+    epoch: str = ""
+    head: int = 0
+    floor: int = 0
+    facts: int = 0
+    rows: int = 0
+    segments: int = 0
+    ticks: int = 0
+    samples: int = 0
+    columns: int = 0
+    rollups: int = 0
+    series: int = 0
+    damages: list[Damage] = []
+    more: int = 0
+
+    @property
+    def sound(self) -> bool:
+        return not self.damages
+
+
+def verify(connection: sqlite3.Connection, progress: Progress = quiet) -> Report:
+    """`connection` is inside a read transaction: everything is of one moment."""
+    return _Verify(connection, progress).run()
+
+
+class _Verify:
+    def __init__(self, connection: sqlite3.Connection, progress: Progress) -> None:
+        self._connection = connection
+        self._progress = progress
+        self._report = Report()
+        self._told: set[Damage] = set()
+        self._seqs = Seqs()
+        self._series: dict[int, str] = {}
+        self._used: dict[int, tuple[str, str]] = {}
+        """Series → (source, where it was seen first)."""
+        self._blocks: dict[int, list[int]] = {}
+        """Block of minutes → segments with ticks in it."""
+        self._damaged = False
+        self._sealed = 0
+        """The newest seq in a segment, if the newest segment can be read."""
+
+    def run(self) -> Report:
+        self._file()
+        self._events()
+        self._segments()
+        self._log()
+        self._rollups()
+        self._names()
+        self._answers()
+        return self._report
+
+    def _tell(self, damage: Damage) -> None:
+        if damage in self._told:
+            return
+        self._told.add(damage)
+        if len(self._report.damages) < NAMED:
+            self._report.damages.append(damage)
+        else:
+            self._report.more += 1
+
+    def _file(self) -> None:
+        """The trees and, unlike quick_check, their indexes: a sealed log has few rows with an index."""
+        done = 0
+
+        def alive() -> int:
+            nonlocal done
+            done += 1
+            self._progress("pages", done, 0)
+            return 0
+
+        self._connection.set_progress_handler(alive, STEPS)
+        answer = readable(self._connection, f"PRAGMA integrity_check({NAMED})")
+        self._connection.set_progress_handler(None, 0)
+        if isinstance(answer, str):
+            self._tell(Damage("file", "", answer))
+            return
+        for (line,) in answer:
+            if line != "ok":
+                self._tell(Damage("file", "", str(line)))
+
+    def _events(self) -> None:
+        report = self._report
+        total = self._count("events")
+        scanned = rows(self._connection, proof.EVENT, "events", "seq", told("events", self._tell))
+        for done, row in enumerate(scanned):
+            if done % 1000 == 0:
+                self._progress("events", done, total)
+            seq = row[0]
+            self._seqs.add(seq, seq)
+            try:
+                event = proof.event(row)
+            except Damaged as error:
+                self._tell(Damage("events", str(seq), error.detail))
+                continue
+            fact = event.data
+            if isinstance(fact, Metrics):
+                report.rows += 1
+                report.ticks += 1
+                report.samples += len(fact.ids)
+                self._use(fact.ids, event.source, f"event {seq}")
+                continue
+            report.facts += 1
+            if isinstance(fact, Declared):
+                for series in fact.series:
+                    if series.id in self._series:
+                        self._tell(Damage("events", str(seq), f"declares series {series.id} again"))
+                    self._series[series.id] = event.source
+
+    def _segments(self) -> None:
+        report = self._report
+        metas = proof.metas(self._connection, self._tell)
+        previous: tuple[int, Any] = (0, GENESIS)
+        columns = 0
+        for done, meta in enumerate(metas):
+            self._progress("segments", done, len(metas))
+            piece = proof.piece(self._connection, meta, self._tell)
+            columns += len(piece.bodies)
+            self._damaged = self._damaged or not piece.intact
+            self._sealed = 0 if piece.head is None else int(piece.head.seqs[-1])
+            if piece.head is not None:
+                self._take(piece)
+            if meta.id != previous[0] + 1 and previous[0]:
+                gap = f"{previous[0] + 1}" + (
+                    f" to {meta.id - 1}" if meta.id > previous[0] + 2 else ""
+                )
+                self._tell(Damage("segments", gap, "is missing"))
+            elif (previous[0] or meta.id == 1) and meta.previous != previous[1]:
+                self._tell(
+                    Damage("segments", str(meta.id), "does not name the hash of the one before it")
+                )
+            previous = (meta.id, meta.hash)
+            report.segments += 1
+        report.columns = columns
+        self._orphans({meta.id for meta in metas})
+
+    def _take(self, piece: Piece) -> None:
+        head, report = piece.head, self._report
+        assert head is not None
+        self._seqs.take(head.seqs)
+        report.ticks += len(head.seqs)
+        report.samples += head.samples - sum(len(head.rows(id_)) for id_ in piece.lost)
+        for block in np.unique(head.ats // (width(MINUTE) * BLOCK)).tolist():
+            self._blocks.setdefault(block, []).append(piece.meta.id)
+        for shape in head.shapes:
+            self._use(shape.ids.tolist(), shape.source, f"segment {piece.meta.id}")
+
+    def _orphans(self, known: set[int]) -> None:
+        """Columns of no segment. Only the keys are read, one for each segment there seems to be."""
+        last = -1
+        while True:
+            answer = readable(
+                self._connection, "SELECT min(place) FROM columns WHERE place > ?", last
+            )
+            if isinstance(answer, str) or answer[0][0] is None:
+                return
+            found = answer[0][0]
+            if found >> 32 not in known:
+                self._tell(Damage("columns", place(found), "belongs to no segment"))
+            last = (found >> 32 << 32) + (1 << 32) - 1
+            if last >= (1 << 63) - 1:
+                return
+
+    def _log(self) -> None:
+        report = self._report
+        answer = readable(
+            self._connection, "SELECT epoch, head, floor, samples, created_at FROM log"
+        )
+        if isinstance(answer, str) or len(answer) != 1:
+            why = answer if isinstance(answer, str) else f"it has {len(answer)} rows"
+            self._tell(Damage("log", "", f"its only row cannot be read ({why})"))
+            return
+        epoch, head, floor, samples, created = answer[0]
+        if type(epoch) is not str or len(epoch) != 16 or set(epoch) - set("0123456789abcdef"):
+            self._tell(Damage("log", "epoch", f"is {epoch!r}, which no log is called"))
+        for name, cell in (("head", head), ("floor", floor), ("created_at", created)):
+            if type(cell) is not int or not 0 <= cell < proof.LATEST:
+                self._tell(Damage("log", name, f"is {cell!r}"))
+                return
+        report.epoch, report.head, report.floor = str(epoch), head, floor
+        if samples != report.samples:
+            self._tell(Damage("log", "samples", f"is {samples!r}; {report.samples} can be read"))
+        for first, last in self._seqs.twice():
+            self._tell(Damage("events", _span(first, last), "stands twice"))
+        for first, last in self._seqs.missing(floor, head):
+            self._tell(Damage("events", _span(first, last), "is neither a row nor in a segment"))
+        newest = self._seqs.newest
+        if newest > head:
+            self._tell(Damage("log", "head", f"is {head}, and yet there is event {newest}"))
+        if not 1 <= floor <= head + 1:
+            self._tell(Damage("log", "floor", f"is {floor}, which is not within 1 and {head + 1}"))
+
+    def _rollups(self) -> None:
+        partly = self._damaged or self._report.floor > 1
+        recount = Recount(self._connection, self._blocks, partly, self._tell, self._progress)
+        self._report.rollups = recount.run()
+        self._positions()
+
+    def _positions(self) -> None:
+        """Each coarse tier stands where the segments do."""
+        answer = readable(self._connection, "SELECT tier, position FROM tiers")
+        if isinstance(answer, str):
+            self._tell(Damage("tiers", "", f"cannot be read ({answer})"))
+            return
+        positions = dict(answer)
+        for tier in positions.keys() - set(TIERS):
+            self._tell(Damage("tiers", str(tier), "there is no such tier"))
+        for tier in (MINUTE, HOUR):
+            position = positions.get(tier)
+            if self._sealed and position != self._sealed:
+                self._tell(
+                    Damage(
+                        "tiers",
+                        str(tier),
+                        f"is at {position!r}, the segments are at {self._sealed}",
+                    )
+                )
+
+    def _use(self, ids: Iterable[int], source: str, where: str) -> None:
+        for id_ in ids:
+            if self._used.setdefault(id_, (source, where))[0] != source:
+                self._tell(
+                    Damage(
+                        *_where(where), f"has series {id_} of {self._used[id_][0]} as of {source}"
+                    )
+                )
+
+    def _names(self) -> None:
+        """Every sample has a name, and ids are 1, 2, 3 …: the next one is given by their number."""
+        self._report.series = len(self._series)
+        for id_, (source, where) in sorted(self._used.items()):
+            owner = self._series.get(id_)
+            if owner is None:
+                self._tell(
+                    Damage(*_where(where), f"has samples of series {id_}, which has no name")
+                )
+            elif owner != source:
+                self._tell(Damage(*_where(where), f"has series {id_} of {owner} as of {source}"))
+        missing = sorted({*range(1, max(self._series, default=0) + 1)} - self._series.keys())
+        for id_ in missing[:NAMED]:
+            if id_ not in self._used:
+                self._tell(Damage("events", "", f"no event declares series {id_}"))
+
+    def _answers(self) -> None:
+        """Receipts, producers and checkpoints tell of seqs the log has reached."""
+        head = self._report.head
+        for table, key, last in (
+            ("receipts", "key", "last"),
+            ("producers", "producer || ' ' || epoch", "last"),
+            ("checkpoints", "name", "seq"),
+        ):
+            answer = readable(self._connection, f"SELECT {key}, {last}, body FROM {table}")
+            if isinstance(answer, str):
+                self._tell(Damage(table, "", f"cannot be read ({answer})"))
+                continue
+            for name, seq, body in answer:
+                if type(seq) is not int or not 0 <= seq <= head or type(body) is not bytes:
+                    self._tell(
+                        Damage(table, str(name), f"tells of event {seq!r}; the head is {head}")
+                    )
+
+    def _count(self, table: str) -> int:
+        answer = readable(self._connection, f"SELECT count(*) FROM {table}")
+        return 0 if isinstance(answer, str) else int(answer[0][0])
+
+
+def _where(words: str) -> tuple[str, str]:
+    kind, _, key = words.partition(" ")
+    return kind + "s", key
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+class Seqs:
+    """Which seqs were met, as runs: a sound log is one run, whatever its length."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[int, int]] = []
+
+    def add(self, first: int, last: int) -> None:
+        if self._runs and self._runs[-1][1] + 1 == first:
+            self._runs[-1] = (self._runs[-1][0], last)
+        else:
+            self._runs.append((first, last))
+
+    def take(self, seqs: NDArray[np.int64]) -> None:
+        """Ascending seqs of a segment: runs with the facts between them."""
+        breaks = np.flatnonzero(np.diff(seqs) != 1)
+        firsts = np.concatenate(([0], breaks + 1))
+        lasts = np.concatenate((breaks, [len(seqs) - 1]))
+        for first, last in zip(seqs[firsts].tolist(), seqs[lasts].tolist(), strict=True):
+            self.add(first, last)
+
+    @property
+    def newest(self) -> int:
+        return max((last for _, last in self._runs), default=0)
+
+    def missing(self, floor: int, head: int) -> list[tuple[int, int]]:
+        """Runs from `floor` to `head` that were not met."""
+        found, reached = [], floor - 1
+        for first, last in sorted(self._runs):
+            if first > head:
+                break
+            if first > reached + 1:
+                found.append((reached + 1, first - 1))
+            reached = max(reached, last)
+        if reached < head:
+            found.append((reached + 1, head))
+        return found
+
+    def twice(self) -> list[tuple[int, int]]:
+        """Runs that were met more than once."""
+        found: list[tuple[int, int]] = []
+        reached = 0
+        for first, last in sorted(self._runs):
+            if first <= reached:
+                found.append((first, min(last, reached)))
+            reached = max(reached, last)
+        return found
