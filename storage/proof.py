@@ -1,18 +1,19 @@
 """What can be proved of one row and of one segment: everything else is damage, and gets a name."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
 
-from storage import codec
+from storage import codec, strips
 from storage.errors import Damaged, StorageBroken
 from storage.events import Event, Metrics
 from storage.scan import Lost, readable, rows
 from storage.sealer import FORMAT
 from storage.segments import Head, column, digest
+from storage.strips import Place
 
 LATEST = 1 << 62
 """No time in µs and no seq is as large."""
@@ -28,6 +29,8 @@ class Damage(msgspec.Struct, frozen=True, order=True):
     key: str
     what: str
 
+
+_LISTS = (list, tuple)
 
 Tell = Callable[[Damage], None]
 
@@ -52,7 +55,6 @@ class Piece(NamedTuple):
     no times, and nothing of it can be told. `intact` when all of it is as it was sealed."""
 
     meta: Meta
-    raw: bytes
     head: Head | None
     bodies: dict[int, bytes]
     intact: bool
@@ -85,12 +87,7 @@ def told(table: str, tell: Tell) -> Callable[[Lost], None]:
 
 
 def _key(table: str, key: int) -> str:
-    return place(key) if table == "columns" else str(key)
-
-
-def place(key: int) -> str:
-    """The name of a column's place."""
-    return f"segment {key >> 32} series {key & 0xFFFFFFFF}"
+    return f"segment {key >> 32} strip {key & 0xFFFFFFFF}" if table == "strips" else str(key)
 
 
 def event(row: tuple[Any, ...]) -> Event:
@@ -116,7 +113,7 @@ def event(row: tuple[Any, ...]) -> Event:
 
 def _check_tick(fact: Metrics) -> None:
     ids, values = fact.ids, fact.values
-    if type(ids) is not list or type(values) is not list or len(ids) != len(values):
+    if not isinstance(ids, _LISTS) or not isinstance(values, _LISTS) or len(ids) != len(values):
         raise Damaged("it has not one value for each series")
     if not all(type(id_) is int and 0 < id_ < 1 << 32 for id_ in ids) or len(set(ids)) != len(ids):
         raise Damaged("it names series by what is no id, or one twice")
@@ -138,26 +135,27 @@ def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> Piece:
         damages.append(damage)
         tell(damage)
 
-    raw, head = _head(connection, meta, note)
-    low = meta.id << 32
+    raw, head, places = sleeve(connection, meta.id, note)
     scanned = rows(
         connection,
         "place, body",
-        "columns",
+        "strips",
         "place",
-        told("columns", note),
-        after=low - 1,
-        before=low + (1 << 32),
+        told("strips", note),
+        after=(meta.id << 32) - 1,
+        before=meta.id + 1 << 32,
     )
     stored = {key & 0xFFFFFFFF: body for key, body in scanned}
     bodies: dict[int, bytes] = {}
     if head is not None:
         _check_meta(meta, head, note)
-        for id_ in sorted({*stored, *(set(head.series()) - head.constants.keys())}):
+        for id_ in sorted({*places, *(set(head.series()) - head.constants.keys())}):
             try:
-                bodies[id_] = _body(head, id_, stored.get(id_))
+                bodies[id_] = body(head, id_, places.get(id_), stored)
             except Damaged as error:
-                note(Damage("columns", place(low | id_), error.detail))
+                note(Damage("strips", f"segment {meta.id} series {id_}", error.detail))
+        if places:
+            _check_strips(meta.id, places, stored, note)
     if not damages and digest(meta.previous, raw, bodies) != meta.hash:
         note(
             Damage(
@@ -166,29 +164,70 @@ def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> Piece:
                 "its hash is not that of its head, its columns and the one before it",
             )
         )
-    return Piece(meta, raw, head, bodies, not damages)
+    return Piece(meta, head, bodies, not damages)
 
 
-def _head(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> tuple[bytes, Head | None]:
-    answer = readable(connection, "SELECT head FROM segments WHERE id = ?", meta.id)
+def sleeve(
+    connection: sqlite3.Connection, segment: int, tell: Tell
+) -> tuple[bytes, Head | None, dict[int, Place]]:
+    """The head of a segment, as it is and as it reads, and where its columns lie."""
+    answer = readable(connection, "SELECT head, directory FROM segments WHERE id = ?", segment)
+    raw, head, places = b"", None, dict[int, Place]()
+    if isinstance(answer, str) or not answer:
+        why = answer if isinstance(answer, str) else "it is not there"
+        tell(Damage("segments", str(segment), f"its head cannot be read ({why})"))
+        return raw, head, places
     try:
-        if isinstance(answer, str):
-            raise Damaged(f"its head cannot be read ({answer})")
-        if not answer or type(answer[0][0]) is not bytes:
-            raise Damaged("its head is no bytes")
-        return answer[0][0], Head.read(answer[0][0])
+        raw = _bytes(answer[0][0], "head")
+        head = Head.read(raw)
     except Damaged as error:
-        tell(Damage("segments", str(meta.id), error.detail))
-        return b"", None
+        tell(Damage("segments", str(segment), error.detail))
+    try:
+        places = strips.read(_bytes(answer[0][1], "directory"))
+    except Damaged as error:
+        tell(Damage("segments", str(segment), f"its directory cannot be read: {error.detail}"))
+    return raw, head, places
 
 
-def _body(head: Head, series: int, body: Any) -> bytes:
+def body(head: Head, series: int, where: Place | None, stored: Mapping[int, Any]) -> bytes:
+    """The packed column of a series out of the strips of its segment.
+
+    Raises:
+        Damaged: it is not there, or not what was packed.
+    """
     if not head.has(series):
         raise Damaged("the head of the segment does not name this series")
-    if type(body) is not bytes:
-        raise Damaged("is missing" if body is None else "is no bytes")
-    column(head, series, body)
-    return body
+    if where is None:
+        raise Damaged("the directory of the segment does not say where it is")
+    if where.strip not in stored:
+        raise Damaged(f"strip {where.strip}, where it is, is missing")
+    packed = _bytes(stored[where.strip], "strip")[where.begin : where.end]
+    column(head, series, packed)
+    return packed
+
+
+def _bytes(cell: Any, what: str) -> bytes:
+    if type(cell) is not bytes:
+        raise Damaged(f"its {what} is no bytes")
+    return cell
+
+
+def _check_strips(
+    segment: int, places: Mapping[int, Place], stored: Mapping[int, Any], tell: Tell
+) -> None:
+    """No byte that no column accounts for."""
+    ends: dict[int, int] = {}
+    for where in places.values():
+        ends[where.strip] = max(where.end, ends.get(where.strip, 0))
+    for strip, cell in stored.items():
+        if type(cell) is bytes and len(cell) != ends.get(strip, 0):
+            tell(
+                Damage(
+                    "strips",
+                    f"segment {segment} strip {strip}",
+                    f"has {len(cell)} bytes; its columns end at {ends.get(strip, 0)}",
+                )
+            )
 
 
 def _check_meta(meta: Meta, head: Head, tell: Tell) -> None:

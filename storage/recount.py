@@ -12,7 +12,7 @@ import numpy as np
 from storage.blocks import unpack_buckets
 from storage.errors import Damaged
 from storage.look import Progress
-from storage.proof import Damage, Tell, told
+from storage.proof import Damage, Tell, body, sleeve, told
 from storage.rollups import (
     BLOCK,
     TIERS,
@@ -29,12 +29,13 @@ from storage.rollups import (
 )
 from storage.scan import readable, rows
 from storage.segments import Head, column
+from storage.strips import Place
 from storage.tiers import GROUP, block_at
 
 FINE, MINUTE, HOUR = TIERS
 TOGETHER: Final = 8 * GROUP
 """Series compared at once: 512 of them with six hours of minutes fit a few megabytes."""
-HEADS: Final = 64
+SLEEVES: Final = 64
 
 
 def name(place: int) -> str:
@@ -67,7 +68,7 @@ class Recount:
         self._partly = partly
         self._tell = tell
         self._progress = progress
-        self._heads: OrderedDict[int, Head | None] = OrderedDict()
+        self._sleeves: OrderedDict[int, tuple[Head | None, dict[int, Place]]] = OrderedDict()
         self._places: dict[int, dict[int, set[int]]] = {tier: {} for tier in TIERS}
         """Tier → block → groups there are."""
         self._bad: set[tuple[int, int, int]] = set()
@@ -88,7 +89,7 @@ class Recount:
     def _scan(self) -> int:
         """Each row by itself, whether anything is there to compare it with or not."""
         count = 0
-        for place, body in rows(
+        for place, packed in rows(
             self._connection, "place, body", "rollups", "place", told("rollups", self._tell)
         ):
             count += 1
@@ -99,9 +100,9 @@ class Recount:
             tier, block, group = TIERS[number - 1], block_at(place), place & (1 << 32) - 1
             self._places[tier].setdefault(block, set()).add(group)
             try:
-                if type(body) is not bytes:
+                if type(packed) is not bytes:
                     raise Damaged("it is no bytes")
-                sheaf = unpack_buckets(body, block, tier)
+                sheaf = unpack_buckets(packed, block, tier)
                 if (sheaf.series // GROUP * GROUP != group).any():
                     raise Damaged("it holds series that belong elsewhere")
             except Damaged as error:
@@ -118,7 +119,7 @@ class Recount:
         for each in fine:
             groups |= self._places[FINE].get(each, set())
         for segment in segments:
-            if (head := self._head(segment)) is not None:
+            if (head := self._sleeve(segment)[0]) is not None:
                 groups |= {id_ // GROUP * GROUP for id_ in head.series()}
         for first in sorted({group // TOGETHER * TOGETHER for group in groups}):
             stored = self._stored(MINUTE, [block], first)
@@ -203,48 +204,44 @@ class Recount:
                 low,
                 low + TOGETHER,
             )
-            for place, body in [] if isinstance(answer, str) else answer:
+            for place, packed in [] if isinstance(answer, str) else answer:
                 if (tier, block, place & (1 << 32) - 1) not in self._bad:
-                    found.append(unpack_buckets(body, block, tier))
+                    found.append(unpack_buckets(packed, block, tier))
         return merge_all(found)
 
     def _columns(self, segments: Iterable[int], first: int) -> Iterable[Columns]:
         """The raw samples of those series, a segment at a time."""
         for segment in segments:
-            head = self._head(segment)
+            head, places = self._sleeve(segment)
             if head is None:
                 continue
-            low = segment << 32 | first
+            wanted = [id_ for id_ in head.series() if first <= id_ < first + TOGETHER]
+            here = [places[id_].strip for id_ in wanted if id_ in places]
             answer = readable(
                 self._connection,
-                "SELECT place, body FROM columns WHERE place >= ? AND place < ?",
-                low,
-                low + TOGETHER,
+                "SELECT place, body FROM strips WHERE place BETWEEN ? AND ?",
+                segment << 32 | min(here, default=0),
+                segment << 32 | max(here, default=0),
             )
-            bodies = (
-                {}
-                if isinstance(answer, str)
-                else {place & (1 << 32) - 1: body for place, body in answer}
-            )
+            stored = {} if isinstance(answer, str) else dict(answer)
+            stored = {place & 0xFFFFFFFF: strip for place, strip in stored.items()}
             found = {}
-            for id_ in head.series():
-                if first <= id_ < first + TOGETHER:
-                    try:
-                        found[id_] = column(head, id_, bodies.get(id_))
-                    except Damaged:  # named already; its samples are missing in the count
-                        self._partly = True
+            for id_ in wanted:
+                try:
+                    still = id_ in head.constants
+                    packed = None if still else body(head, id_, places.get(id_), stored)
+                    found[id_] = column(head, id_, packed)
+                except Damaged:  # named already; its samples are missing in the count
+                    self._partly = True
             yield found
 
-    def _head(self, segment: int) -> Head | None:
-        if segment not in self._heads:
-            answer = readable(self._connection, "SELECT head FROM segments WHERE id = ?", segment)
-            try:
-                self._heads[segment] = None if isinstance(answer, str) else Head.read(answer[0][0])
-            except (Damaged, IndexError, TypeError):
-                self._heads[segment], self._partly = None, True
-            if len(self._heads) > HEADS:
-                self._heads.popitem(last=False)
-        return self._heads[segment]
+    def _sleeve(self, segment: int) -> tuple[Head | None, dict[int, Place]]:
+        if segment not in self._sleeves:
+            _, head, places = sleeve(self._connection, segment, self._tell)
+            self._sleeves[segment] = head, places
+            if len(self._sleeves) > SLEEVES:
+                self._sleeves.popitem(last=False)
+        return self._sleeves[segment]
 
     def _within(self, sheaf: Sheaf, start: int, end: int) -> Sheaf:
         rows_ = np.flatnonzero((sheaf.buckets.at >= start) & (sheaf.buckets.at < end))

@@ -12,10 +12,10 @@ from storage import proof
 from storage.errors import Damaged
 from storage.events import Declared, Metrics
 from storage.look import Progress, quiet
-from storage.proof import Damage, Piece, place, told
+from storage.proof import Damage, Piece, told
 from storage.recount import HOUR, MINUTE, Recount
 from storage.rollups import BLOCK, TIERS, width
-from storage.scan import readable, rows
+from storage.scan import LAST, readable, rows
 from storage.sealer import GENESIS
 
 STEPS = 200_000
@@ -173,20 +173,19 @@ class _Verify:
             self._use(shape.ids.tolist(), shape.source, f"segment {piece.meta.id}")
 
     def _orphans(self, known: set[int]) -> None:
-        """Columns of no segment. Only the keys are read, one for each segment there seems to be."""
+        """Strips of no segment. Only keys are read, one for each segment there seems to be."""
         last = -1
-        while True:
+        while last < LAST:
             answer = readable(
-                self._connection, "SELECT min(place) FROM columns WHERE place > ?", last
+                self._connection, "SELECT min(place) FROM strips WHERE place > ?", last
             )
             if isinstance(answer, str) or answer[0][0] is None:
                 return
             found = answer[0][0]
             if found >> 32 not in known:
-                self._tell(Damage("columns", place(found), "belongs to no segment"))
+                where = f"segment {found >> 32} strip {found & 0xFFFFFFFF}"
+                self._tell(Damage("strips", where, "belongs to no segment"))
             last = (found >> 32 << 32) + (1 << 32) - 1
-            if last >= (1 << 63) - 1:
-                return
 
     def _log(self) -> None:
         report = self._report
