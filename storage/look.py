@@ -47,18 +47,19 @@ def look(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def still(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file that nobody writes, such as a finished backup: leaves nothing beside it."""
+def still(path: Path, *, older: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that nobody writes, such as a finished backup: leaves nothing beside it.
+    `older`: one of an older schema will do as well."""
     with translated(path.parent):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
         try:
-            check_schema(connection, path)
+            check_schema(connection, path, older=older)
             yield connection
         finally:
             connection.close()
 
 
-def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+def check_schema(connection: sqlite3.Connection, path: Path, *, older: bool = False) -> None:
     """
     Raises:
         NewerDatabase: the file's schema is unknown here.
@@ -75,8 +76,10 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     )
     if row is None or "log" not in tables:
         raise StorageError(f"{path} is not a log of Playhead", "name another file or directory")
-    newest, *older = known()
-    if row[0] in older:
+    newest, *before = known()
+    if row[0] in before:
+        if older:
+            return
         raise StorageError(
             f"{path} was written by an older Playhead (schema {row[0]}; this one reads {newest})",
             "start the server on it once: it upgrades the file and keeps a copy",

@@ -1,7 +1,7 @@
 """What can be proved of one row and of one segment: everything else is damage, and gets a name."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import msgspec
 from storage import codec, strips
 from storage.errors import Damaged, StorageBroken
 from storage.events import Event, Metrics
+from storage.packing import Doubles, Ints
 from storage.scan import Lost, readable, rows
 from storage.sealer import FORMAT
 from storage.segments import Head, column, digest
@@ -204,6 +205,39 @@ def body(head: Head, series: int, where: Place | None, stored: Mapping[int, Any]
     packed = _bytes(stored[where.strip], "strip")[where.begin : where.end]
     column(head, series, packed)
     return packed
+
+
+def samples(
+    connection: sqlite3.Connection,
+    segment: int,
+    sleeve_: tuple[Head, Mapping[int, Place]],
+    wanted: Iterable[int],
+    tell: Tell,
+) -> Iterator[tuple[int, Ints, Doubles]]:
+    """(series, times, values) of some series of a segment, each in order of time; what cannot be read is
+    told and left out. Reads the strips in which they lie, and those between."""
+    head, places = sleeve_
+    series = [id_ for id_ in wanted if head.has(id_)]
+    here = [places[id_].strip for id_ in series if id_ in places]
+    stored: dict[int, Any] = {}
+    if here:
+        scanned = rows(
+            connection,
+            "place, body",
+            "strips",
+            "place",
+            told("strips", tell),
+            after=(segment << 32 | min(here)) - 1,
+            before=(segment << 32 | max(here)) + 1,
+        )
+        stored = {key & 0xFFFFFFFF: strip for key, strip in scanned}
+    for id_ in series:
+        try:
+            still = id_ in head.constants
+            packed = None if still else body(head, id_, places.get(id_), stored)
+            yield id_, *column(head, id_, packed)
+        except Damaged as error:
+            tell(Damage("strips", f"segment {segment} series {id_}", error.detail))
 
 
 def _bytes(cell: Any, what: str) -> bytes:

@@ -3,7 +3,7 @@ tier against minutes; bit for bit, since totals are exact."""
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy as np
 from storage.blocks import unpack_buckets
 from storage.errors import Damaged
 from storage.look import Progress
-from storage.proof import Damage, Tell, body, sleeve, told
+from storage.proof import Damage, Tell, samples, sleeve, told
 from storage.rollups import (
     BLOCK,
     TIERS,
@@ -28,7 +28,7 @@ from storage.rollups import (
     width,
 )
 from storage.scan import readable, rows
-from storage.segments import Head, column
+from storage.segments import Head
 from storage.strips import Place
 from storage.tiers import GROUP, block_at
 
@@ -209,31 +209,18 @@ class Recount:
                     found.append(unpack_buckets(packed, block, tier))
         return merge_all(found)
 
-    def _columns(self, segments: Iterable[int], first: int) -> Iterable[Columns]:
+    def _columns(self, segments: Iterable[int], first: int) -> Iterator[Columns]:
         """The raw samples of those series, a segment at a time."""
         for segment in segments:
             head, places = self._sleeve(segment)
-            if head is None:
-                continue
-            wanted = [id_ for id_ in head.series() if first <= id_ < first + TOGETHER]
-            here = [places[id_].strip for id_ in wanted if id_ in places]
-            answer = readable(
-                self._connection,
-                "SELECT place, body FROM strips WHERE place BETWEEN ? AND ?",
-                segment << 32 | min(here, default=0),
-                segment << 32 | max(here, default=0),
-            )
-            stored = {} if isinstance(answer, str) else dict(answer)
-            stored = {place & 0xFFFFFFFF: strip for place, strip in stored.items()}
-            found = {}
-            for id_ in wanted:
-                try:
-                    still = id_ in head.constants
-                    packed = None if still else body(head, id_, places.get(id_), stored)
-                    found[id_] = column(head, id_, packed)
-                except Damaged:  # named already; its samples are missing in the count
-                    self._partly = True
-            yield found
+            if head is not None:
+                wanted = [id_ for id_ in head.series() if first <= id_ < first + TOGETHER]
+                found = samples(self._connection, segment, (head, places), wanted, self._missing)
+                yield {id_: (ats, values) for id_, ats, values in found}
+
+    def _missing(self, damage: Damage) -> None:
+        self._partly = True
+        self._tell(damage)
 
     def _sleeve(self, segment: int) -> tuple[Head | None, dict[int, Place]]:
         if segment not in self._sleeves:
