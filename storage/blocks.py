@@ -4,7 +4,28 @@ What series share is kept once: a shape is when they have buckets, how many samp
 time of the last. A constant series is its value. Most others are numbers of few decimals: then min, max,
 last and total are whole multiples of a common unit, and each is kept as its distance from what the others let
 expect (a counter's max is its last). What is left is cut to the bits the widest needs, or goes through pco.
-docs/storage.md tells the format byte by byte. History is frozen: another layout is another first byte.
+
+A *varint* is LEB128; signed ones are zigzag first. The bytes are the format (1), and then, the last four being
+the CRC-32 of all before:
+
+- varint shapes, and for each: varint n; a column of places in the block (0 to 359), from each of which its
+  own number in the column has been taken; a column of counts; a column of µs from the begin of the bucket to
+  its last sample.
+- varint series, and for each: varint id, less the id before; varint which shape; varint bytes of its body.
+- The bodies. Their first byte has the kind in bits 0–1, `places` in bits 2–4, flags in bits 5–7.
+  0, constant: signed varint, which is ÷ 10**places. 3, constant: a little-endian double.
+  1, numbers: varint unit, or 0, varint `halvings` and varint unit; columns `min`, `last - min`, `max - min` and
+  `total - count × min`, all ÷ unit. With bit 5, `min - last of the bucket before` (0 before the first); with
+  bit 6, `max - last`; with bit 7, `total - count × (min + max + last) // 3`. Arithmetic is modulo 2**64.
+  Min, max and last are ÷ (10**places × 2**halvings); the total is so many 10**-places, and if there are
+  halvings so many 10**-6 × 2**-halvings.
+  2, doubles: min, max and last, each a varint of bytes and a column of `storage.packing`; the `base` and the
+  number of the limbs as varints; a column for each limb.
+- A column: a byte `bits`; its lowest number, a signed varint; then how far each is above it, in `bits` bits,
+  the highest first, up to a whole byte. Bits 65 to 68 are pco's wrapped format of 8, 16, 32 and 64 bits: a
+  varint of bytes; header, chunk and one page.
+
+History is frozen: another layout is another first byte.
 """
 
 import itertools
@@ -29,13 +50,13 @@ from storage.rollups import (
     ONE,
     PLACES,
     Buckets,
-    Doubles,
     Ints,
     Sheaf,
     block_start,
     edges_of,
     normal,
     totals,
+    trimmed,
     width,
 )
 
@@ -66,12 +87,15 @@ def pack_buckets(sheaf: Sheaf, block: int, tier: int) -> bytes:
     if len(index) and not 0 <= index.min() <= index.max() < BLOCK:
         raise ValueError(f"not all of these buckets are in block {block} of tier {tier}")
     late = buckets.last_at - buckets.at
-    edges = edges_of(sheaf.series[1:] != sheaf.series[:-1], len(sheaf.series)).tolist()
-    places = _places(buckets)
+    edges = edges_of(sheaf.series[1:] != sheaf.series[:-1], len(sheaf.series))
+    starts = edges[:-1]
+    places = np.maximum.reduceat(_places(buckets), starts).tolist() if len(index) else []
+    low = np.minimum.reduceat(buckets.min, starts).tolist() if len(index) else []
+    high = np.maximum.reduceat(buckets.max, starts).tolist() if len(index) else []
     shapes: dict[bytes, int] = {}
     shared, directory, bodies = _Writer(), _Writer(), bytearray()
     before = 0
-    for first, last in itertools.pairwise(edges):
+    for nth, (first, last) in enumerate(itertools.pairwise(edges.tolist())):
         rows = slice(first, last)
         shape = b"".join(column[rows].tobytes() for column in (index, buckets.count, late))
         if shape not in shapes:
@@ -80,7 +104,11 @@ def pack_buckets(sheaf: Sheaf, block: int, tier: int) -> bytes:
             shared.column(index[rows] - np.arange(last - first))
             shared.column(buckets.count[rows])
             shared.column(late[rows])
-        body = _series(buckets.take(rows), int(places[rows].max()))
+        if low[nth] == high[nth]:
+            body = _constant(low[nth], places[nth])
+        else:
+            some = buckets.take(rows)
+            body = _numbers(some, places[nth]) or _doubles(some)
         series = int(sheaf.series[first])
         directory.number(series - before)
         directory.number(shapes[shape])
@@ -126,20 +154,23 @@ class _Unpacked:
         entries, series = [], 0
         for _ in range(reader.number()):
             series += reader.number()
-            entries.append((series, reader.number(), reader.number()))
+            entries.append((series, shapes[reader.number()], reader.number()))
+        held = [shape for series, shape, _ in entries if wanted is None or series in wanted]
+        self._rows = sum(len(shape.index) for shape in held)
+        self._shapes = held
         self._ids: list[int] = []
-        self._shapes: list[_Shape] = []
-        self._values: list[Doubles] = []
-        self._sums: list[tuple[Ints, int, int, int]] = []
+        self._values = np.empty((3, self._rows))
+        self._totals = np.zeros(self._rows, np.int64)
+        self._units = np.ones(self._rows, np.int64)
         self._limbs: list[tuple[int, Ints, int]] = []
-        place, self._row = reader.place, 0
+        self._constants: list[tuple[float, int, int]] = []
+        place, row = reader.place, 0
         for series, shape, length in entries:
             if wanted is None or series in wanted:
                 reader.place = place
                 self._ids.append(series)
-                self._shapes.append(shapes[shape])
-                self._read(reader, shapes[shape])
-                self._row += len(shapes[shape].index)
+                self._read(reader, shape, row)
+                row += len(shape.index)
             place += length
 
     def _shape(self, reader: "_Reader") -> _Shape:
@@ -149,65 +180,60 @@ class _Unpacked:
         index = reader.column(size) + np.arange(size)
         return _Shape(index, reader.column(size), reader.column(size))
 
-    def _read(self, reader: "_Reader", shape: _Shape) -> None:
+    def _read(self, reader: "_Reader", shape: _Shape, row: int) -> None:
         flags, size = reader.byte(), len(shape.index)
         kind, places = flags & 3, flags >> 2 & 7
-        if kind in (CONSTANT, CONSTANT_DOUBLE):
-            value = (
-                np.array([reader.signed() / 10**places])
-                if kind == CONSTANT
-                else np.frombuffer(reader.take(8), "<f8")
-            )
-            self._values.append(np.broadcast_to(value, (3, size)))
-            limbs, base = totals(value, np.zeros(1, np.intp))
-            self._limbs.append((self._row, *normal(limbs * shape.count[:, None], base)))
-            self._sums.append((np.zeros(size, np.int64), 1, 0, size))
+        rows = slice(row, row + size)
+        if kind == CONSTANT:
+            self._constants.append((reader.signed() / 10**places, row, size))
+        elif kind == CONSTANT_DOUBLE:
+            self._constants.append((float(np.frombuffer(reader.take(8), "<f8")[0]), row, size))
         elif kind == NUMBERS:
             unit, halvings = reader.number(), 0
             if not unit:
                 halvings, unit = reader.number(), reader.number()
             numbers, total = _expected(flags, shape.count, reader, unit)
-            self._values.append(numbers / (10.0**places * 2.0**halvings))
+            self._values[:, rows] = numbers / (10.0**places * 2.0**halvings)
             if halvings:
-                self._limbs.append((self._row, *_halved(total, 10 ** (PLACES - places), halvings)))
-                total = np.zeros(size, np.int64)
-            self._sums.append((total, 10 ** (PLACES - places), 0, size))
+                self._limbs.append((row, *_halved(total, 10 ** (PLACES - places), halvings)))
+            else:
+                self._totals[rows] = total
+                self._units[rows] = 10 ** (PLACES - places)
         else:
-            columns = [packing.unpack(reader.take(reader.number())) for _ in range(3)]
-            self._values.append(np.stack(columns))
+            for column in range(3):
+                self._values[column, rows] = packing.unpack(reader.take(reader.number()))
             base, count = reader.number(), reader.number()
             limbs = np.stack([reader.column(size) for _ in range(count)], axis=1)
-            self._limbs.append((self._row, limbs, base))
-            self._sums.append((np.zeros(size, np.int64), 1, 0, size))
+            self._limbs.append((row, limbs, base))
 
     def sheaf(self, start: int, step: int) -> Sheaf:
-        if not self._ids:
+        if not self._rows:
             return Sheaf(np.empty(0, np.int64), Buckets.none())
         sizes = [len(shape.index) for shape in self._shapes]
         at = np.concatenate([shape.index for shape in self._shapes]) * step + start
         late = np.concatenate([shape.late for shape in self._shapes])
-        values = np.concatenate(self._values, axis=1)
+        count = np.concatenate([shape.count for shape in self._shapes])
+        self._fill_constants(count)
         base = min([ONE, *(base for _, _, base in self._limbs)])
         top = max([ONE + 2, *(base + limbs.shape[1] for _, limbs, base in self._limbs)])
-        sums = np.concatenate([sums for sums, *_ in self._sums])
-        units = np.repeat([unit for _, unit, *_ in self._sums], sizes)
-        limbs = np.zeros((len(at), top - base), np.int64)
-        limbs[:, ONE - base] = (sums & _MASK) * units
-        limbs[:, ONE - base + 1] = (sums >> 32) * units
+        limbs = np.zeros((self._rows, top - base), np.int64)
+        limbs[:, ONE - base] = (self._totals & _MASK) * self._units
+        limbs[:, ONE - base + 1] = (self._totals >> 32) * self._units
         for row, some, first in self._limbs:
-            limbs[row : row + len(some), first - base : first - base + some.shape[1]] += some
+            limbs[row : row + len(some), first - base : first - base + some.shape[1]] = some
         limbs, base = normal(limbs, base)
-        buckets = Buckets(
-            at,
-            np.concatenate([shape.count for shape in self._shapes]),
-            values[0],
-            values[1],
-            values[2],
-            at + late,
-            limbs,
-            base,
-        )
+        low, high, last = self._values
+        buckets = Buckets(at, count, low, high, last, at + late, limbs, base)
         return Sheaf(np.repeat(np.array(self._ids, np.int64), sizes), buckets)
+
+    def _fill_constants(self, count: Ints) -> None:
+        if not self._constants:
+            return
+        values, rows, sizes = (list(column) for column in zip(*self._constants, strict=True))
+        limbs, base = totals(np.array(values), np.arange(len(values)))
+        for value, row, size, limb in zip(values, rows, sizes, limbs, strict=True):
+            self._values[:, row : row + size] = value
+            self._limbs.append((row, count[row : row + size, None] * limb, base))
 
 
 def _places(buckets: Buckets) -> Ints:
@@ -227,15 +253,12 @@ def _places(buckets: Buckets) -> Ints:
     return needed
 
 
-def _series(buckets: Buckets, places: int) -> bytes:
-    low = buckets.min[0]
-    if (buckets.min == low).all() and (buckets.max == low).all():
-        if places <= PLACES:
-            writer = _Writer(bytes([CONSTANT | places << 2]))
-            writer.signed(round(float(low) * 10**places))
-            return bytes(writer.bytes)
-        return bytes([CONSTANT_DOUBLE]) + np.array(low, "<f8").tobytes()
-    return _numbers(buckets, places) or _doubles(buckets)
+def _constant(value: float, places: int) -> bytes:
+    if places > PLACES:
+        return bytes([CONSTANT_DOUBLE]) + np.array(value, "<f8").tobytes()
+    writer = _Writer(bytes([CONSTANT | places << 2]))
+    writer.signed(round(value * 10**places))
+    return bytes(writer.bytes)
 
 
 def _numbers(buckets: Buckets, places: int) -> bytes | None:
@@ -269,7 +292,7 @@ def _numbers(buckets: Buckets, places: int) -> bytes | None:
 
 def _units(buckets: Buckets, places: int) -> tuple[int, int, Ints] | None:
     """Decimals, halvings of a millionth, and the totals in those, as two limbs."""
-    limbs, base = normal(buckets.limbs, buckets.base)
+    limbs, base = trimmed(buckets.limbs, buckets.base)
     if base == ONE and limbs.shape[1] == 2:
         return (places, 0, limbs) if places <= PLACES else None
     if base != ONE - 1 or limbs.shape[1] != 3:
@@ -342,7 +365,7 @@ def _expected(flags: int, count: Ints, reader: "_Reader", unit: int) -> tuple[In
 
 
 def _doubles(buckets: Buckets) -> bytes:
-    limbs, base = normal(buckets.limbs, buckets.base)
+    limbs, base = trimmed(buckets.limbs, buckets.base)
     writer = _Writer(bytes([DOUBLES]))
     for column in (buckets.min, buckets.max, buckets.last):
         packed = packing.pack(column)

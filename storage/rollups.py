@@ -6,13 +6,13 @@ packed and stored together.
 
 Totals are exact, not rounded, so that merging is associative and commutative and a recount from the samples
 gives the stored bits, however the samples were split and in whatever order they came. A sample counts as the
-decimal it is the nearest double of when that has at most six places (0.1 is a tenth), and as precisely its
-binary value otherwise; either way a million times the sample is a binary number with an end, and those are
-added in fixed point: row i of `limbs` is the number `Σ limbs[i, j] × 2**(32 × (base + j − 35))`, in millionths.
+decimal it is the nearest double of when that has at most six places (0.1 is a tenth; up to 10**9 or so), and
+as precisely its binary value otherwise. Either way a million times the sample is a binary number with an end,
+and those are added in fixed point: row i of `limbs` is `Σ limbs[i, j] × 2**(32 × (base + j − 35))` millionths.
 All limbs but the last are digits, 0 to 2**32 − 1; the last has the sign. Only `sum` rounds, at the very end.
 
 Of samples with the same time the greatest is the last one; -0.0 counts as 0; what is not finite is left out.
-docs/storage.md tells the format byte by byte.
+Times are from 1970 to 2106.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,6 +40,8 @@ PLACES: Final = 6
 _MASK: Final = 0xFFFFFFFF
 _WHOLE: Final = 9.0e12
 """Whole numbers up to here are below 2**63 in millionths."""
+_DECIMAL: Final = 2.0**50
+"""Up to so many millionths a double is the nearest of one decimal only, and multiplying finds it."""
 _EXACT: Final = 2.0**53
 _GREATEST: Final = float(np.finfo(np.float64).max)
 
@@ -261,7 +263,7 @@ def totals(values: Doubles, starts: NDArray[np.intp]) -> tuple[Ints, int]:
     size = np.abs(values)
     whole = (np.rint(values) == values) & (size <= _WHOLE)
     scaled = np.rint(np.where(size <= _WHOLE, values, 0.0) * MICRO)
-    decimal = (np.abs(scaled) <= _EXACT) & (scaled / MICRO == values)
+    decimal = (np.abs(scaled) <= _DECIMAL) & (scaled / MICRO == values)
     millionths = np.where(
         whole,
         np.where(whole, values, 0.0).astype(np.int64) * MICRO,
@@ -321,6 +323,11 @@ def normal(limbs: Ints, base: int) -> tuple[Ints, int]:
         limbs[:, place + 1] += limbs[:, place] >> 32
         limbs[:, place] &= _MASK
         place += 1
+    return trimmed(limbs, base)
+
+
+def trimmed(limbs: Ints, base: int) -> tuple[Ints, int]:
+    """Without the digits at either end that say nothing; rows of carried limbs stay carried."""
     while limbs.shape[1] + base > ONE + 2:
         sign = -(limbs[:, -2] >> 31)  # as if the digit below were the last
         if not (limbs[:, -1] == sign).all():
