@@ -11,6 +11,7 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from realtime.bodies import MSGPACK
+from realtime.core.media import MEDIA
 from web import schemas
 from web.alerts import Alerts
 from web.assets import Analytics, AssetFile, Docs, Favicon, Start
@@ -175,10 +176,15 @@ ROUTES: Sequence[Route] = (
         Query,
         {
             "GET": Operation(
-                "Readings of a range in columns, peaks kept",
+                "A range in columns: readings with their peaks, or one number a step",
+                description="`Accept` chooses between JSON, msgpack of the same shape, and CSV with a "
+                "row a reading. The answer names the tier it was read from.",
                 query=schemas.HistoryQuery,
                 data=schemas.History,
+                others={media: None for media in MEDIA if media != JSON},
+                also={304: "The numbers are those that `If-None-Match` names."},
                 refusals=READ,
+                headers={"If-None-Match": "The `ETag` of an earlier answer to the same question."},
             )
         },
     ),

@@ -148,7 +148,9 @@ def _responses(operation: Operation, schema_of: Mapping[Any, Any]) -> dict[str, 
         good["content"] = content
     responses: dict[str, Any] = {str(operation.good): good}
     for status, text in operation.also.items():
-        responses[str(status)] = {**good, "description": text}
+        # A 304 has no content (RFC 9110 section 15.4.5).
+        shown = {"description": text}
+        responses[str(status)] = shown if status == 304 else {**good, **shown}
     for status in ALWAYS:
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
     for status, text in operation.refusals.items():

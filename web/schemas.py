@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from realtime.core.downsample import LEAST
 from realtime.core.requests import EndpointStats, Recent
 from realtime.core.session import ROOM_LENGTH
+from realtime.core.steps import Fn
 from realtime.shelf import ShelfStats
 
 LEAST_HOURS = 0.01
@@ -376,30 +377,68 @@ class SeriesFound(msgspec.Struct):
 class HistoryQuery(Asked, frozen=True):
     series: Annotated[
         list[SelectorText],
-        Meta(min_length=1, max_length=MOST_SERIES_ASKED, description="Series or selectors."),
-    ]
+        Meta(
+            max_length=MOST_SERIES_ASKED, description="Series or selectors; any may mean a series."
+        ),
+    ] = []
+    match: Annotated[
+        list[SelectorText],
+        Meta(max_length=MOST_SERIES_ASKED, description="More selectors, as in `series` elsewhere."),
+    ] = []
     from_: Moment = msgspec.field(name="from", default="-15m")
     to: Moment = "now"
     points: (
         Annotated[int, Meta(ge=LEAST, le=MOST_POINTS, description="At most so many a series.")]
         | UnsetType
     ) = UNSET
+    step: (
+        Annotated[
+            str,
+            Meta(
+                max_length=32,
+                description="Seconds, or a number with a unit (ms, s, m, h, d, w). One number for "
+                "each step of the clock, null where nothing was read; the range grows to whole steps. "
+                "Left out beside `fn`: as `points` says.",
+                examples=["60", "5m"],
+                extra={
+                    "wanted": "seconds such as 60, or a number with a unit such as 15s, 5m or 1h"
+                },
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    fn: (
+        Annotated[
+            Fn,
+            Meta(
+                description="What to say of each step; `last` beside a `step` alone. `rate` (a second) "
+                "and `increase` are of counters: resets are handled, nothing is extrapolated. Without "
+                "`fn` and `step`: readings, thinned so that peaks stay."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Column(SeriesShape):
-    """One series: `value[i]` at `at[i]` (epoch seconds), peaks kept."""
+    """One series: `value[i]` at `at[i]` (epoch seconds). With a step, `at` is where each step begins."""
 
     at: list[float]
-    value: list[Number]
+    value: list[Number | None]
 
 
 class History(msgspec.Struct, kw_only=True):
-    """`tier` is what it was read from: `raw` are the readings themselves."""
+    """`tier` is what it was read from: `raw` are the readings themselves, `60s` buckets of a minute.
+
+    `step` (seconds) and `fn` are there when it was asked by the step.
+    """
 
     cursor: str
-    tier: str
+    tier: Literal["raw", "10s", "60s", "3600s"]
     from_: str = msgspec.field(name="from")
     to: str
+    step: float | UnsetType = UNSET
+    fn: Fn | UnsetType = UNSET
     series: list[Column]
     cached: bool
 

@@ -8,11 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from realtime.core.columns import SECOND
 from realtime.core.downsample import Times, Values
+from realtime.core.media import JSON, Table, page
 from realtime.core.views import View, evolve
 from realtime.errors import BadInput
 from realtime.history import AT_ONCE, MOST_SERIES, MOST_SLICES, History, check_range, slices
@@ -70,6 +72,16 @@ async def recorded(log: Log, seconds: Sequence[int], window_us: int = 900 * SECO
     return view
 
 
+async def ask(history: History, *asked: Any, **more: Any) -> Table:
+    return await history.answer(history.ask(*asked, **more))
+
+
+def told(table: Table) -> dict[str, Any]:
+    """An answer as its JSON tells it."""
+    data: dict[str, Any] = msgspec.json.decode(page(table, "cursor", JSON).front + b"]}}")["data"]
+    return data
+
+
 def fields(error: pytest.ExceptionInfo[BadInput]) -> list[str]:
     return [one.field for one in error.value.errors]
 
@@ -78,7 +90,7 @@ def fields(error: pytest.ExceptionInfo[BadInput]) -> list[str]:
 async def test_a_short_range_comes_back_exactly(log: Log, pool: Executor) -> None:
     """No more readings than points: every one of them, both ends of the range included."""
     history = History(log.columns, await recorded(log, range(100)), pool)
-    answer = await history.query([3, 1], START + 10 * SECOND, START + 20 * SECOND, 50)
+    answer = told(await ask(history, [3, 1], START + 10 * SECOND, START + 20 * SECOND, 50))
     far, user = answer["series"]
     assert (answer["tier"], answer["from"]) == ("raw", "2025-11-24T16:00:10.000000Z")
     assert (far["series"], far["source"], far["unit"]) == ("queue", "far", "items")
@@ -93,9 +105,8 @@ async def test_a_long_range_keeps_its_peaks(log: Log, pool: Executor) -> None:
     view = await recorded(log, range(3_000))
     spike = Draft(START + 1_234_500_000, "host", Metrics([1], [1e6]))
     await record(log, view, [spike])
-    (user,) = (await History(log.columns, view, pool).query([1], START, START + HOUR, 100))[
-        "series"
-    ]
+    table = await ask(History(log.columns, view, pool), [1], START, START + HOUR, 100)
+    (user,) = told(table)["series"]
     assert len(user["at"]) == len(user["value"]) <= 100
     assert user["at"][0] == 1_764_000_000 and user["at"][-1] == 1_764_002_999
     assert dict(zip(user["at"], user["value"], strict=True))[1_764_001_234.5] == 1_000_000
@@ -117,11 +128,11 @@ async def test_many_slices_are_one_answer(pool: Executor) -> None:
 
     declare_week(view, week)
     history = History(read, view, pool)
-    (whole,) = (await history.query([1], START, START + 168 * HOUR, 20_000))["series"]
+    (whole,) = told(await ask(history, [1], START, START + 168 * HOUR, 20_000))["series"]
     assert whole["value"] == value.tolist()
     assert len(asked) == 7
     assert all(before[1] == after[0] for before, after in pairwise(asked))
-    (thin,) = (await history.query([1], START, START + 168 * HOUR, 200))["series"]
+    (thin,) = told(await ask(history, [1], START, START + 168 * HOUR, 200))["series"]
     assert 150 < len(thin["at"]) <= 200
     assert (max(thin["value"]), min(thin["value"])) == (7, value.min())
 
@@ -144,10 +155,10 @@ async def test_a_range_without_readings_costs_no_search(pool: Executor) -> None:
 
     declare_week(view, np.array([START, START + HOUR]))
     history = History(read, view, pool)
-    answer = await history.query([1, 2], 0, 2 * START, 100)
+    answer = told(await ask(history, [1, 2], 0, 2 * START, 100))
     assert asked == [(START, START + HOUR + 1)]
     assert [one["at"] for one in answer["series"]] == [[], []]
-    assert (await history.query([2], 0, 2 * START, 100))["series"][0]["value"] == []
+    assert told(await ask(history, [2], 0, 2 * START, 100))["series"][0]["value"] == []
     assert len(asked) == 1
 
 
@@ -212,7 +223,7 @@ async def test_no_more_than_two_ranges_are_read_at_once(pool: Executor) -> None:
 
     declare_week(view, np.array([START, START + HOUR]))
     history = History(read, view, pool)
-    await asyncio.gather(*(history.query([1], START, START + HOUR, 100) for _ in range(7)))
+    await asyncio.gather(*(ask(history, [1], START, START + HOUR, 100) for _ in range(7)))
     assert most == AT_ONCE
 
 
@@ -220,9 +231,9 @@ async def test_no_more_than_two_ranges_are_read_at_once(pool: Executor) -> None:
 async def test_selectors_find_series(log: Log, pool: Executor) -> None:
     """Any of the selectors is enough; nobody is named twice."""
     history = History(log.columns, await recorded(log, range(3)), pool)
-    assert history.find(["system_cpu_mode_ratio", '{mode="user"}']) == [1, 2]
-    assert history.find(['{source="far"}', '{mode=~"us.*"}']) == [1, 3]
-    assert history.find(["unheard_of"]) == []
+    assert await history.find(["system_cpu_mode_ratio", '{mode="user"}']) == [1, 2]
+    assert await history.find(['{source="far"}', '{mode=~"us.*"}']) == [1, 3]
+    assert await history.find(["unheard_of"]) == []
 
 
 @pytest.mark.gen_test
@@ -230,19 +241,19 @@ async def test_a_bad_question_names_its_field(log: Log, pool: Executor) -> None:
     """What cannot be asked is said before anything is read."""
     history = History(log.columns, await recorded(log, range(3)), pool)
     with pytest.raises(BadInput) as nothing:
-        history.find([])
+        await history.find([])
     assert fields(nothing) == ["series"]
     with pytest.raises(BadInput) as unread:
-        history.find(["fine", "{broken"], "match")
+        await history.find(["fine", "{broken"], "match")
     assert fields(unread) == ["match[1]"]
     with pytest.raises(BadInput) as backwards:
-        await history.query([1], START, START, 2)
+        await ask(history, [1], START, START, 2)
     assert fields(backwards) == ["from", "points"]
     with pytest.raises(BadInput) as early:
         await history.charts("host", -1, START, 600)
     assert fields(early) == ["from"]
     with pytest.raises(BadInput) as many:
-        await history.query(list(range(MOST_SERIES + 1)), START, START + 1, 100)
+        await ask(history, list(range(MOST_SERIES + 1)), START, START + 1, 100)
     assert fields(many) == ["series"]
 
 
@@ -296,10 +307,10 @@ async def test_numbers_are_crunched_off_the_loop(pool: Executor) -> None:
         return dict.fromkeys(ids, (at[inside], value[inside]))
 
     work = asyncio.ensure_future(
-        History(read, view, pool).query(list(view.series), START, int(at[-1]), 1_000)
+        ask(History(read, view, pool), list(view.series), START, int(at[-1]), 1_000)
     )
     longest = await longest_hold(work.done)
-    assert len((await work)["series"]) == MOST_SERIES
+    assert len((await work).series) == MOST_SERIES
     assert longest < 0.05
 
 

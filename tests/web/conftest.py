@@ -211,7 +211,7 @@ async def site(tmp_path: Path, static: Path):
     shelf: Shelf[Any] = Shelf(time.monotonic, lambda value: value.size)
 
     def publish(events: list[Event]) -> None:
-        shelf.invalidate(touched(events))
+        shelf.invalidate(touched(events) | services.history.outdated(events))
         hub.publish(events)
 
     def fatal(error: Exception) -> None:
@@ -241,7 +241,10 @@ async def site(tmp_path: Path, static: Path):
         intake=Intake(Limits(), HOST),
         shelf=shelf,
         history=History(
-            lambda source, ids, start, end: log.columns(source, ids, start, end), view, pool
+            lambda source, ids, start, end: log.columns(source, ids, start, end),
+            view,
+            pool,
+            shelf=shelf,
         ),
         encoder=Encoder(pool),
         requests=RequestStats(),

@@ -98,7 +98,7 @@ async def test_more_than_may_be_read_is_a_bad_question(site, wave, monkeypatch):
     async def refuse(*args):
         raise TooMuch("1,000,001 samples are in that range; at most 1,000,000 would do.")
 
-    monkeypatch.setattr(type(site.services.history), "query", refuse)
+    monkeypatch.setattr(type(site.services.history), "answer", refuse)
     answer = await site.ask(f"{PATH}?series=wave")
     assert answer.status == 400
     assert list(answer.errors) == ["from"]
