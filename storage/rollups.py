@@ -212,6 +212,22 @@ def merge_all(sheaves: Iterable[Sheaf]) -> Sheaf:
     return Sheaf(series, replace(joined, limbs=limbs, base=base))
 
 
+def laid_out(sheaves: Iterable[Sheaf]) -> dict[int, Buckets]:
+    """Each series of sheaves that follow one another in time: as `merge_all`, without looking for overlaps."""
+    pieces: dict[int, list[Buckets]] = {}
+    for sheaf in sheaves:
+        for id_, piece in sheaf.split().items():
+            pieces.setdefault(id_, []).append(piece)
+    found = {}
+    for id_, parts in pieces.items():
+        joined = _joined(parts)
+        limbs, base = joined.limbs, joined.base
+        if len({part.base + part.limbs.shape[1] for part in parts}) > 1:  # signs inside
+            limbs, base = normal(limbs, base)
+        found[id_] = replace(joined, limbs=limbs, base=base)
+    return found
+
+
 def coarser(sheaf: Sheaf, tier: int) -> Sheaf:
     """The same samples in the longer buckets of `tier`."""
     at = sheaf.buckets.at // width(tier) * width(tier)

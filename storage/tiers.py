@@ -24,6 +24,7 @@ from storage.rollups import (
     coarser,
     differing,
     fold_all,
+    laid_out,
     merge_all,
     width,
 )
@@ -98,7 +99,7 @@ async def read(
     wanted = frozenset(ids)
     start = start // width(tier) * width(tier)
     rows = await _rows(connection, await _places(connection, wanted, start, end, tier))
-    found = await _off_loop(lambda: merge_all(_unpack(tier, row, wanted) for row in rows).split())
+    found = await _off_loop(lambda: laid_out(_unpack(tier, row, wanted) for row in sorted(rows)))
     return {id_: found.get(id_, Buckets.none()).within(start, end) for id_ in ids}
 
 

@@ -22,6 +22,7 @@ from storage.rollups import (
     differing,
     fold,
     fold_all,
+    laid_out,
     merge,
     merge_all,
     width,
@@ -218,6 +219,17 @@ def test_within(pairs, start, length):
     buckets = fold(*columns(pairs), 60)
     kept = [row for row in told(buckets) if start <= row[0] < start + length]
     assert told(buckets.within(start, start + length)) == kept
+
+
+@given(samples, tiers, st.integers(NOW - 2 * HOUR, NOW + 2 * HOUR))
+def test_what_follows_in_time_is_laid_out(pairs, tier, edge):
+    """Piece behind piece is the same as merged, the sums of it too."""
+    edge = edge // width(tier) * width(tier)
+    halves = [[p for p in pairs if p[0] < edge], [p for p in pairs if p[0] >= edge]]
+    found = laid_out(fold_all({3: columns(half)}, tier) for half in halves).get(3, Buckets.none())
+    whole = fold(*columns(pairs), tier)
+    assert same(found, whole)
+    assert found.sum.tolist() == whole.sum.tolist()
 
 
 def test_nothing_merges_with_nothing():
