@@ -31,6 +31,7 @@ from tornado.netutil import bind_sockets
 
 from realtime import delivery, intake, spine
 from realtime.answers import Encoder
+from realtime.care import arguments, commands
 from realtime.clock import Clock
 from realtime.collect.collector import Collector
 from realtime.collect.host import facts
@@ -370,6 +371,14 @@ async def serve(settings: Settings) -> int:
             log_.error("the server did not drain in time; what was acknowledged is on disk")
 
 
+def care(settings: Settings) -> int:
+    try:
+        return commands.run(settings.command, Path(settings.data), settings.asked, Clock().now())
+    except BadDial as error:
+        print(f"{error.detail}\n{error.hint}".strip(), file=sys.stderr)
+        return 2
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load(sys.argv[1:] if argv is None else argv, os.environ)
@@ -382,6 +391,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.command == "openapi":
         print(msgspec.json.format(msgspec.json.encode(document(ROUTES, VERSION))).decode())
         return 0
+    if settings.command in arguments.COMMANDS:
+        configure("warning", "auto", sys.stderr)
+        return care(settings)
     configure(cast("Level", settings.log_level), cast("Format", settings.log_format), sys.stderr)
     for warning in settings.warnings:
         log_.warning(warning)

@@ -41,7 +41,7 @@ def _range(parser: argparse.ArgumentParser) -> None:
         "--series",
         action="append",
         metavar="NAME",
-        help="a series as name or name{label=\"value\"}; may be given again",
+        help='a series as name or name{label="value"}; may be given again',
     )
     parser.add_argument(
         "--match",
@@ -50,4 +50,6 @@ def _range(parser: argparse.ArgumentParser) -> None:
         help="all series a selector means, as in Prometheus; may be given again",
     )
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default parquet")
-    parser.add_argument("--out", metavar="FILE", help="where to; - for standard output, not Parquet")
+    parser.add_argument(
+        "--out", metavar="FILE", help="where to; - for standard output, not Parquet"
+    )
