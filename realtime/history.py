@@ -139,6 +139,11 @@ class Question(NamedTuple):
     def span(self) -> int:
         return self.beyond - self.start
 
+    @property
+    def stride(self) -> int:
+        """µs by which the ends of the settled part move: an eighth of the range, or up to half that."""
+        return self.unit << max(0, (self.span // self.unit).bit_length() - 4)
+
     def told(self) -> dict[str, Any]:
         """What the answer says of itself. `to` is the last moment of readings, or where steps end."""
         whole = self.fn or self.tier
@@ -374,7 +379,7 @@ class History:
             async def make() -> _Kept[_Piece]:
                 return _kept(await self._drawn(question, first, last))
 
-            kept = await self._from_shelf((question.points, question.span), question, span, make)
+            kept = await self._from_shelf((question.points, question.stride), question, span, make)
             parts = [await self._drawn(question, start, first)] if start < first else []
             parts += [kept.of, await self._drawn(question, last, beyond)]
         return await self._off_loop(_outlines, question, parts)
@@ -437,7 +442,7 @@ class History:
         cells = self._cells(question.ids, first, beyond) // max(1, question.tier)
         if self._shelf is None or cells < WORTH_CELLS or self.settled(question):
             return None
-        stride = question.unit << max(0, (question.span // question.unit).bit_length() - 4)
+        stride = question.stride
         # Steps and buckets before the range are cut off again; readings would count as points.
         early = 0 if question.fn or question.tier else stride - 1
         begin = (question.start + early) // stride * stride

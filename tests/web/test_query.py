@@ -1,7 +1,9 @@
 """History in columns."""
 
+import gzip
 import math
 
+import msgspec
 import pytest
 
 from realtime.errors import TooMuch
@@ -70,6 +72,114 @@ async def test_a_range_that_moves_does_not_fill_the_shelf(site, wave):
 
 
 @pytest.mark.gen_test
+async def test_a_step_says_one_number_each(site, wave):
+    """Whole steps of the clock; what nothing was read in is null."""
+    asked = f"{PATH}?series=wave&from={AT - 25}&to={AT + 25}&step=10s&fn=count"
+    data = (await site.ask(asked)).data
+    assert (data["step"], data["fn"], data["tier"]) == (10, "count", "raw")
+    [series] = data["series"]
+    assert series["at"] == [AT - 30 + n for n in range(0, 60, 10)]
+    assert series["value"] == [None, None, None, 10, 10, 10]
+    assert data["to"] == "2026-11-18T11:07:10.000000Z"
+
+
+@pytest.mark.gen_test
+async def test_a_step_or_a_function_alone_is_enough(site, wave):
+    """`last` beside a step; a round step, as the points say, beside a function."""
+    data = (await site.ask(f"{PATH}?series=wave&from={AT}&to={AT + 100}&step=50")).data
+    assert (data["fn"], data["series"][0]["value"]) == ("last", [wave[49], wave[99]])
+    data = (await site.ask(f"{PATH}?series=wave&from={AT}&to={AT + 3000}&points=30&fn=max")).data
+    assert data["step"] == 120
+    assert max(data["series"][0]["value"]) == 99.5
+    assert "step" not in (await site.ask(f"{PATH}?series=wave")).data
+
+
+@pytest.mark.gen_test
+async def test_matchers_select_beside_names(site, wave):
+    """`match` and `series` together mean each series once."""
+    asked = f"{PATH}?match=%7B__name__!~%22o.*%22%7D&series=other&series=wave&from={AT}&to={AT + 9}"
+    data = (await site.ask(asked)).data
+    assert sorted(one["series"] for one in data["series"]) == ["other", "wave"]
+
+
+@pytest.mark.gen_test
+async def test_the_answer_comes_as_it_is_wanted(site, wave):
+    """JSON, msgpack of the same shape, CSV; squeezed for those who take it."""
+    asked = f"{PATH}?series=wave&series=other&from={AT}&to={AT + 999}&points=1000"
+    plain = await site.ask(asked)
+    assert plain.headers["Content-Type"] == "application/json"
+    packed = await site.ask(asked, headers={"Accept": "application/msgpack"})
+    assert packed.headers["Content-Type"] == "application/msgpack"
+    assert msgspec.msgpack.decode(packed.raw) == plain.json
+    assert len(packed.raw) < len(plain.raw) / 1.5
+    table = await site.ask(asked, headers={"Accept": "text/csv, */*;q=0.1"})
+    assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = table.raw.decode().split("\r\n")
+    assert (len(rows), rows[0], rows[-1]) == (2002, "at,source,series,value", "")
+    assert rows[1] == '2026-11-18T11:06:40.000000Z,"web-1","wave",0'
+    for accept in ("application/json", "application/msgpack", "text/csv"):
+        bare = await site.ask(asked, headers={"Accept": accept})
+        for cached in (False, True):
+            heads = {"Accept": accept, "Accept-Encoding": "gzip"}
+            squeezed = await site.ask(asked, headers=heads)
+            assert squeezed.headers["Content-Encoding"] == "gzip"
+            body = gzip.decompress(squeezed.raw)
+            assert squeezed.headers["Etag"] == bare.headers["Etag"]
+            if accept == "application/json":
+                assert msgspec.json.decode(body)["data"].pop("cached") is cached
+            elif accept == "text/csv":
+                assert body == bare.raw
+
+
+@pytest.mark.gen_test
+async def test_who_has_the_answer_is_told_so(site, wave):
+    """304 while the numbers are the same, whoever else wrote in the meantime; a new one has a new tag."""
+    asked = f"{PATH}?series=wave&from={AT}&to={AT + 99}"
+    first = await site.ask(asked)
+    tag = first.headers["Etag"]
+    assert "no-cache" in first.headers["Cache-Control"]
+    for _ in range(2):
+        again = await site.ask(asked, headers={"If-None-Match": f'"x", {tag}'})
+        assert (again.status, again.raw, again.headers["Etag"]) == (304, b"", tag)
+        assert "Content-Type" not in again.headers
+        await site.tick({"elsewhere": 1}, source="app")
+        await site.tick({"else": 1})
+    await site.post("/api/realtime/metrics", {"name": "wave", "value": 7, "at": AT + 0.5})
+    changed = await site.ask(asked, headers={"If-None-Match": tag})
+    assert (changed.status, changed.headers["Etag"] != tag) == (200, True)
+    assert (
+        await site.ask(asked, headers={"If-None-Match": tag, "Accept": "text/csv"})
+    ).status == 200
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("more", ["", "&step=10&fn=sum"])
+async def test_what_is_settled_outlives_the_next_readings(site, wave, more):
+    """Ticks that go on elsewhere in time leave it on the shelf; a late reading does not."""
+    asked = f"{PATH}?series=wave&from={AT}&to={AT + 99}{more}"
+    assert (await site.ask(asked)).data["cached"] is False
+    await site.tick({"wave": 1})
+    assert (await site.ask(asked)).data["cached"] is True
+    late = {"name": "wave", "value": 1e6, "at": AT + 0.5}
+    assert (await site.post("/api/realtime/metrics", late)).status == 200
+    data = (await site.ask(asked)).data
+    assert data["cached"] is False
+    assert max(data["series"][0]["value"]) >= 999_999
+
+
+@pytest.mark.gen_test
+async def test_what_is_not_settled_is_outdated_by_the_next_reading(site, wave):
+    """Whole steps up to now stand on the shelf until their source speaks again."""
+    await site.tick({"wave": 1})
+    asked = f"{PATH}?series=wave&from=-1h&step=10m&fn=count"
+    assert (await site.ask(asked)).data["cached"] is False
+    assert (await site.ask(asked)).data["cached"] is True
+    await site.tick({"wave": 1})
+    data = (await site.ask(asked)).data
+    assert (data["cached"], data["series"][0]["value"][-1]) == (False, 2)
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -82,6 +192,12 @@ async def test_a_range_that_moves_does_not_fill_the_shelf(site, wave):
         ("series=wave&points=1", "points"),
         ("series=wave&points=10001", "points"),
         ("series=wave&from=1e300", "from"),
+        ("series=wave&match=%7Bx", "match[0]"),
+        ("series=wave&step=soon", "step"),
+        ("series=wave&step=0", "step"),
+        ("series=wave&step=1ms", "step"),
+        ("series=wave&fn=median", "fn"),
+        (f"series=wave&from=0&to={AT}&step=1s", "step"),
     ],
 )
 async def test_what_cannot_be_answered_is_named(site, wave, query, field):

@@ -18,6 +18,7 @@ ASKED = [
     ("/api/realtime/alerts", "?state=firing,resolved"),
     ("/api/realtime/series", ""),
     ("/api/realtime/query", "?series=%7B__name__%3D~%22.*%22%7D"),
+    ("/api/realtime/query", "?match=%7B%7D&fn=rate&points=10"),
     ("/api/realtime/events", ""),
     ("/api/realtime/performance/stats", ""),
     ("/healthz", ""),
