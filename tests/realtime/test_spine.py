@@ -357,6 +357,21 @@ async def test_a_full_disk_is_said_and_outlived(tmp_path, logs):
 
 
 @pytest.mark.gen_test
+async def test_deciding_remembers_over_commits(tmp_path):
+    """An alert fires once however many commits it lasts, and a source is lost for its silence."""
+    async with spines(tmp_path) as it:
+        for n in range(3):
+            await it.spine.ingest(batch(0.9, name="cpu_ratio", at=NOW + n * S))
+        assert len(await it.log.read(0, types=["alert"])) == 1
+        it.clock.at = NOW + 29 * S
+        await it.spine.ingest(batch(1, source="b"))
+        it.clock.at = NOW + 31 * S
+        await it.spine.ingest(batch(1, source="b"))
+        lost = (await it.log.read(0, types=["system"]))[-1]
+        assert (lost.source, lost.data) == ("a", System("source_lost", {"last_seen": NOW + 2 * S}))
+
+
+@pytest.mark.gen_test
 async def test_a_failed_commit_leaves_no_trace(tmp_path, monkeypatch):
     """No id, no source, no alert, no receipt, no seq of it remains; everybody in it hears the error;
     the next commit declares and fires as if it were the first."""
