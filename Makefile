@@ -65,6 +65,10 @@ cover: $(HOUSE)  ## the quick tests again, and the lines and branches they misse
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
+.PHONY: screenshots
+screenshots: $(HOUSE) chromium  ## take the README's pictures again, in a real Chromium
+	PICTURES=docs/images $(PY) -m pytest tests/browser/test_pictures.py $(ARGS)
+
 .PHONY: bench
 bench: $(HOUSE)  ## measure, and print the table
 	$(PY) -m tests.bench $(ARGS)

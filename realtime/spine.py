@@ -127,6 +127,8 @@ class Spine:
         self._ready = asyncio.Event()
         self._ripe = asyncio.Event()
         self._closing = False
+        self._company = False
+        """The last turn had more than one command: more are likely to come."""
         self._looked = 0
 
     async def load(self) -> None:
@@ -298,19 +300,37 @@ class Spine:
         )
 
     async def run(self) -> None:
-        """The writer. Ends when `close` was called and the queue is empty."""
+        """The writer. Ends when `close` was called and the queue is empty.
+
+        Should it fail, those who wait are told, for nobody else would answer them.
+        """
+        taken: list[_Command] = []
+        try:
+            while (taken := await self._next()):
+                await self._turn(taken)
+                self._company = len(taken) > 1
+        finally:
+            self._closing = True
+            for command in (*taken, *self._queue):
+                if not command.future.done():
+                    command.future.set_exception(Closing())
+                    command.future.exception()
+
+    async def _next(self) -> list[_Command]:
+        """What is to be committed together; empty when the spine is closed and nothing is left."""
         while True:
             await self._ready.wait()
             if not self._queue:
                 if self._closing:
-                    return
+                    return []
                 self._ready.clear()
                 continue
-            if not self._is_ripe() and not self._closing:
+            # One alone waits for nobody: a group forms by itself while a commit is on its way.
+            if self._company and not self._is_ripe() and not self._closing:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ripe.wait(), self._limits.flush_s)
             self._ripe.clear()
-            await self._turn(self._take())
+            return self._take()
 
     def close(self) -> None:
         """Take nothing more in; `run` writes what is queued and ends."""

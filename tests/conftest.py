@@ -5,6 +5,11 @@ the same loop. A log line of WARNING or above that the test did not expect fails
 Python warning does.
 """
 
+# ruff: noqa: E402  as in run.py: two SQLite libraries in one process break each other's locks
+from storage.sqlite import prefer_bundled
+
+prefer_bundled()
+
 import asyncio
 import gc
 import inspect

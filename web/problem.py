@@ -66,7 +66,7 @@ class Problem(Exception):
 
 def problem_of(error: PlayheadError) -> Problem:
     """Our own errors as HTTP sees them; each says what to do about it."""
-    told = f"{error.detail} {error.hint}".strip()
+    told = sentences(error.detail, error.hint)
     match error:
         case UnknownFormat():
             return Problem(415, told)
@@ -89,6 +89,11 @@ def problem_of(error: PlayheadError) -> Problem:
             return Problem(503, told, headers=_retry_after(30))
         case _:
             return Problem(500, told)
+
+
+def sentences(*parts: str) -> str:
+    """Parts that may lack their full stop, as running text."""
+    return " ".join(part if part[-1] in ".!?…" else f"{part}." for part in parts if part)
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

@@ -130,15 +130,24 @@ async def test_a_turn_has_a_size(tmp_path):
 
 @pytest.mark.gen_test
 async def test_company_is_waited_for_but_not_long(tmp_path):
-    """A turn begins `flush_s` after its first command, or at once when it is full."""
-    limits = Limits(0.3, 10, 10**6, 1000, 10**7)
+    """One alone is written at once. Where several came together others are waited for, up to
+    `flush_s`, or until the turn is full."""
+    limits = Limits(0.5, 10, 10**6, 1000, 10**7)
     async with spines(tmp_path, limits) as it:
-        begun = time.monotonic()
-        await it.spine.ingest(batch(1))
-        assert 0.25 < time.monotonic() - begun < 2
-        begun = time.monotonic()
-        await it.spine.ingest(batch(*range(10)))
-        assert time.monotonic() - begun < 0.25
+        assert await took(it.spine.ingest(batch(1))) < 0.4
+        tasks = await queued(it, it.spine.ingest(batch(1)), it.spine.ingest(batch(2)))
+        await asyncio.gather(*tasks)
+        assert 0.4 < await took(it.spine.ingest(batch(3))) < 3
+        tasks = await queued(it, it.spine.ingest(batch(1)), it.spine.ingest(batch(2)))
+        await asyncio.gather(*tasks)
+        assert await took(it.spine.ingest(batch(*range(10)))) < 0.4
+
+
+async def took(wish):
+    """Seconds."""
+    begun = time.monotonic()
+    await wish
+    return time.monotonic() - begun
 
 
 @pytest.mark.gen_test
@@ -348,6 +357,21 @@ async def test_a_full_disk_is_said_and_outlived(tmp_path, logs):
 
 
 @pytest.mark.gen_test
+async def test_deciding_remembers_over_commits(tmp_path):
+    """An alert fires once however many commits it lasts, and a source is lost for its silence."""
+    async with spines(tmp_path) as it:
+        for n in range(3):
+            await it.spine.ingest(batch(0.9, name="cpu_ratio", at=NOW + n * S))
+        assert len(await it.log.read(0, types=["alert"])) == 1
+        it.clock.at = NOW + 29 * S
+        await it.spine.ingest(batch(1, source="b"))
+        it.clock.at = NOW + 31 * S
+        await it.spine.ingest(batch(1, source="b"))
+        lost = (await it.log.read(0, types=["system"]))[-1]
+        assert (lost.source, lost.data) == ("a", System("source_lost", {"last_seen": NOW + 2 * S}))
+
+
+@pytest.mark.gen_test
 async def test_a_failed_commit_leaves_no_trace(tmp_path, monkeypatch):
     """No id, no source, no alert, no receipt, no seq of it remains; everybody in it hears the error;
     the next commit declares and fires as if it were the first."""
@@ -389,6 +413,24 @@ async def test_a_disk_that_cannot_be_trusted_is_fatal(tmp_path, monkeypatch):
         with pytest.raises(Closing):
             await it.spine.ingest(batch(2))
         await asyncio.wait_for(it.writer, 5)
+
+
+@pytest.mark.gen_test
+async def test_a_writer_that_fails_leaves_nobody_waiting(tmp_path, monkeypatch):
+    """A mistake of ours ends the writer loudly, and those in the queue are told."""
+    async with spines(tmp_path, writing=False) as it:
+
+        async def mistake(*_given):
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(it.log, "append", mistake)
+        tasks = await queued(it, *(it.spine.ingest(batch(*range(400))) for _ in range(2)))
+        it.start()
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+        assert [type(error) for error in done] == [Closing, Closing]
+        with pytest.raises(ZeroDivisionError):
+            await it.writer
+        del it.writer
 
 
 @pytest.mark.gen_test
