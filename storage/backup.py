@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from storage.checksum import crc
 from storage.errors import NotWritable, StorageBroken, StorageError, translated
 from storage.lock import Lock
 from storage.look import FILE, Progress, look, quiet, still
@@ -98,6 +99,9 @@ def restore(
                 connection = sqlite3.connect(part)
                 connection.execute("PRAGMA journal_mode=DELETE")
                 connection.execute("UPDATE log SET epoch = ?", (fresh,))
+                if any(row[1] == "crc" for row in connection.execute("PRAGMA table_info(log)")):
+                    cells = connection.execute("SELECT epoch, floor, created_at FROM log")
+                    connection.execute("UPDATE log SET crc = ?", (crc(*cells.fetchone()),))
                 connection.commit()
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.close()

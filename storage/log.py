@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, schema, sqlite
 from storage.archive import Archive, Columns, joined
+from storage.checksum import crc
 from storage.engine import Engine
 from storage.errors import StorageBroken, TooMuch
 from storage.events import Draft, Event, Metrics
@@ -23,7 +24,9 @@ from storage.retention import WAL_BYTES, Gone, Keep, Retention
 from storage.sealer import Sealer
 from storage.segments import Tick
 
-INSERT = "INSERT INTO events (seq, at, source, type, version, body) VALUES (?, ?, ?, ?, ?, ?)"
+INSERT = (
+    "INSERT INTO events (seq, at, source, type, version, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 PAGE = 1000
 """Rows a read hands over at once: long enough to be quick, short enough to let others in."""
 
@@ -99,7 +102,10 @@ class Log:
                 found or {"epoch": secrets.token_hex(8), "head": 0, "floor": 1, "samples": 0}
             )
             if found is None:
-                await connection.execute(insert(schema.log).values(id=1, created_at=now, **row))
+                check = crc(row["epoch"], row["floor"], now)
+                await connection.execute(
+                    insert(schema.log).values(id=1, created_at=now, crc=check, **row)
+                )
             newest = 0
             for question in ("SELECT max(seq) FROM events", "SELECT max(last_seq) FROM segments"):
                 found_seq = (await connection.exec_driver_sql(question)).scalar()
@@ -159,7 +165,8 @@ class Log:
         for seq, draft in enumerate(drafts, self.head + 1):
             fact = draft.data
             events.append(Event(seq, draft.at, draft.source, fact))
-            rows.append((seq, draft.at, draft.source, fact.type, fact.version, codec.encode(fact)))
+            row = (seq, draft.at, draft.source, fact.type, fact.version, codec.encode(fact))
+            rows.append((*row, crc(*row)))
             if len(rows) % ENCODED == 0:
                 await asyncio.sleep(0)
         return events, rows
@@ -178,6 +185,7 @@ class Log:
                     "first": r.first + offset,
                     "last": r.last + offset,
                     "body": r.body,
+                    "crc": crc(r.key, r.at, r.first + offset, r.last + offset, r.body),
                 }
                 for r in receipts
             ],
@@ -205,7 +213,9 @@ class Log:
                 .mappings()
                 .one_or_none()
             )
-        return Receipt(**row) if row else None
+        return (
+            Receipt(row["key"], row["at"], row["first"], row["last"], row["body"]) if row else None
+        )
 
     async def read(
         self,
@@ -334,7 +344,7 @@ class Log:
         return gone
 
     def _dropped(self, floor: int, samples: int) -> None:
-        self.floor = floor
+        self.floor = max(self.floor, floor)
         self.samples -= samples
 
     async def checkpoint(self, name: str, version: int) -> tuple[int, bytes] | None:
@@ -348,14 +358,17 @@ class Log:
             )
         if row is None or row["version"] != version or row["seq"] > self.head:
             return None
-        return row["seq"], row["body"]
+        cells = (row["name"], row["version"], row["seq"], row["body"])
+        # Disposable: what is not as it was written is folded anew.
+        return None if row["crc"] not in (None, crc(*cells)) else (row["seq"], row["body"])
 
     async def save_checkpoint(self, name: str, version: int, seq: int, body: bytes) -> None:
         async with self._turn, self._engine.transaction() as connection:
             await connection.exec_driver_sql(
-                "INSERT INTO checkpoints (name, version, seq, body) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET version = excluded.version, seq = excluded.seq, body = excluded.body",
-                (name, version, seq, body),
+                "INSERT INTO checkpoints (name, version, seq, body, crc) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET version = excluded.version, seq = excluded.seq, "
+                "body = excluded.body, crc = excluded.crc",
+                (name, version, seq, body, crc(name, version, seq, body)),
             )
 
     async def stats(self) -> LogStats:

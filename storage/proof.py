@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from storage import codec, strips
+from storage.checksum import crc
 from storage.errors import Damaged, StorageBroken
 from storage.events import Event, Metrics
 from storage.packing import Doubles, Ints
@@ -19,7 +20,7 @@ from storage.strips import Place
 LATEST = 1 << 62
 """No time in µs and no seq is as large."""
 
-EVENT = "seq, at, source, type, version, body"
+EVENT = "seq, at, source, type, version, body, crc"
 META = "id, first_seq, last_seq, start_at, end_at, ticks, samples, format, hash, previous"
 
 
@@ -96,13 +97,15 @@ def event(row: tuple[Any, ...]) -> Event:
     Raises:
         Damaged: what the row holds cannot have been written.
     """
-    seq, at, source, type_, version, body = row
+    seq, at, source, type_, version, body, check = row
     if type(at) is not int or not 0 <= at < LATEST:
         raise Damaged(f"its time is {at!r}")
     if type(source) is not str or type(type_) is not str:
         raise Damaged("its source or its type is no text")
     if type(version) is not int or type(body) is not bytes:
         raise Damaged("its version is no number or its payload no bytes")
+    if check not in (None, crc(*row[:-1])):
+        raise Damaged("it is not as it was written: its checksum is another one")
     try:
         fact = codec.decode(type_, version, body)
     except StorageBroken as error:

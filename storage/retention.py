@@ -13,6 +13,7 @@ import structlog
 
 from storage import tiers
 from storage.archive import Archive, Segment
+from storage.checksum import crc
 from storage.engine import Engine
 
 DAY_US = 86_400_000_000
@@ -110,9 +111,11 @@ class Retention:
                 )
                 samples = int(row.scalar_one())
                 await connection.exec_driver_sql(
-                    "UPDATE log SET floor = ?, samples = samples - ? WHERE id = 1",
+                    "UPDATE log SET floor = max(floor, ?), samples = samples - ? WHERE id = 1",
                     (segment.last_seq + 1, samples),
                 )
+                found = await connection.exec_driver_sql("SELECT epoch, floor, created_at FROM log")
+                await connection.exec_driver_sql("UPDATE log SET crc = ?", (crc(*found.one()),))
             self._dropped(segment.last_seq + 1, samples)
         self._archive.forget([segment.id])
         return samples

@@ -17,9 +17,11 @@ import numpy as np
 from storage import codec, proof, strips, tiers
 from storage.backup import written
 from storage.blocks import pack_buckets, unpack_buckets
+from storage.checksum import crc
 from storage.errors import Damaged, StorageError, translated
 from storage.events import Declared, Metrics, Series
 from storage.lock import Lock
+from storage.log import INSERT
 from storage.look import FILE, Progress, quiet
 from storage.migrate import migrate
 from storage.proof import Damage, Piece, told
@@ -39,7 +41,6 @@ from storage.sealer import FORMAT, GENESIS
 from storage.segments import Head, Sealed, Shape, digest, seal, unseal
 from storage.seqs import Seqs
 
-INSERT = "INSERT INTO events (seq, at, source, type, version, body) VALUES (?, ?, ?, ?, ?, ?)"
 FINE, MINUTE, HOUR = TIERS
 
 
@@ -129,8 +130,9 @@ class _Salvage:
         self._answers(head, floor)
         saved.head, saved.floor = head, floor
         self._out.execute(
-            "INSERT INTO log (id, epoch, head, floor, samples, created_at) VALUES (1, ?, ?, ?, ?, ?)",
-            (saved.epoch, head, floor, saved.samples, now),
+            "INSERT INTO log (id, epoch, head, floor, samples, created_at, crc) "
+            "VALUES (1, ?, ?, ?, ?, ?, ?)",
+            (saved.epoch, head, floor, saved.samples, now, crc(saved.epoch, floor, now)),
         )
         return saved
 
@@ -205,7 +207,7 @@ class _Salvage:
                 self._saved.facts += 1
             if isinstance(fact, Declared):
                 self._names.update({series.id: event.source for series in fact.series})
-            self._out.execute(INSERT, row)
+            self._out.execute(INSERT, (*row[:-1], crc(*row[:-1])))
             self._seqs.add(event.seq, event.seq)
             self._newest_at = max(self._newest_at, event.at)
 
@@ -222,9 +224,8 @@ class _Salvage:
         for source, some in by_source.items():
             head += 1
             fact = Declared(some)
-            self._out.execute(
-                INSERT, (head, self._newest_at, source, fact.type, fact.version, codec.encode(fact))
-            )
+            row = (head, self._newest_at, source, fact.type, fact.version, codec.encode(fact))
+            self._out.execute(INSERT, (*row, crc(*row)))
             self._saved.facts += 1
         self._saved.renamed = lost
         return head
@@ -287,9 +288,9 @@ class _Salvage:
 
     def _answers(self, head: int, floor: int) -> None:
         """Answers that were given, where what they answer for is held. Checkpoints are folded anew."""
-        for table, cells in (
-            ("receipts", "key, at, first, last, body"),
-            ("producers", "producer, epoch, pseq, first, last, body"),
+        for table, place, cells in (
+            ("receipts", 2, "key, at, first, last, body, crc"),
+            ("producers", 3, "producer, epoch, pseq, first, last, body"),
         ):
             answer = readable(self._in, f"SELECT {cells} FROM {table}")
             if isinstance(answer, str):
@@ -297,8 +298,10 @@ class _Salvage:
                 continue
             marks = ", ".join("?" * len(cells.split(",")))
             for row in answer:
-                first, last = row[-3], row[-2]
-                if type(first) is int and type(last) is int and floor <= first <= last <= head:
+                first, last = row[place], row[place + 1]
+                if table == "receipts" and row[-1] not in (None, crc(*row[:-1])):
+                    self._tell(Damage(table, str(row[0]), "it is not as it was written"))
+                elif type(first) is int and type(last) is int and floor <= first <= last <= head:
                     self._out.execute(f"INSERT INTO {table} ({cells}) VALUES ({marks})", row)
 
 

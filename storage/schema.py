@@ -1,4 +1,5 @@
-"""The tables, as the newest migration leaves them. Times are integer microseconds UTC."""
+"""The tables, as the newest migration leaves them. Times are integer microseconds UTC; `crc` is what
+`storage.checksum` makes of the rest of the row, NULL in rows older than it."""
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +27,7 @@ log = Table(
     Column("floor", Seq, nullable=False),
     Column("samples", Seq, nullable=False),
     Column("created_at", Seq, nullable=False),
+    Column("crc", Seq),
 )
 """One row. `head` and `samples` are written in the transaction of what they count, so `seq` has no hole."""
 
@@ -38,6 +40,7 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("crc", Seq),
 )
 Index("events_at", events.c.at, events.c.source)
 Index(
@@ -56,6 +59,7 @@ receipts = Table(
     Column("first", Seq, nullable=False),
     Column("last", Seq, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("crc", Seq),
     sqlite_with_rowid=False,
 )
 """What an Idempotency-Key was answered, written with the events it answers for."""
@@ -68,6 +72,7 @@ checkpoints = Table(
     Column("version", Integer, nullable=False),
     Column("seq", Seq, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("crc", Seq),
     sqlite_with_rowid=False,
 )
 """Folded views at a seq. Disposable: deleting every row loses time, never state."""

@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, strips, tiers
+from storage.checksum import crc
 from storage.engine import Engine
-from storage.errors import StorageBroken
+from storage.errors import Damaged, StorageBroken
 from storage.segments import Head, Sealed, Tick, column, digest, seal, unseal
 
 FORMAT = 1
@@ -73,8 +74,8 @@ class Sealer:
             async with self._engine.reader() as connection:
                 page: Any = (
                     await connection.exec_driver_sql(
-                        "SELECT seq, at, source, body FROM events WHERE seq > ? AND seq <= ? "
-                        "AND type = 'metrics' ORDER BY seq LIMIT ?",
+                        "SELECT seq, at, source, type, version, body, crc FROM events "
+                        "WHERE seq > ? AND seq <= ? AND type = 'metrics' ORDER BY seq LIMIT ?",
                         (seq, settled, PAGE),
                     )
                 ).all()
@@ -137,7 +138,13 @@ class Sealer:
 
 
 def _ticks(page: Sequence[Any]) -> list[Tick]:
-    return [Tick(seq, at, source, *codec.samples(body)) for seq, at, source, body in page]
+    ticks = []
+    for *row, check in page:
+        # A damaged tick must not become part of a segment, whose hash would vouch for it.
+        if check not in (None, crc(*row)):
+            raise Damaged(f"event {row[0]} is not as it was written, so it is not sealed")
+        ticks.append(Tick(row[0], row[1], row[2], *codec.samples(row[5])))
+    return ticks
 
 
 def _sealed(ticks: list[Tick]) -> tuple[Sealed, tiers.Columns]:

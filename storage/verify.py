@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from storage import proof
+from storage.checksum import crc
 from storage.errors import Damaged
 from storage.events import Declared, Metrics
 from storage.look import Progress, quiet
@@ -190,13 +191,13 @@ class _Verify:
     def _log(self) -> None:
         report = self._report
         answer = readable(
-            self._connection, "SELECT epoch, head, floor, samples, created_at FROM log"
+            self._connection, "SELECT epoch, head, floor, samples, created_at, crc FROM log"
         )
         if isinstance(answer, str) or len(answer) != 1:
             why = answer if isinstance(answer, str) else f"it has {len(answer)} rows"
             self._tell(Damage("log", "", f"its only row cannot be read ({why})"))
             return
-        epoch, head, floor, samples, created = answer[0]
+        epoch, head, floor, samples, created, check = answer[0]
         if type(epoch) is not str or len(epoch) != 16 or set(epoch) - set("0123456789abcdef"):
             self._tell(Damage("log", "epoch", f"is {epoch!r}, which no log is called"))
         for name, cell in (("head", head), ("floor", floor), ("created_at", created)):
@@ -204,6 +205,13 @@ class _Verify:
                 self._tell(Damage("log", name, f"is {cell!r}"))
                 return
         report.epoch, report.head, report.floor = str(epoch), head, floor
+        if check not in (None, crc(epoch, floor, created)):
+            self._tell(Damage("log", "", "its epoch, floor or time is not as it was written"))
+        self._figures(head, floor, samples)
+
+    def _figures(self, head: int, floor: int, samples: Any) -> None:
+        """What the log says of itself, against what was met."""
+        report = self._report
         if samples != report.samples:
             self._tell(Damage("log", "samples", f"is {samples!r}; {report.samples} can be read"))
         for first, last in self._seqs.twice():
@@ -270,19 +278,23 @@ class _Verify:
     def _answers(self) -> None:
         """Receipts, producers and checkpoints tell of seqs the log has reached."""
         head = self._report.head
-        for table, key, last in (
-            ("receipts", "key", "last"),
-            ("producers", "producer || ' ' || epoch", "last"),
-            ("checkpoints", "name", "seq"),
+        for table, name, last, cells in (
+            ("receipts", 1, 3, "key, at, first, last, body"),
+            ("producers", 2, 4, "producer, epoch, pseq, first, last, body"),
+            ("checkpoints", 1, 2, "name, version, seq, body"),
         ):
-            answer = readable(self._connection, f"SELECT {key}, {last}, body FROM {table}")
+            check = "NULL" if table == "producers" else "crc"
+            answer = readable(self._connection, f"SELECT {cells}, {check} FROM {table}")
             if isinstance(answer, str):
                 self._tell(Damage(table, "", f"cannot be read ({answer})"))
                 continue
-            for name, seq, body in answer:
-                if type(seq) is not int or not 0 <= seq <= head or type(body) is not bytes:
+            for *row, said in answer:
+                key = " ".join(map(str, row[:name]))
+                if said not in (None, crc(*row)):
+                    self._tell(Damage(table, key, "it is not as it was written"))
+                elif type(row[last]) is not int or not 0 <= row[last] <= head:
                     self._tell(
-                        Damage(table, str(name), f"tells of event {seq!r}; the head is {head}")
+                        Damage(table, key, f"tells of event {row[last]!r}; the head is {head}")
                     )
 
     def _count(self, table: str) -> int:

@@ -99,7 +99,7 @@ def test_a_damaged_log_is_not_served(tmp_path):
     path = tmp_path / "playhead.db"
     migrate(path)
     connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO log VALUES (1, 'epoch', 7, 1, 1, 1)")
+    connection.execute("INSERT INTO log VALUES (1, 'epoch', 7, 1, 1, 1, NULL)")
     connection.commit()
     connection.close()
     err = refused(1, "--port=0", f"--data={tmp_path}")

@@ -86,9 +86,9 @@ def test_an_upgrade_keeps_every_row_and_a_copy_from_before(tmp_path, request):
     migrate(path)
     newest = request.getfixturevalue("tomorrow")
     crashed = sqlite3.connect(path)  # kept open: its rows stay in the WAL, as after kill -9
-    crashed.execute("INSERT INTO log VALUES (1, 'epoch', 1, 1, 1, 5)")
+    crashed.execute("INSERT INTO log VALUES (1, 'epoch', 1, 1, 1, 5, NULL)")
     crashed.execute(
-        "INSERT INTO events VALUES (1, 7, 'a', 'metrics', 1, x'929101cb3fe0000000000000')"
+        "INSERT INTO events VALUES (1, 7, 'a', 'metrics', 1, x'929101cb3fe0000000000000', NULL)"
     )
     crashed.commit()
     done = migrate(path)
