@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +15,14 @@ from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, schema, sqlite
-from storage.archive import Archive, Columns, joined
+from storage.archive import Archive, Columns
 from storage.checksum import crc
 from storage.engine import Engine
 from storage.errors import StorageBroken, TooMuch
 from storage.events import Draft, Event, Metrics
+from storage.ranges import Ranges
 from storage.retention import WAL_BYTES, Gone, Keep, Retention
+from storage.rollups import Buckets
 from storage.sealer import Sealer
 from storage.segments import Tick
 
@@ -84,6 +86,7 @@ class Log:
         self._longest_commit_s = 0.0
         self._engine = Engine(path)
         self._archive = Archive()
+        self._ranges = Ranges(self._engine, self._archive)
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
         self._retention = Retention(self._engine, self._turn, self._archive, self._dropped)
@@ -122,6 +125,7 @@ class Log:
                 f"the log says its newest event is {self.head}, but {newest} is the newest it holds",
                 "restore the last backup into a new directory",
             )
+        await self._ranges.look(self.floor > 1)
 
     async def close(self) -> None:
         await self._engine.close()
@@ -249,7 +253,7 @@ class Log:
                 if len(ticks) >= limit:
                     break
         events = [_event(row) for row in rows] + [
-            Event(t.seq, t.at, t.source, Metrics(t.ids, t.values)) for t in ticks
+            Event(t.seq, t.at, t.source, Metrics(tuple(t.ids), tuple(t.values))) for t in ticks
         ]
         if ticks:
             events.sort(key=lambda event: event.seq)
@@ -287,36 +291,17 @@ class Log:
         Raises:
             TooMuch: there are more than `most` ticks in the range.
         """
-        wanted = frozenset(ids)
-        gather = _Gather(wanted)
-        loop = asyncio.get_running_loop()
-        at, seq, left = start, 0, most
-        async with self._engine.snapshot() as connection:
-            sealed = await self._archive.columns(connection, wanted, start, end)
-            while True:
-                page: Any = (
-                    await connection.exec_driver_sql(
-                        "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
-                        "AND source = ? AND type = 'metrics' ORDER BY at, seq LIMIT ?",
-                        (at, seq, at, end, source, 2 * PAGE),
-                    )
-                ).all()
-                if not page:
-                    break
-                await loop.run_in_executor(None, gather.add, page)
-                at, seq = page[-1][0], page[-1][1]
-                left -= len(page)
-                if left < 0:
-                    raise TooMuch(f"{source} has more than {most:,} ticks in this range")
+        return await self._ranges.columns(source, ids, start, end, most)
 
-        def whole() -> Columns:
-            hot = gather.columns()
-            return {
-                id_: joined([*sealed[id_], hot[id_]] if len(hot[id_][0]) else sealed[id_])
-                for id_ in wanted
-            }
+    async def buckets(
+        self, ids: Collection[int], start: int, end: int, tier_s: int, most: int = 1_000_000
+    ) -> dict[int, Buckets]:
+        """The buckets of a rollup tier that begin at `start ≤ at < end` (µs), up to the last commit."""
+        return await self._ranges.buckets(ids, start, end, tier_s, most)
 
-        return await loop.run_in_executor(None, whole)
+    def since(self, tier_s: int) -> int:
+        """The time (µs) from which a tier is whole, 0 s being the raw samples; 0 if it always was."""
+        return self._ranges.since(tier_s)
 
     async def first_seq_since(self, at: int) -> int | None:
         """A seq before which no event has a time of `at` (µs) or later; None when none has."""
@@ -337,6 +322,7 @@ class Log:
     async def forget(self, keep: Keep, now: int) -> Gone:
         """Drop what is past its time, give the space back, keep the WAL short."""
         gone = await self._retention.apply(keep, now)
+        await self._ranges.look(self.floor > 1)
         await self._retention.give_back()
         if (await asyncio.get_running_loop().run_in_executor(None, self._sizes))[1] > WAL_BYTES:
             async with self._turn:
@@ -413,40 +399,6 @@ class _Ask(NamedTuple):
         return (self.source is None or tick.source == self.source) and not self.misses(
             tick.at, tick.at
         )
-
-
-class _Gather:
-    """Collects samples of the wanted series out of pages of ticks."""
-
-    def __init__(self, wanted: frozenset[int]) -> None:
-        self._wanted = wanted
-        self._ats: dict[int, list[int]] = {id_: [] for id_ in wanted}
-        self._values: dict[int, list[int | float]] = {id_: [] for id_ in wanted}
-        self._ids: list[int] = []
-        self._places: list[tuple[int, int]] = []
-
-    def add(self, page: Sequence[Any]) -> None:
-        for at, _seq, body in page:
-            ids, values = codec.samples(body)
-            if (
-                ids != self._ids
-            ):  # a source's ticks mostly name the same series: look the places up once
-                self._ids = ids
-                self._places = [
-                    (place, id_) for place, id_ in enumerate(ids) if id_ in self._wanted
-                ]
-            for place, id_ in self._places:
-                self._ats[id_].append(at)
-                self._values[id_].append(values[place])
-
-    def columns(self) -> Columns:
-        return {
-            id_: (
-                np.array(self._ats[id_], dtype=np.int64),
-                np.array(self._values[id_], dtype=np.float64),
-            )
-            for id_ in self._wanted
-        }
 
 
 def _event(row: RowMapping) -> Event:

@@ -1,0 +1,180 @@
+"""What is read of a range: samples of some series, or their buckets, sealed or not, as one."""
+
+import asyncio
+import functools
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import codec, tiers
+from storage.archive import Archive, Columns, joined
+from storage.engine import Engine
+from storage.errors import TooMuch
+from storage.rollups import TIERS, Buckets, fold, merge, width
+from storage.rollups import block_start as start_of
+
+PAGE = 2000
+LAST_BLOCK = (1 << 26) - 1
+FINE = 10
+"""The tier that is not stored while raw columns say the same."""
+
+
+class Ranges:
+    """Reads through one snapshot a question, so that a sealing in between is not seen by halves."""
+
+    def __init__(self, engine: Engine, archive: Archive) -> None:
+        self._engine = engine
+        self._archive = archive
+        self._since: dict[int, int] = {}
+
+    def since(self, tier: int) -> int:
+        """The time (µs) from which a tier is whole, 0 being the raw samples; 0 if it always was."""
+        return self._since.get(tier, 0)
+
+    async def look(self, dropped: bool) -> None:
+        """Take note of how far back each tier reaches; `dropped` when raw samples were given up."""
+        if not dropped:
+            self._since = {}
+            return
+        async with self._engine.snapshot() as connection:
+            raw = await _one(connection, "SELECT min(start_at) FROM segments")
+            if raw is None:
+                raw = await _one(connection, "SELECT min(at) FROM events WHERE type = 'metrics'")
+            starts = {tier: await _oldest(connection, tier) for tier in TIERS}
+        # What reaches as far back as the coarsest has forgotten nothing.
+        furthest = starts[TIERS[-1]]
+        self._since = {0: raw or 0} | {
+            tier: 0
+            if start is not None and furthest is not None and start <= furthest
+            else start or raw or 0
+            for tier, start in starts.items()
+        }
+
+    async def columns(
+        self, source: str | None, ids: Iterable[int], start: int, end: int, most: int
+    ) -> Columns:
+        """The samples of some series with `start ≤ at < end` (µs), decoded off the loop.
+
+        Raises:
+            TooMuch: more than `most` ticks still stand as rows in the range.
+        """
+        wanted = frozenset(ids)
+        async with self._engine.snapshot() as connection:
+            sealed = await self._archive.columns(connection, wanted, start, end)
+            hot = await self._hot(connection, source, wanted, start, end, most)
+        return await _off_loop(
+            lambda: {
+                id_: joined([*sealed[id_], hot[id_]] if len(hot[id_][0]) else sealed[id_])
+                for id_ in wanted
+            }
+        )
+
+    async def buckets(
+        self, ids: Collection[int], start: int, end: int, tier: int, most: int
+    ) -> dict[int, Buckets]:
+        """The buckets of `tier` seconds that begin at `start ≤ at < end`, up to the last commit: what
+        is not rolled up yet is folded as it is read."""
+        step = width(tier)
+        start, end = -(-start // step) * step, -(-end // step) * step
+        wanted = frozenset(ids)
+        async with self._engine.snapshot() as connection:
+            stored = await tiers.read(connection, wanted, start, end, tier)
+            fresh = await self._hot(connection, None, wanted, start, end, most)
+            if tier == FINE:
+                sealed = await self._archive.columns(connection, wanted, start, end)
+                fresh = await _off_loop(
+                    lambda: {id_: joined([*sealed[id_], fresh[id_]]) for id_ in wanted}
+                )
+        return await _off_loop(
+            lambda: {
+                id_: merge(stored[id_], fold(*fresh[id_], tier))
+                if len(fresh[id_][0])
+                else stored[id_]
+                for id_ in wanted
+            }
+        )
+
+    async def _hot(
+        self,
+        connection: AsyncConnection,
+        source: str | None,
+        wanted: frozenset[int],
+        start: int,
+        end: int,
+        most: int,
+    ) -> Columns:
+        """From the ticks that still stand as rows."""
+        gather = _Gather(wanted)
+        at, seq, left = start, 0, most
+        of_source = "AND source = ? " if source is not None else ""
+        while True:
+            page: Any = (
+                await connection.exec_driver_sql(
+                    "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
+                    f"{of_source}AND type = 'metrics' ORDER BY at, seq LIMIT ?",
+                    (at, seq, at, end, *([source] if source is not None else []), PAGE),
+                )
+            ).all()
+            if not page:
+                return await _off_loop(gather.columns)
+            await _off_loop(functools.partial(gather.add, page))
+            at, seq = page[-1][0], page[-1][1]
+            left -= len(page)
+            if left < 0:
+                raise TooMuch(f"there are more than {most:,} unsealed ticks in this range")
+
+
+async def _oldest(connection: AsyncConnection, tier: int) -> int | None:
+    """When the oldest stored block of a tier begins."""
+    low, high = (tiers.place_of(tier, 0, 0), tiers.place_of(tier, LAST_BLOCK, 0))
+    place = await _one(
+        connection, "SELECT min(place) FROM rollups WHERE place BETWEEN ? AND ?", (low, high)
+    )
+    return None if place is None else start_of(tiers.block_at(place), tier)
+
+
+async def _one(
+    connection: AsyncConnection, question: str, values: tuple[int, ...] = ()
+) -> int | None:
+    found: int | None = (await connection.exec_driver_sql(question, values)).scalar()
+    return found
+
+
+async def _off_loop(work: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+class _Gather:
+    """Collects samples of the wanted series out of pages of ticks."""
+
+    def __init__(self, wanted: frozenset[int]) -> None:
+        self._wanted = wanted
+        self._ats: dict[int, list[int]] = {id_: [] for id_ in wanted}
+        self._values: dict[int, list[int | float]] = {id_: [] for id_ in wanted}
+        self._ids: list[int] = []
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, page: Sequence[Any]) -> None:
+        for at, _seq, body in page:
+            ids, values = codec.samples(body)
+            if (
+                ids != self._ids
+            ):  # a source's ticks mostly name the same series: look the places up once
+                self._ids = ids
+                self._places = [
+                    (place, id_) for place, id_ in enumerate(ids) if id_ in self._wanted
+                ]
+            for place, id_ in self._places:
+                self._ats[id_].append(at)
+                self._values[id_].append(values[place])
+
+    def columns(self) -> Columns:
+        return {
+            id_: (
+                np.array(self._ats[id_], dtype=np.int64),
+                np.array(self._values[id_], dtype=np.float64),
+            )
+            for id_ in self._wanted
+        }
