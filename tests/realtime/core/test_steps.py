@@ -48,10 +48,9 @@ def fold(readings: list[Reading], tier: int) -> Folded:
     for begin in sorted({at // tier * tier for at, _ in readings}):
         inside = [(at, value) for at, value in readings if begin <= at < begin + tier]
         values = [value for _, value in inside]
-        rows.append(
-            (begin, len(values), math.fsum(values), min(values), max(values))
-            + (inside[-1][1], inside[-1][0])
-        )
+        last_at, last = inside[-1]
+        told = (math.fsum(values), min(values), max(values), last, last_at)
+        rows.append((begin, len(values), *told))
     columns = list(zip(*rows, strict=True)) or [()] * 7
     kinds = [np.int64, np.int64] + [np.float64] * 4 + [np.int64]
     return Folded(*(np.array(c, dtype=k) for c, k in zip(columns, kinds, strict=True)))
