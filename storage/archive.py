@@ -52,14 +52,14 @@ class Archive:
         rows = await connection.exec_driver_sql(
             f"{META} WHERE last_seq > ? AND first_seq <= ? ORDER BY first_seq", (seq, until)
         )
-        return [Segment(*row) for row in rows.all()]
+        return [Segment._make(row) for row in rows.all()]
 
     async def within(self, connection: AsyncConnection, start: int, end: int) -> list[Segment]:
         """Segments that may hold a sample with `start ≤ at < end`."""
         rows = await connection.exec_driver_sql(
             f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq", (start, end)
         )
-        return [Segment(*row) for row in rows.all()]
+        return [Segment._make(row) for row in rows.all()]
 
     async def columns(
         self, connection: AsyncConnection, ids: Iterable[int], start: int, end: int
@@ -81,10 +81,10 @@ class Archive:
         for begin in range(0, len(rows), ASKED):
             some = rows[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
-            found = await connection.exec_driver_sql(
+            found: Any = await connection.exec_driver_sql(
                 f"SELECT place, body FROM strips WHERE place IN ({marks})", tuple(some)
             )
-            bodies.update((row[0], row[1]) for row in found.all())
+            bodies.update((place, body) for place, body in found.all())
 
         def gather() -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
             pieces: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {id_: [] for id_ in wanted}
@@ -128,11 +128,11 @@ class Archive:
     async def _bodies(
         self, connection: AsyncConnection, segment: Segment, places: Mapping[int, Place]
     ) -> dict[int, bytes]:
-        rows = await connection.exec_driver_sql(
+        rows: Any = await connection.exec_driver_sql(
             "SELECT place, body FROM strips WHERE place BETWEEN ? AND ?",
             (segment.id << 32, (segment.id + 1 << 32) - 1),
         )
-        bodies = {row[0]: row[1] for row in rows.all()}
+        bodies = {place: body for place, body in rows.all()}
         return {id_: _body(segment, place, bodies) or b"" for id_, place in places.items()}
 
     async def _read(

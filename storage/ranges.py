@@ -2,8 +2,8 @@
 
 import asyncio
 import functools
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,8 @@ from storage.engine import Engine
 from storage.errors import TooMuch
 from storage.rollups import TIERS, Buckets, fold, merge, width
 from storage.rollups import block_start as start_of
+
+T = TypeVar("T")
 
 PAGE = 2000
 LAST_BLOCK = (1 << 26) - 1
@@ -142,7 +144,7 @@ async def _one(
     return found
 
 
-async def _off_loop(work: Any) -> Any:
+async def _off_loop(work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(None, work)
 
 

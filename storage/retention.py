@@ -80,7 +80,7 @@ class Retention:
                     "SELECT id, first_seq, last_seq, start_at, end_at FROM segments ORDER BY id LIMIT 1"
                 )
             ).one_or_none()
-        return Segment(*row) if row else None
+        return Segment._make(row) if row else None
 
     async def _is_due(self, segment: Segment, keep: Keep, now: int) -> bool:
         if segment.end_at < now - int(keep.raw_days * DAY_US):

@@ -129,7 +129,7 @@ class Sealer:
             await tiers.add(connection, columns, sealed.last_seq)
 
     async def _last(self, connection: AsyncConnection) -> tuple[int, bytes]:
-        row = (
+        row: Any = (
             await connection.exec_driver_sql(
                 "SELECT id, hash FROM segments ORDER BY id DESC LIMIT 1"
             )
