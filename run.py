@@ -180,6 +180,14 @@ class House:
             lambda: metrics(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
             VERSION,
         )
+        self.history = History(
+            partial(self.log.columns, most=s.query_rows),
+            self.view,
+            self._pool,
+            buckets=partial(self.log.buckets, most=s.query_rows),
+            held=self.log.since,
+            shelf=self.shelf,
+        )
         self.upkeep = Upkeep(
             self.log,
             clock,
@@ -230,14 +238,7 @@ class House:
             log=self.log,
             intake=intake.Intake(intake.Limits(s.max_samples, s.future_s), s.source),
             shelf=self.shelf,
-            history=History(
-                partial(self.log.columns, most=s.query_rows),
-                self.view,
-                self._pool,
-                buckets=partial(self.log.buckets, most=s.query_rows),
-                held=self.log.since,
-                shelf=self.shelf,
-            ),
+            history=self.history,
             encoder=Encoder(self._pool),
             requests=self.requests,
             guard=Guard(s.host, s.allowed_hosts),
@@ -267,7 +268,7 @@ class House:
         )
 
     def _publish(self, events: list[Event]) -> None:
-        self.shelf.invalidate(spine.touched(events))
+        self.shelf.invalidate(spine.touched(events) | self.history.outdated(events))
         self.hub.publish(events)
 
     def _fatal(self, error: PlayheadError) -> None:
