@@ -80,6 +80,7 @@ class Recount:
         held = self._places[MINUTE]
         # What is older than the oldest block was forgotten, if it is not there.
         wanted = held.keys() | {block for block in self._blocks if block >= min(held, default=0)}
+        wanted |= {block_of(block_start(block, FINE), MINUTE) for block in self._places[FINE]}
         for done, block in enumerate(sorted(wanted)):
             self._progress("rollups", done, len(wanted))
             self._minutes(block)
@@ -137,12 +138,14 @@ class Recount:
         if oldest is None:
             return
         known = block_start(oldest, MINUTE)
-        for block, there in sorted(self._places[HOUR].items()):
+        hours = self._places[HOUR]
+        below = {block_of(block_start(block, MINUTE), HOUR) for block in self._places[MINUTE]}
+        for block in sorted(hours.keys() | below):
             start = block_start(block, HOUR)
             end = start + BLOCK * width(HOUR)
             minutes = range(block_of(max(start, known), MINUTE), block_of(end - 1, MINUTE) + 1)
             held = [each for each in minutes if each in self._places[MINUTE]]
-            groups = there.union(*(self._places[MINUTE][each] for each in held))
+            groups = set(hours.get(block, ())).union(*(self._places[MINUTE][each] for each in held))
             for first in sorted({group // TOGETHER * TOGETHER for group in groups}):
                 stored = self._within(self._stored(HOUR, [block], first), max(start, known), end)
                 counted = merge_all(

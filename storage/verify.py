@@ -191,7 +191,8 @@ class _Verify:
     def _log(self) -> None:
         report = self._report
         answer = readable(
-            self._connection, "SELECT epoch, head, floor, samples, created_at, crc FROM log"
+            self._connection,
+            "SELECT epoch, head, floor, samples, created_at, crc FROM log WHERE id = 1",
         )
         if isinstance(answer, str) or len(answer) != 1:
             why = answer if isinstance(answer, str) else f"it has {len(answer)} rows"

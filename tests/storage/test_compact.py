@@ -1,0 +1,68 @@
+"""Compact seals the tail and gives the space back, and loses nothing."""
+
+import pytest
+
+from storage.compact import compact
+from storage.errors import AlreadyRunning, StorageError
+from storage.lock import Lock
+from storage.log import Log
+from storage.look import look
+from storage.verify import verify
+from tests.storage.conftest import NOW, tick
+from tests.storage.filled import dump, fill
+
+
+async def events(path):
+    log = Log(path)
+    await log.open(NOW)
+    found = await log.read(0, 100_000)
+    await log.close()
+    return found
+
+
+@pytest.mark.gen_test
+async def test_all_is_sealed_and_the_file_is_short(tmp_path):
+    """No tick stays a row, no page stays free, and the log reads as before."""
+    path = tmp_path / "playhead.db"
+    await fill(path)
+    before = await events(path)
+    done = await compact(path, NOW)
+    assert done.segments == 1 and done.after < done.before
+    assert done.after == path.stat().st_size
+    assert await events(path) == before
+    assert not [row for row in dump(path)["events"] if row[3] == "metrics"]
+    with look(path) as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+        assert verify(connection).damages == []
+
+
+@pytest.mark.gen_test
+async def test_again_there_is_nothing_to_do(tmp_path):
+    """A second time changes nothing."""
+    path = tmp_path / "playhead.db"
+    await fill(path)
+    await compact(path, NOW)
+    truth = dump(path)
+    done = await compact(path, NOW)
+    assert done.segments == 0 and done.before == done.after
+    assert dump(path) == truth
+
+
+@pytest.mark.gen_test
+async def test_not_under_a_running_server(tmp_path, opened):
+    """There is one writer."""
+    async with opened() as log:
+        await log.append([tick()])
+    lock = Lock(tmp_path)
+    lock.acquire()
+    with pytest.raises(AlreadyRunning):
+        await compact(tmp_path / "playhead.db", NOW)
+    lock.release()
+
+
+@pytest.mark.gen_test
+async def test_no_log_is_made_by_it(tmp_path):
+    """A mistyped directory stays what it was."""
+    with pytest.raises(StorageError, match="no log"):
+        await compact(tmp_path / "playhead.db", NOW)
+    assert not list(tmp_path.iterdir())
