@@ -1,5 +1,6 @@
 """A small log with something in every table, and hands that damage it."""
 
+import asyncio
 import random
 import sqlite3
 from pathlib import Path
@@ -14,9 +15,13 @@ SECOND = 1_000_000
 TABLES = ("log", "events", "segments", "strips", "rollups", "tiers", "receipts", "checkpoints")
 
 
-async def fill(path: Path, *, forget: bool = True) -> Log:
+def fill(path: Path, *, forget: bool = True) -> Log:
     """Closed again: a declaration each for two sources, ticks with a late one among them, facts between, four
     segments of which the oldest is forgotten, and a tail that is not sealed."""
+    return asyncio.run(_filled(path, forget))
+
+
+async def _filled(path: Path, forget: bool) -> Log:
     migrate(path)
     log = Log(path, span_us=600 * SECOND)
     await log.open(NOW)

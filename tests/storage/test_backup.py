@@ -15,12 +15,11 @@ from tests.storage.conftest import NOW, tick
 from tests.storage.filled import dump, fill
 
 
-@pytest.mark.gen_test
-async def test_a_backup_has_every_row(tmp_path):
+def test_a_backup_has_every_row(tmp_path):
     """The copy is one sound file with nothing beside it."""
     path, target = tmp_path / "playhead.db", tmp_path / "copies" / "today.db"
     target.parent.mkdir()
-    log = await fill(path)
+    log = fill(path)
     done = backup(path, target)
     assert dump(target) == dump(path)
     assert (done.epoch, done.head, done.samples) == (log.epoch, log.head, log.samples)
@@ -28,11 +27,10 @@ async def test_a_backup_has_every_row(tmp_path):
     assert [one.name for one in target.parent.iterdir()] == ["today.db"]
 
 
-@pytest.mark.gen_test
-async def test_no_file_is_overwritten_unasked(tmp_path):
+def test_no_file_is_overwritten_unasked(tmp_path):
     """What is there stays there, unless --force is said."""
     path, target = tmp_path / "playhead.db", tmp_path / "today.db"
-    await fill(path)
+    fill(path)
     target.write_text("precious")
     with pytest.raises(StorageError, match="there already"):
         backup(path, target)
@@ -65,11 +63,10 @@ async def test_the_writer_goes_on_during_a_backup(tmp_path, opened):
     assert longest < 1.0
 
 
-@pytest.mark.gen_test
-async def test_a_damaged_log_makes_no_backup(tmp_path):
+def test_a_damaged_log_makes_no_backup(tmp_path):
     """A copy that cannot be trusted is worse than none: there is none, and it says why."""
     path, target = tmp_path / "playhead.db", tmp_path / "today.db"
-    await fill(path)
+    fill(path)
     content = bytearray(path.read_bytes())
     page = content.index(b"the view") // 1024 * 1024
     content[page : page + 8] = bytes(range(8))
@@ -84,7 +81,7 @@ async def test_a_damaged_log_makes_no_backup(tmp_path):
 async def test_a_restored_log_is_another_one(tmp_path):
     """Everything is there under a new epoch, and a log opens on it and goes on."""
     path, file, there = tmp_path / "playhead.db", tmp_path / "today.db", tmp_path / "new"
-    log = await fill(path)
+    log = await asyncio.to_thread(fill, path)
     backup(path, file)
     done = restore(file, there)
     assert done.epoch_of_backup == log.epoch != done.epoch and done.aside == ""
@@ -99,11 +96,10 @@ async def test_a_restored_log_is_another_one(tmp_path):
     await again.close()
 
 
-@pytest.mark.gen_test
-async def test_a_log_is_put_aside_and_not_deleted(tmp_path):
+def test_a_log_is_put_aside_and_not_deleted(tmp_path):
     """Without --force nothing happens to the log that is there; with it, it stays readable beside."""
     path, file = tmp_path / "playhead.db", tmp_path / "today.db"
-    await fill(path)
+    fill(path)
     backup(path, file)
     truth = dump(path)
     with pytest.raises(StorageError, match="already"):
@@ -115,11 +111,10 @@ async def test_a_log_is_put_aside_and_not_deleted(tmp_path):
     assert dump(path)["log"] != truth["log"]
 
 
-@pytest.mark.gen_test
-async def test_not_under_a_running_server(tmp_path):
+def test_not_under_a_running_server(tmp_path):
     """The server's own file is not exchanged under it."""
     path, file = tmp_path / "playhead.db", tmp_path / "today.db"
-    await fill(path)
+    fill(path)
     backup(path, file)
     lock = Lock(tmp_path)
     lock.acquire()

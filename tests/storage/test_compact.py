@@ -1,5 +1,7 @@
 """Compact seals the tail and gives the space back, and loses nothing."""
 
+import asyncio
+
 import pytest
 
 from storage.compact import compact
@@ -20,30 +22,28 @@ async def events(path):
     return found
 
 
-@pytest.mark.gen_test
-async def test_all_is_sealed_and_the_file_is_short(tmp_path):
+def test_all_is_sealed_and_the_file_is_short(tmp_path):
     """No tick stays a row, no page stays free, and the log reads as before."""
     path = tmp_path / "playhead.db"
-    await fill(path)
-    before = await events(path)
-    done = await compact(path, NOW)
+    fill(path)
+    before = asyncio.run(events(path))
+    done = asyncio.run(compact(path, NOW))
     assert done.segments == 1 and done.after < done.before
     assert done.after == path.stat().st_size
-    assert await events(path) == before
+    assert asyncio.run(events(path)) == before
     assert not [row for row in dump(path)["events"] if row[3] == "metrics"]
     with look(path) as connection:
         assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
         assert verify(connection).damages == []
 
 
-@pytest.mark.gen_test
-async def test_again_there_is_nothing_to_do(tmp_path):
+def test_again_there_is_nothing_to_do(tmp_path):
     """A second time changes nothing."""
     path = tmp_path / "playhead.db"
-    await fill(path)
-    await compact(path, NOW)
+    fill(path)
+    asyncio.run(compact(path, NOW))
     truth = dump(path)
-    done = await compact(path, NOW)
+    done = asyncio.run(compact(path, NOW))
     assert done.segments == 0 and done.before == done.after
     assert dump(path) == truth
 
@@ -60,9 +60,8 @@ async def test_not_under_a_running_server(tmp_path, opened):
     lock.release()
 
 
-@pytest.mark.gen_test
-async def test_no_log_is_made_by_it(tmp_path):
+def test_no_log_is_made_by_it(tmp_path):
     """A mistyped directory stays what it was."""
     with pytest.raises(StorageError, match="no log"):
-        await compact(tmp_path / "playhead.db", NOW)
+        asyncio.run(compact(tmp_path / "playhead.db", NOW))
     assert not list(tmp_path.iterdir())

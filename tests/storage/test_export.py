@@ -1,5 +1,6 @@
 """Every format says every sample, exactly."""
 
+import asyncio
 import csv
 import io
 import json
@@ -62,34 +63,31 @@ def read(format_, out):
 
 
 @pytest.mark.parametrize("format_", ["parquet", "csv", "ndjson"])
-@pytest.mark.gen_test
-async def test_every_sample_once(tmp_path, format_):
+def test_every_sample_once(tmp_path, format_):
     """Sealed and unsealed, constants and late ones: the very doubles, at the very microsecond."""
     path = tmp_path / "playhead.db"
-    await fill(path)
-    wanted = await truth(path)
+    fill(path)
+    wanted = asyncio.run(truth(path))
     done, out, damages = exported(path, format_)
     assert read(format_, out) == wanted
     assert (done.samples, done.series, damages) == (len(wanted), 3, [])
 
 
-@pytest.mark.gen_test
-async def test_a_range_of_time(tmp_path):
+def test_a_range_of_time(tmp_path):
     """From is in it, to is not."""
     path = tmp_path / "playhead.db"
-    await fill(path)
-    every = await truth(path)
+    fill(path)
+    every = asyncio.run(truth(path))
     start, end = every[len(every) // 3][2], every[len(every) // 2][2]
-    wanted = await truth(path, start=start, end=end)
+    wanted = asyncio.run(truth(path, start=start, end=end))
     assert read("csv", exported(path, "csv", start, end)[1]) == wanted
     assert 0 < len(wanted) < len(every)
 
 
-@pytest.mark.gen_test
-async def test_series_are_found_with_their_sources(tmp_path):
+def test_series_are_found_with_their_sources(tmp_path):
     """Names come from the log itself."""
     path = tmp_path / "playhead.db"
-    await fill(path)
+    fill(path)
     with look(path) as connection:
         found = declared(connection, pytest.fail)
     assert {id_: (source, one.name, one.labels) for id_, (source, one) in found.items()} == {
@@ -100,12 +98,11 @@ async def test_series_are_found_with_their_sources(tmp_path):
     }
 
 
-@pytest.mark.gen_test
-async def test_what_is_damaged_is_named_and_left_out(tmp_path):
+def test_what_is_damaged_is_named_and_left_out(tmp_path):
     """The rest is exported all the same."""
     path = tmp_path / "playhead.db"
-    await fill(path)
-    wanted = len(await truth(path))
+    fill(path)
+    wanted = len(asyncio.run(truth(path)))
     change(path, "DELETE FROM strips WHERE place >> 32 = 3")
     done, out, damages = exported(path, "ndjson")
     # 60 ticks a span and source; the counter is not constant, and neither are the other two.

@@ -1,5 +1,6 @@
 """Salvage keeps what is provable, drops what is not, says which is which, and touches nothing."""
 
+import asyncio
 import random
 import shutil
 
@@ -29,44 +30,41 @@ async def events(path):
     return found
 
 
-@pytest.mark.gen_test
-async def test_of_a_sound_log_nothing_is_lost(tmp_path):
+def test_of_a_sound_log_nothing_is_lost(tmp_path):
     """The same events at the same seqs, under another epoch."""
     path = tmp_path / "playhead.db"
-    log = await fill(path, forget=False)
+    log = fill(path, forget=False)
     done, report = saved(path, tmp_path / "new")
     assert report.damages == [] and done.damages == [] and done.lost == []
     assert done.epoch != log.epoch
-    assert await events(tmp_path / "new" / "playhead.db") == await events(path)
+    assert asyncio.run(events(tmp_path / "new" / "playhead.db")) == asyncio.run(events(path))
     before, after = dump(path), dump(tmp_path / "new" / "playhead.db")
     assert all(
         before[table] == after[table] for table in ("rollups", "tiers", "receipts", "strips")
     )
 
 
-@pytest.mark.gen_test
-async def test_below_the_floor_it_is_as_sparse_as_before(tmp_path):
+def test_below_the_floor_it_is_as_sparse_as_before(tmp_path):
     """What retention took is not called lost from the floor on; the rollups of it stay."""
     path = tmp_path / "playhead.db"
-    log = await fill(path)
+    log = fill(path)
     done, report = saved(path, tmp_path / "new")
     assert report.damages == [] and done.floor == log.floor
     assert dump(path)["rollups"] == dump(tmp_path / "new" / "playhead.db")["rollups"]
 
 
-@pytest.mark.gen_test
-async def test_one_bad_column_costs_one_series_of_one_segment(tmp_path):
+def test_one_bad_column_costs_one_series_of_one_segment(tmp_path):
     """Its neighbours in the same strip stay, to the bit."""
     path = tmp_path / "playhead.db"
-    log = await fill(path, forget=False)
-    wanted = await events(path)
+    log = fill(path, forget=False)
+    wanted = asyncio.run(events(path))
     body = bytearray(dump(path)["strips"][1][1])
     body[3] ^= 1
     change(path, "UPDATE strips SET body = ? WHERE place >> 32 = 2", bytes(body))
     done, report = saved(path, tmp_path / "new")
     assert report.damages == []
     assert done.samples == log.samples - 60 and done.lost == []
-    found = await events(tmp_path / "new" / "playhead.db")
+    found = asyncio.run(events(tmp_path / "new" / "playhead.db"))
     assert found.keys() == wanted.keys()
     changed = [seq for seq in wanted if found[seq] != wanted[seq]]
     assert len(changed) == 60
@@ -74,40 +72,37 @@ async def test_one_bad_column_costs_one_series_of_one_segment(tmp_path):
     assert done.floor > max(changed)
 
 
-@pytest.mark.gen_test
-async def test_a_lost_segment_is_a_hole_and_the_floor_is_behind_it(tmp_path):
+def test_a_lost_segment_is_a_hole_and_the_floor_is_behind_it(tmp_path):
     """Everything else is there; whoever was in the hole is told to begin anew."""
     path = tmp_path / "playhead.db"
-    await fill(path, forget=False)
-    wanted = await events(path)
+    fill(path, forget=False)
+    wanted = asyncio.run(events(path))
     change(path, "UPDATE segments SET head = zeroblob(100) WHERE id = 2")
     done, report = saved(path, tmp_path / "new")
     assert report.damages == []
     lost = {seq for first, last in done.lost for seq in range(first, last + 1)}
     assert len(lost) == 120 and done.floor == max(lost) + 1
-    found = await events(tmp_path / "new" / "playhead.db")
+    found = asyncio.run(events(tmp_path / "new" / "playhead.db"))
     assert found == {seq: event for seq, event in wanted.items() if seq not in lost}
 
 
-@pytest.mark.gen_test
-async def test_samples_outlive_the_name_of_their_series(tmp_path):
+def test_samples_outlive_the_name_of_their_series(tmp_path):
     """It is called something, and the next series gets an id of its own."""
     path = tmp_path / "playhead.db"
-    log = await fill(path, forget=False)
+    log = fill(path, forget=False)
     change(path, "UPDATE events SET body = x'00' WHERE seq = 2")
     done, report = saved(path, tmp_path / "new")
     assert report.damages == [] and done.renamed == [4]
     assert done.samples == log.samples and report.series == 4
-    newest = (await events(tmp_path / "new" / "playhead.db"))[done.head]
+    newest = (asyncio.run(events(tmp_path / "new" / "playhead.db")))[done.head]
     assert [(one.id, one.name) for one in newest.data.series] == [(4, "salvaged_4")]
     assert newest.source == "two"
 
 
-@pytest.mark.gen_test
-async def test_rollups_are_made_again(tmp_path):
+def test_rollups_are_made_again(tmp_path):
     """Those that cannot be read come back from the samples, to the bit."""
     path = tmp_path / "playhead.db"
-    await fill(path, forget=False)
+    fill(path, forget=False)
     truth = dump(path)["rollups"]
     change(path, "UPDATE rollups SET body = x'0102030405'")
     _, report = saved(path, tmp_path / "new")
@@ -115,11 +110,19 @@ async def test_rollups_are_made_again(tmp_path):
     assert dump(tmp_path / "new" / "playhead.db")["rollups"] == truth
 
 
-@pytest.mark.gen_test
-async def test_whatever_bit_it_was_what_is_saved_is_sound(tmp_path):
+async def goes_on(path):
+    log = Log(path)
+    await log.open(NOW)
+    await log.append([tick()])
+    await log.seal(log.head, all_of_it=True)
+    await log.close()
+
+
+@pytest.mark.slow
+def test_whatever_bit_it_was_what_is_saved_is_sound(tmp_path):
     """Random damage in every table: the new log verifies, opens and goes on; the old one is as it was."""
     sound = tmp_path / "sound.db"
-    log = await fill(sound)
+    log = fill(sound)
     dice = random.Random(5)
     for turn, (table, column) in enumerate(
         [
@@ -135,18 +138,13 @@ async def test_whatever_bit_it_was_what_is_saved_is_sound(tmp_path):
         done, report = saved(path, tmp_path / f"new{turn}")
         assert report.damages == [], what
         assert done.samples > log.samples // 2 and path.read_bytes() == before
-        again = Log(tmp_path / f"new{turn}" / "playhead.db")
-        await again.open(NOW)
-        await again.append([tick()])
-        await again.seal(again.head, all_of_it=True)
-        await again.close()
+        asyncio.run(goes_on(tmp_path / f"new{turn}" / "playhead.db"))
 
 
-@pytest.mark.gen_test
-async def test_no_log_is_written_over(tmp_path):
+def test_no_log_is_written_over(tmp_path):
     """It wants a directory without one."""
     path = tmp_path / "playhead.db"
-    await fill(path)
+    fill(path)
     truth = dump(path)
     with look(path) as connection, pytest.raises(StorageError, match="already"):
         salvage(connection, tmp_path, NOW)

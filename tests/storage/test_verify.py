@@ -36,11 +36,10 @@ def checked(path):
         return verify(connection)
 
 
-@pytest.mark.gen_test
-async def test_a_sound_log_is_sound(tmp_path):
+def test_a_sound_log_is_sound(tmp_path):
     """Nothing is found in it, and every part of it is counted."""
     path = tmp_path / "playhead.db"
-    log = await fill(path)
+    log = fill(path)
     report = checked(path)
     assert report.damages == [] and report.sound
     assert (report.head, report.floor, report.samples) == (log.head, log.floor, log.samples)
@@ -49,22 +48,20 @@ async def test_a_sound_log_is_sound(tmp_path):
     assert report.floor > 1
 
 
-@pytest.mark.gen_test
-async def test_nothing_is_left_beside_the_log(tmp_path):
+def test_nothing_is_left_beside_the_log(tmp_path):
     """A look changes neither the file nor the directory."""
     path = tmp_path / "playhead.db"
-    await fill(path)
+    fill(path)
     before = path.read_bytes()
     checked(path)
     assert path.read_bytes() == before
     assert {one.name for one in tmp_path.iterdir()} <= {"playhead.db", "playhead.lock"}
 
 
-@pytest.mark.gen_test
-async def test_a_bit_flipped_in_any_cell_is_found(tmp_path):
+def test_a_bit_flipped_in_any_cell_is_found(tmp_path):
     """Every column of every table: one bit of one random cell, several times over."""
     sound = tmp_path / "sound.db"
-    await fill(sound)
+    fill(sound)
     dice = random.Random(20_261_123)
     unnoticed = []
     for table, columns in COLUMNS.items():
@@ -89,11 +86,10 @@ def test_every_table_is_tried():
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test
-async def test_a_bit_flipped_anywhere_in_the_file_is_found_or_harmless(tmp_path):
+def test_a_bit_flipped_anywhere_in_the_file_is_found_or_harmless(tmp_path):
     """Wherever it lands: verify names it, or every row of every table reads as before."""
     sound = tmp_path / "sound.db"
-    await fill(sound)
+    fill(sound)
     truth, content = dump(sound), sound.read_bytes()
     dice = random.Random(11)
     found = 0
@@ -114,11 +110,10 @@ async def test_a_bit_flipped_anywhere_in_the_file_is_found_or_harmless(tmp_path)
     assert found > 40
 
 
-@pytest.mark.gen_test
-async def test_the_rest_is_read_when_a_page_is_torn(tmp_path):
+def test_the_rest_is_read_when_a_page_is_torn(tmp_path):
     """The root of all columns is rubbish: named, and everything else still counted."""
     path = tmp_path / "playhead.db"
-    log = await fill(path)
+    log = fill(path)
     connection = sqlite3.connect(path)
     (page,) = connection.execute(
         "SELECT rootpage FROM sqlite_master WHERE name = 'strips'"
@@ -148,20 +143,18 @@ async def test_the_rest_is_read_when_a_page_is_torn(tmp_path):
         ("UPDATE checkpoints SET seq = 1000000", "checkpoints", "as it was written"),
     ],
 )
-@pytest.mark.gen_test
-async def test_what_is_wrong_is_named(tmp_path, sql, table, words):
+def test_what_is_wrong_is_named(tmp_path, sql, table, words):
     """Table, key and what: enough to know what is lost."""
     path = tmp_path / "playhead.db"
-    await fill(path)
+    fill(path)
     assert change(path, sql) > 0
     assert any(one.table == table and words in one.what for one in checked(path).damages)
 
 
-@pytest.mark.gen_test
-async def test_rollups_are_recounted(tmp_path):
+def test_rollups_are_recounted(tmp_path):
     """A block that is whole in itself and says something else than the samples is found."""
     path = tmp_path / "playhead.db"
-    await fill(path, forget=False)
+    fill(path, forget=False)
     connection = sqlite3.connect(path)
     (body,) = connection.execute("SELECT body FROM rollups WHERE place >> 58 = 2").fetchone()
     connection.close()

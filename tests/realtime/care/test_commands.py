@@ -1,0 +1,117 @@
+"""Commands in this process: what they say and how they end."""
+
+import io
+import json
+
+import pytest
+
+from realtime.care.commands import Care
+from realtime.errors import BadDial
+from tests.storage.conftest import NOW
+from tests.storage.filled import change, fill
+
+
+@pytest.fixture
+def care(tmp_path):
+    """`care("verify", salvage="x")` → exit code, output, errors."""
+
+    def run(command, **asked):
+        out, err = io.StringIO(), io.StringIO()
+        code = Care(tmp_path, asked, NOW, out, err).run(command)
+        return code, out.getvalue(), err.getvalue()
+
+    return run
+
+
+def test_a_sound_log(care, tmp_path):
+    """0, and a sentence that says so."""
+    fill(tmp_path / "playhead.db")
+    code, out, err = care("verify")
+    assert (code, err) == (0, "") and "Every byte is as it was written." in out
+
+
+def test_a_damaged_log(care, tmp_path):
+    """1, the damage by name, and the way out; as JSON the same."""
+    fill(tmp_path / "playhead.db")
+    change(tmp_path / "playhead.db", "UPDATE events SET at = at + 1 WHERE seq = 1")
+    code, out, _ = care("verify")
+    assert code == 1 and "damaged: events 1: " in out and "--salvage" in out
+    code, out, _ = care("verify", json=True)
+    told = json.loads(out)
+    assert code == 1 and not told["sound"] and told["damages"][0]["table"] == "events"
+
+
+def test_salvage_by_command(care, tmp_path):
+    """What was saved is verified before it is called so."""
+    fill(tmp_path / "playhead.db")
+    change(tmp_path / "playhead.db", "UPDATE segments SET head = x'00' WHERE id = 3")
+    code, out, _ = care("verify", salvage=str(tmp_path / "new"), json=True)
+    told = json.loads(out)
+    assert code == 0 and told["sound"] and told["lost"] and told["data"] == str(tmp_path / "new")
+
+
+@pytest.mark.parametrize("command", ["verify", "stats", "compact", "export"])
+def test_where_there_is_no_log(care, command):
+    """1 and a sentence, or an object with it."""
+    asked = {"format": "csv"} if command == "export" else {}
+    code, out, err = care(command, **asked)
+    assert (code, out) == (1, "") and "there is no log" in err
+    if command != "export":
+        code, out, err = care(command, json=True)
+        assert (code, err) == (1, "") and "no log" in json.loads(out)["error"]["detail"]
+
+
+def test_there_and_back(care, tmp_path):
+    """A backup restored with --force puts the log aside, and says under what name it goes on."""
+    fill(tmp_path / "playhead.db")
+    file = str(tmp_path / "b.db")
+    code, out, _ = care("backup", file=file)
+    assert code == 0 and "b.db" in out
+    assert care("backup", file=file)[0] == 1
+    assert care("restore", file=file)[0] == 1
+    code, out, _ = care("restore", file=file, force=True, json=True)
+    told = json.loads(out)
+    assert code == 0 and told["epoch"] != told["epoch_of_backup"] and told["aside"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"start": "soon"}, "--from"),
+        ({"start": "now", "end": "-1h"}, "before"),
+        ({"match": ["{"]}, "--match"),
+        ({"format": "parquet"}, "file"),
+        ({"json": True}, "--json"),
+    ],
+)
+def test_bad_usage_of_export(care, tmp_path, asked, words):
+    """It is refused before anything is read."""
+    with pytest.raises(BadDial, match=words):
+        care("export", **{"format": "csv", **asked})
+
+
+def test_export_of_some_series(care, tmp_path):
+    """By name, by selector, or both: any is enough."""
+    fill(tmp_path / "playhead.db")
+    out = tmp_path / "x.csv"
+    asked = {"format": "csv", "out": str(out), "force": True, "json": True}
+    for words, series in (
+        ({}, 4),
+        ({"series": ['x{mode="a"}']}, 1),
+        ({"match": ['{source="one"}']}, 3),
+        ({"match": ['{mode=~"a|b"}'], "series": ["z"]}, 2),
+    ):
+        code, said, _ = care("export", **asked, **words)
+        told = json.loads(said)
+        assert (code, told["series"]) == (0, series)
+        assert told["bytes"] == out.stat().st_size
+        assert len(out.read_text().splitlines()) == told["samples"] + 1
+
+
+def test_stats(care, tmp_path):
+    """Times are RFC 3339 for machines, sentences for people."""
+    log = fill(tmp_path / "playhead.db")
+    told = json.loads(care("stats", json=True)[1])
+    assert told["samples"] == log.samples and told["oldest"].endswith("Z")
+    code, out, _ = care("stats")
+    assert code == 0 and f"{log.samples:,}" in out and "strips" in out
