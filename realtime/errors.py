@@ -4,13 +4,14 @@ PlayheadError                 detail: what happened · hint: what to do
 ├── BadInput                  a request cannot be understood; `errors` names the fields
 │   └── UnknownFormat         its content type is not one we read
 ├── NotFound                  what was asked for is not here
+├── Overtaken                 a producer's batch is older than the last one taken of it
 ├── Busy                      the queue is full; come back after `retry_after_s`
 ├── Crowded                   no connection more can be held
 ├── Closing                   the server is stopping
 ├── BadDial                   a setting cannot be used; names dial, origin and value
 └── StorageError              see `storage.errors`
-    ├── TooMuch · StorageFull · StorageBroken · NewerDatabase
-    └── AlreadyRunning · NotWritable
+    ├── TooMuch · StorageFull · StorageBroken · Damaged
+    └── NewerDatabase · AlreadyRunning · NotWritable
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import msgspec
 
 from storage.errors import (
     AlreadyRunning,
+    Damaged,
     NewerDatabase,
     NotWritable,
     PlayheadError,
@@ -35,10 +37,12 @@ __all__ = [
     "Busy",
     "Closing",
     "Crowded",
+    "Damaged",
     "FieldError",
     "NewerDatabase",
     "NotFound",
     "NotWritable",
+    "Overtaken",
     "PlayheadError",
     "StorageBroken",
     "StorageError",
@@ -69,6 +73,17 @@ class UnknownFormat(BadInput):
 
 class NotFound(PlayheadError):
     remedy = "Check the spelling; the lists name what there is."
+
+
+class Overtaken(PlayheadError):
+    remedy = (
+        "Send a producer's batches one after the other, with numbers that grow; "
+        "a producer that counts from the start again takes a new epoch."
+    )
+
+    def __init__(self, detail: str, hint: str = "", errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, hint)
+        self.errors = list(errors)
 
 
 class Busy(PlayheadError):

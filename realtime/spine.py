@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import structlog
@@ -27,6 +27,7 @@ from realtime.errors import (
     Busy,
     Closing,
     FieldError,
+    Overtaken,
     StorageBroken,
     StorageError,
     StorageFull,
@@ -34,6 +35,7 @@ from realtime.errors import (
 from storage.events import Declared, Event, Metrics, Notification, System
 from storage.log import Log
 from storage.log import Receipt as Kept
+from storage.producers import Taken
 
 CHECKPOINT = "view"
 SLICE = 20_000
@@ -59,7 +61,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 class Receipt(msgspec.Struct, frozen=True):
     """What became of a batch. `cursor` stands at its last event; `repeated` when an earlier
-    request with the same key had written it, and nothing was written now."""
+    request with the same name had written it, and nothing was written now."""
 
     cursor: str
     first: int
@@ -67,6 +69,15 @@ class Receipt(msgspec.Struct, frozen=True):
     accepted: int
     rejected: list[Rejection]
     repeated: bool = False
+
+
+class BatchName(NamedTuple):
+    """The batch `number` of a producer, which counts up within an `epoch` of its own. Only the newest
+    is remembered, so this costs a row a producer where an Idempotency-Key costs one a batch."""
+
+    producer: str
+    epoch: str
+    number: int
 
 
 class _Command:
@@ -79,7 +90,7 @@ class _Command:
         act: Callable[[Desk, int], Awaitable[list[Rejection]]],
         events: int,
         size: int,
-        key: str = "",
+        key: str | BatchName = "",
         mark: bytes = b"",
     ) -> None:
         self.act = act
@@ -122,8 +133,8 @@ class Spine:
         self._queue: deque[_Command] = deque()
         self._queued_events = 0
         self._queued_bytes = 0
-        self._keys: dict[str, asyncio.Task[Receipt]] = {}
-        """Requests under way by their Idempotency-Key."""
+        self._keys: dict[str | tuple[str, str], asyncio.Task[Receipt]] = {}
+        """Requests under way by their Idempotency-Key, or by producer and epoch."""
         self._ready = asyncio.Event()
         self._ripe = asyncio.Event()
         self._closing = False
@@ -193,7 +204,7 @@ class Spine:
     async def ingest(
         self,
         batch: Batch,
-        key: str | None = None,
+        key: str | BatchName | None = None,
         digest: bytes = b"",
         rejected: Sequence[Rejection] = (),
     ) -> Receipt:
@@ -204,30 +215,44 @@ class Spine:
         Raises:
             Busy, Closing, StorageFull: nothing was kept.
             BadInput: the key was used for another body.
+            Overtaken: a later batch of this producer has been taken.
         """
         if not key:
             return await self._ingest(batch, rejected)
         # One after the other: the second finds the receipt of the first.
-        while key in self._keys:
-            await asyncio.wait({self._keys[key]})
+        place = key[:2] if isinstance(key, BatchName) else key
+        while place in self._keys:
+            await asyncio.wait({self._keys[place]})
         # A task of its own: a caller that goes away must not free the key before its samples are on disk.
         task = asyncio.create_task(
             self._once(batch, rejected, key, hashlib.sha256(digest).digest())
         )
-        self._keys[key] = task
-        task.add_done_callback(lambda _: self._keys.pop(key))
+        self._keys[place] = task
+        task.add_done_callback(lambda _: self._keys.pop(place))
         return await asyncio.shield(task)
 
     async def _once(
-        self, batch: Batch, rejected: Sequence[Rejection], key: str, mark: bytes
+        self, batch: Batch, rejected: Sequence[Rejection], key: str | BatchName, mark: bytes
     ) -> Receipt:
-        kept = await self._log.receipt(key)
+        kept: Kept | Taken | None
+        if isinstance(key, BatchName):
+            kept = await self._log.taken(key.producer, key.epoch)
+            if kept is not None and kept.number > key.number:
+                raise _overtaken(key, kept.number)
+            if kept is not None and kept.number < key.number:
+                kept = None
+        else:
+            kept = await self._log.receipt(key)
         if kept is not None:
             return self._repeat(kept, mark)
         return await self._ingest(batch, rejected, key, mark)
 
     async def _ingest(
-        self, batch: Batch, rejected: Sequence[Rejection], key: str = "", mark: bytes = b""
+        self,
+        batch: Batch,
+        rejected: Sequence[Rejection],
+        key: str | BatchName = "",
+        mark: bytes = b"",
     ) -> Receipt:
         async def act(desk: Desk, now: int) -> list[Rejection]:
             rejections = list(rejected)
@@ -306,7 +331,7 @@ class Spine:
         """
         taken: list[_Command] = []
         try:
-            while (taken := await self._next()):
+            while taken := await self._next():
                 await self._turn(taken)
                 self._company = len(taken) > 1
         finally:
@@ -362,7 +387,7 @@ class Spine:
             self._looked = now
             desk.silence(now)
         spans: list[tuple[int, int, list[Rejection]]] = []
-        receipts: list[Kept] = []
+        receipts: list[Kept | Taken] = []
         for command in commands:
             begin = len(desk.drafts)
             rejected = await command.act(desk, now)
@@ -413,17 +438,18 @@ class Spine:
             self._closing = True
             self._fatal(error)
 
-    def _repeat(self, kept: Kept, mark: bytes) -> Receipt:
+    def _repeat(self, kept: Kept | Taken, mark: bytes) -> Receipt:
         answer = msgspec.msgpack.decode(kept.body, type=_Answer)
         if answer.mark != mark:
-            raise BadInput(
-                "this Idempotency-Key was used for another body",
-                [
-                    FieldError(
-                        "Idempotency-Key", "a key names one body; use a new key for new samples"
-                    )
-                ],
+            header, advice = (
+                ("Idempotency-Key", "a key names one body; use a new key for new samples")
+                if isinstance(kept, Kept)
+                else (
+                    "Playhead-Producer-Seq",
+                    "a number names one body; use the next for new samples",
+                )
             )
+            raise BadInput(f"this {header} was used for another body", [FieldError(header, advice)])
         return Receipt(
             cursor(self._log.epoch, kept.last),
             kept.first,
@@ -447,10 +473,21 @@ class _Answer(msgspec.Struct, array_like=True):
 
 def _kept(
     command: _Command, now: int, begin: int, end: int, rejected: list[Rejection], desk: Desk
-) -> Kept:
+) -> Kept | Taken:
     accepted = sum(len(d.data.ids) for d in desk.drafts[begin:end] if isinstance(d.data, Metrics))
-    answer = _Answer(command.mark, accepted, rejected)
-    return Kept(command.key, now, begin + 1, end, msgspec.msgpack.encode(answer))
+    body = msgspec.msgpack.encode(_Answer(command.mark, accepted, rejected))
+    if isinstance(command.key, BatchName):
+        return Taken(*command.key, begin + 1, end, body)
+    return Kept(command.key, now, begin + 1, end, body)
+
+
+def _overtaken(name: BatchName, newest: int) -> Overtaken:
+    return Overtaken(
+        f"batch {name.number} of producer {name.producer!r} comes after batch {newest} of its epoch "
+        f"{name.epoch!r} was taken, and only the newest is remembered. Nothing of it was kept now; "
+        "whether it was before, the log cannot tell.",
+        errors=[FieldError("Playhead-Producer-Seq", f"got {name.number}; {newest} was the last")],
+    )
 
 
 def _samples(events: Sequence[Event]) -> int:

@@ -14,12 +14,13 @@ import numpy as np
 from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, schema, sqlite
+from storage import codec, producers, schema, sqlite
 from storage.archive import Archive, Columns
 from storage.checksum import crc
 from storage.engine import Engine
 from storage.errors import StorageBroken, TooMuch
 from storage.events import Draft, Event, Metrics
+from storage.producers import Taken
 from storage.ranges import Ranges
 from storage.retention import WAL_BYTES, Gone, Keep, Retention
 from storage.rollups import Buckets
@@ -131,12 +132,14 @@ class Log:
         await self._engine.close()
 
     async def append(
-        self, drafts: Sequence[Draft], receipts: Sequence[Receipt] = ()
+        self, drafts: Sequence[Draft], receipts: Sequence[Receipt | Taken] = ()
     ) -> list[Event]:
         """Commit all or nothing, in order; returns when fsync has (law ack-is-durable).
 
         Receipts carry seqs relative to this batch: 1 is its first event.
         """
+        keyed = [receipt for receipt in receipts if isinstance(receipt, Receipt)]
+        taken = [receipt for receipt in receipts if isinstance(receipt, Taken)]
         async with self._turn:
             events, rows = await self._places(drafts)
             samples = sum(
@@ -155,8 +158,10 @@ class Log:
                                 f"another program has written to {self.path} behind event {self.head}",
                                 "find it and stop it, then start again",
                             )
-                    if receipts:
-                        await self._keep(connection, receipts)
+                    if keyed:
+                        await self._keep(connection, keyed)
+                    if taken:
+                        await producers.keep(connection, taken, self.head)
             if rows:
                 self.head = rows[-1][0]
                 self.samples += samples
@@ -220,6 +225,11 @@ class Log:
         return (
             Receipt(row["key"], row["at"], row["first"], row["last"], row["body"]) if row else None
         )
+
+    async def taken(self, producer: str, epoch: str) -> Taken | None:
+        """The newest batch of a producer in one of its epochs."""
+        async with self._engine.reader() as connection:
+            return await producers.newest(connection, producer, epoch)
 
     async def read(
         self,
@@ -322,6 +332,8 @@ class Log:
     async def forget(self, keep: Keep, now: int) -> Gone:
         """Drop what is past its time, give the space back, keep the WAL short."""
         gone = await self._retention.apply(keep, now)
+        async with self._turn, self._engine.transaction() as connection:
+            await producers.forget(connection)
         await self._ranges.look(self.floor > 1)
         await self._retention.give_back()
         if (await asyncio.get_running_loop().run_in_executor(None, self._sizes))[1] > WAL_BYTES:

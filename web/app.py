@@ -22,7 +22,14 @@ from web.events import CLOUDEVENTS, NDJSON, Events
 from web.exposition import OPENMETRICS, TEXT, Exposition
 from web.handler import Border, Nowhere
 from web.health import Healthz, Readyz
-from web.metrics import IDEMPOTENCY_KEY, Metrics, MetricsLive
+from web.metrics import (
+    IDEMPOTENCY_KEY,
+    PRODUCER,
+    PRODUCER_EPOCH,
+    PRODUCER_SEQ,
+    Metrics,
+    MetricsLive,
+)
 from web.notifications import Notifications
 from web.openapi import OpenApi, document
 from web.performance import Performance
@@ -130,10 +137,14 @@ ROUTES: Sequence[Route] = (
                 bodies=(schemas.Reading, list[schemas.Reading], schemas.Columns),
                 body_media=(JSON, *MSGPACK),
                 data=schemas.Accepted,
-                refusals=WRITTEN,
+                refusals={**WRITTEN, 409: "A later batch of this producer has been taken."},
                 headers={
                     IDEMPOTENCY_KEY: "Names this body; a retry with the same key and body writes "
-                    "nothing and gets the first answer."
+                    "nothing and gets the first answer.",
+                    PRODUCER: "Who numbers its batches; the newest sent again writes nothing and "
+                    "gets its first answer. Together with the next two, instead of a key.",
+                    PRODUCER_EPOCH: "Within which the numbers grow; a new one when they start again.",
+                    PRODUCER_SEQ: "The number of this batch; numbers may be left out.",
                 },
             )
         },

@@ -8,10 +8,15 @@ from realtime.answers import Bodies
 from realtime.bodies import JSON, MSGPACK
 from realtime.core.dashboard import metrics
 from realtime.core.times import SECOND
+from realtime.spine import BatchName
 from web.handler import OFF_LOOP, Handler, Receiver, enveloped
 from web.problem import Problem, shown
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+PRODUCER = "Playhead-Producer"
+PRODUCER_EPOCH = "Playhead-Producer-Epoch"
+PRODUCER_SEQ = "Playhead-Producer-Seq"
+MOST_SEQ = 2**63 - 1
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -67,12 +72,36 @@ class Metrics(Receiver):
             "on disk",
         )
 
-    def _key(self) -> str | None:
-        given = self.request.headers.get(IDEMPOTENCY_KEY)
-        if given is None or _KEY.fullmatch(given):
-            return given
-        raise Problem(
-            400,
-            f"the header {IDEMPOTENCY_KEY} cannot be used",
-            [(IDEMPOTENCY_KEY, f"got {shown(given)}; give 1 to 200 visible ASCII characters")],
-        )
+    def _key(self) -> str | BatchName | None:
+        """What names this body, if the client has given it a name."""
+        headers = self.request.headers
+        given = [name for name in (PRODUCER, PRODUCER_EPOCH, PRODUCER_SEQ) if name in headers]
+        if IDEMPOTENCY_KEY in headers:
+            if given:
+                raise self._unusable(
+                    given[0], f"comes beside {IDEMPOTENCY_KEY}; give one or the other"
+                )
+            return self._word(IDEMPOTENCY_KEY)
+        if not given:
+            return None
+        number = self._word(PRODUCER_SEQ)
+        if not (number.isascii() and number.isdigit() and int(number) <= MOST_SEQ):
+            raise self._unusable(
+                PRODUCER_SEQ, f"got {shown(number)}; give a whole number from 0 on"
+            )
+        return BatchName(self._word(PRODUCER), self._word(PRODUCER_EPOCH), int(number))
+
+    def _word(self, header: str) -> str:
+        given = self.request.headers.get(header)
+        if given is None:
+            raise self._unusable(
+                header, f"is missing; {PRODUCER}, {PRODUCER_EPOCH} and {PRODUCER_SEQ} go together"
+            )
+        if not _KEY.fullmatch(given):
+            raise self._unusable(
+                header, f"got {shown(given)}; give 1 to 200 visible ASCII characters"
+            )
+        return given
+
+    def _unusable(self, header: str, detail: str) -> Problem:
+        return Problem(400, f"the header {header} cannot be used", [(header, detail)])

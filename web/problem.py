@@ -12,6 +12,7 @@ from realtime.errors import (
     Crowded,
     FieldError,
     NotFound,
+    Overtaken,
     PlayheadError,
     StorageError,
     TooMuch,
@@ -75,12 +76,12 @@ def problem_of(error: PlayheadError) -> Problem:
             return Problem(422 if fields else 400, told, fields)
         case NotFound():
             return Problem(404, told)
+        case Overtaken():
+            return Problem(409, told, [(e.field, e.detail) for e in error.errors])
         case Crowded():
             return Problem(503, told, headers=_retry_after(5))
         case Busy():
             return Problem(429, told, headers=_retry_after(error.retry_after_s))
-        case Crowded():
-            return Problem(503, told, headers=_retry_after(2))
         case Closing():
             return Problem(503, told, headers=_retry_after(5))
         case TooMuch():

@@ -256,7 +256,7 @@ class Rejected(msgspec.Struct):
 
 
 class Accepted(msgspec.Struct):
-    """What is on disk. `repeated` says that the same Idempotency-Key had been answered before."""
+    """What is on disk. `repeated` says that the same batch had been answered before."""
 
     accepted: int
     rejected: list[Rejected]

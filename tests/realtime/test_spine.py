@@ -13,8 +13,16 @@ from realtime.core.alerts import Rule
 from realtime.core.batch import Batch, Columns, Key, Rejection
 from realtime.core.decide import Bounds
 from realtime.core.views import View
-from realtime.errors import BadInput, Busy, Closing, StorageBroken, StorageError, StorageFull
-from realtime.spine import Limits, Receipt, Spine, touched
+from realtime.errors import (
+    BadInput,
+    Busy,
+    Closing,
+    Overtaken,
+    StorageBroken,
+    StorageError,
+    StorageFull,
+)
+from realtime.spine import BatchName, Limits, Receipt, Spine, touched
 from storage.events import Alert, Declared, Event, Fact, Metrics, Notification, Series, System
 from storage.log import Log
 from storage.migrate import migrate
@@ -236,6 +244,53 @@ async def test_a_key_names_one_body(tmp_path):
         assert it.log.head == head
         await it.spine.ingest(batch(2), "another key", b"another")
         assert samples(await it.log.read(0)) == [1, 2]
+
+
+@pytest.mark.gen_test
+async def test_a_producer_may_send_its_newest_batch_again(tmp_path):
+    """The same number and body: the first answer, after a restart too; numbers may be left out."""
+    async with spines(tmp_path) as it:
+        await it.spine.ingest(batch(1), BatchName("till", "e", 0), b"0")
+        first = await it.spine.ingest(batch(2, 3), BatchName("till", "e", 5), b"5")
+        head = it.log.head
+        again = await it.spine.ingest(batch(2, 3), BatchName("till", "e", 5), b"5")
+        assert (again.cursor, again.accepted, again.repeated) == (first.cursor, 2, True)
+    async with spines(tmp_path) as it:
+        assert (await it.spine.ingest(batch(2, 3), BatchName("till", "e", 5), b"5")).repeated
+        assert it.log.head == head
+        # Another producer and another epoch count for themselves.
+        assert not (await it.spine.ingest(batch(4), BatchName("till", "f", 5), b"5")).repeated
+        assert not (await it.spine.ingest(batch(5), BatchName("bar", "e", 0), b"5")).repeated
+        assert samples(await it.log.read(0)) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.gen_test
+async def test_an_older_batch_of_a_producer_is_refused(tmp_path):
+    """Only the newest is remembered, so of an older one nobody can say whether it was written: it is
+    refused by the header's name, and so is another body under the newest number."""
+    async with spines(tmp_path) as it:
+        await it.spine.ingest(batch(1), BatchName("till", "e", 5), b"5")
+        head = it.log.head
+        with pytest.raises(Overtaken, match="batch 4 of producer 'till'") as late:
+            await it.spine.ingest(batch(2), BatchName("till", "e", 4), b"4")
+        with pytest.raises(BadInput) as other:
+            await it.spine.ingest(batch(2), BatchName("till", "e", 5), b"another")
+        for refused in (late, other):
+            assert [e.field for e in refused.value.errors] == ["Playhead-Producer-Seq"]
+        assert it.log.head == head
+
+
+@pytest.mark.gen_test
+async def test_equal_batches_of_a_producer_at_once_are_written_once(tmp_path):
+    """Of ten impatient retries one is written, the others get its answer."""
+    async with spines(tmp_path) as it:
+        answers = await asyncio.gather(
+            *(it.spine.ingest(batch(1), BatchName("till", "e", 1), b"1") for _ in range(10))
+        )
+        assert samples(await it.log.read(0)) == [1]
+        assert sum(not answer.repeated for answer in answers) == 1
+        assert len({answer.cursor for answer in answers}) == 1
+        assert it.spine._keys == {}
 
 
 @pytest.mark.gen_test

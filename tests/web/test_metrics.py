@@ -119,6 +119,54 @@ async def test_a_key_is_bounded(site):
         assert list(answer.errors) == ["Idempotency-Key"]
 
 
+def numbered(seq, producer="till", epoch="e"):
+    return {
+        "Playhead_Producer": producer,
+        "Playhead_Producer_Epoch": epoch,
+        "Playhead_Producer_Seq": str(seq),
+    }
+
+
+@pytest.mark.gen_test
+async def test_a_numbered_batch_is_written_once(site):
+    """The newest batch of a producer sent again gets its first answer; an older one is 409."""
+    reading = {"name": "a", "value": 1, "at": "2026-11-23T03:11:40Z"}
+    first = await site.post(POST, reading, **numbered(7))
+    head = site.log.head
+    again = await site.post(POST, reading, **numbered(7))
+    assert again.data == {**first.data, "repeated": True}
+    late = await site.post(POST, reading, **numbered(6))
+    assert late.status == 409
+    assert list(late.errors) == ["Playhead-Producer-Seq"]
+    assert "Nothing of it was kept" in late.json["detail"]
+    assert site.log.head == head
+    assert (await site.post(POST, reading, **numbered(9))).data["repeated"] is False
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("change", "blamed"),
+    [
+        ({"Playhead_Producer": None}, "Playhead-Producer"),
+        ({"Playhead_Producer": ""}, "Playhead-Producer"),
+        ({"Playhead_Producer_Epoch": None}, "Playhead-Producer-Epoch"),
+        ({"Playhead_Producer_Epoch": "x" * 201}, "Playhead-Producer-Epoch"),
+        ({"Playhead_Producer_Seq": None}, "Playhead-Producer-Seq"),
+        ({"Playhead_Producer_Seq": "-1"}, "Playhead-Producer-Seq"),
+        ({"Playhead_Producer_Seq": "1e3"}, "Playhead-Producer-Seq"),
+        ({"Playhead_Producer_Seq": str(2**63)}, "Playhead-Producer-Seq"),
+        ({"Idempotency_Key": "k"}, "Playhead-Producer"),
+    ],
+)
+async def test_a_number_that_cannot_be_used_is_refused_by_name(site, change, blamed):
+    """Half a name, a name of any length, a number that is none, and two names for one body."""
+    headers = {k: v for k, v in {**numbered(1), **change}.items() if v is not None}
+    answer = await site.post(POST, {"name": "a", "value": 1}, **headers)
+    assert answer.status == 400
+    assert list(answer.errors) == [blamed]
+    assert site.log.head == 0
+
+
 @pytest.mark.gen_test
 async def test_a_long_body_is_read_off_the_loop(site):
     """Above the bound the same reading happens in a thread, with the same answer."""

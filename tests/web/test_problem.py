@@ -30,6 +30,7 @@ def test_the_body_is_rfc_9457():
         (errors.Busy(1.2), 429, "2"),
         (errors.Busy(0), 429, "1"),
         (errors.Crowded(), 503, "5"),
+        (errors.Overtaken("a later one was taken"), 409, None),
         (errors.Closing(), 503, "5"),
         (errors.TooMuch("too much"), 422, None),
         (errors.StorageFull("full"), 503, "30"),

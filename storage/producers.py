@@ -1,0 +1,56 @@
+"""How far each producer has come: the newest batch taken of it, and what it was answered.
+
+A producer numbers its batches within an epoch of its own, and the row is written in the transaction of the
+batch (law ack-is-durable), so a batch sent again after a crash on either side is known.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+MOST = 10_000
+"""Rows kept. Beyond it those are forgotten that have been silent for the most events."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The batch `number` of a producer: its seqs, and an answer only the writer understands."""
+
+    producer: str
+    epoch: str
+    number: int
+    first: int
+    last: int
+    body: bytes
+
+
+async def newest(connection: AsyncConnection, producer: str, epoch: str) -> Taken | None:
+    row: Any = (
+        await connection.exec_driver_sql(
+            "SELECT pseq, first, last, body FROM producers WHERE producer = ? AND epoch = ?",
+            (producer, epoch),
+        )
+    ).one_or_none()
+    return Taken(producer, epoch, row[0], row[1], row[2], row[3]) if row else None
+
+
+async def keep(connection: AsyncConnection, taken: Sequence[Taken], head: int) -> None:
+    """Inside the batch's transaction. The seqs of `taken` count from `head`."""
+    rows = [(t.producer, t.epoch, t.number, t.first + head, t.last + head, t.body) for t in taken]
+    await connection.exec_driver_sql(
+        "INSERT INTO producers (producer, epoch, pseq, first, last, body) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (producer, epoch) DO UPDATE SET pseq = excluded.pseq, first = excluded.first, "
+        "last = excluded.last, body = excluded.body WHERE excluded.pseq > producers.pseq",
+        rows,
+    )
+
+
+async def forget(connection: AsyncConnection, most: int = MOST) -> int:
+    """Drop the rows beyond `most`, those first whose newest batch is the oldest; how many went."""
+    gone = await connection.exec_driver_sql(
+        "DELETE FROM producers WHERE (producer, epoch) IN "
+        "(SELECT producer, epoch FROM producers ORDER BY last DESC LIMIT -1 OFFSET ?)",
+        (most,),
+    )
+    return gone.rowcount
