@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from storage.events import Declared, Draft, Metrics, Notification, Series, System
 from storage.log import Log, Receipt
@@ -50,7 +51,7 @@ async def _filled(path: Path, forget: bool) -> Log:
     return log
 
 
-def dump(path: Path) -> dict[str, list[tuple[object, ...]]]:
+def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     connection = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
     try:
         return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from arro3.io import read_parquet
 
+from storage.events import Metrics
 from storage.export import Run, declared, runs, write
 from storage.log import Log
 from storage.look import look
+from storage.proof import Damage
 from tests.storage.conftest import NOW
 from tests.storage.filled import change, fill
 
@@ -20,7 +22,7 @@ NAMES = {1: ("one", 'x{mode="a"}'), 2: ("one", "y"), 4: ("two, or so", "z")}
 
 
 def exported(path, format_, start=0, end=1 << 60, names=NAMES):
-    damages = []
+    damages: list[Damage] = []
     out = io.BytesIO()
     with look(path) as connection:
         found = runs(connection, names, start, end, damages.append)
@@ -34,7 +36,8 @@ async def truth(path, names=NAMES, start=0, end=1 << 60):
     await log.open(NOW)
     told = [
         (*names[id_], event.at, value)
-        for event in await log.read(0, 100_000, types=["metrics"])
+        for event in await log.read(0, 100_000)
+        if isinstance(event.data, Metrics)
         for id_, value in zip(event.data.ids, event.data.values, strict=True)
         if id_ in names and start <= event.at < end
     ]
@@ -50,9 +53,11 @@ def read(format_, out):
     if format_ == "parquet":
         table = read_parquet(io.BytesIO(out.getvalue())).read_all()
         assert 'Timestamp(µs, "UTC")' in str(table.schema)
-        columns = [table[name].to_pylist() for name in ("source", "series", "at", "value")]
-        columns[2] = [round(at.timestamp() * 1_000_000) for at in columns[2]]
-        return sorted(zip(*columns, strict=True))
+        source, series, at, value = (
+            table[name].to_pylist() for name in ("source", "series", "at", "value")
+        )
+        micros_ = [round(moment.timestamp() * 1_000_000) for moment in at]
+        return sorted(zip(source, series, micros_, value, strict=True))
     if format_ == "csv":
         rows = csv.DictReader(io.StringIO(out.getvalue().decode()))
         found = [(r["source"], r["series"], micros(r["at"]), float(r["value"])) for r in rows]
@@ -88,8 +93,10 @@ def test_series_are_found_with_their_sources(tmp_path):
     """Names come from the log itself."""
     path = tmp_path / "playhead.db"
     fill(path)
+    damages: list[Damage] = []
     with look(path) as connection:
-        found = declared(connection, pytest.fail)
+        found = declared(connection, damages.append)
+    assert damages == []
     assert {id_: (source, one.name, one.labels) for id_, (source, one) in found.items()} == {
         1: ("one", "x", {"mode": "a"}),
         2: ("one", "y", {}),

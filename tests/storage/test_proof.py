@@ -5,6 +5,7 @@ import pytest
 
 from storage import proof
 from storage.errors import Damaged
+from storage.events import Metrics
 from storage.look import look
 from tests.storage.conftest import NOW
 from tests.storage.filled import change, fill
@@ -15,6 +16,7 @@ TICK = (5, NOW, "a", "metrics", 1, msgpack.packb(([1, 2], [0.5, 7])), None)
 def test_a_row_as_it_was_written():
     """It comes back as the event it is."""
     event = proof.event(TICK)
+    assert isinstance(event.data, Metrics)
     assert (event.seq, event.at, event.source, list(event.data.ids)) == (5, NOW, "a", [1, 2])
 
 
@@ -46,7 +48,7 @@ def test_one_bad_column_leaves_the_others(tmp_path):
     fill(path)
     change(path, "UPDATE segments SET hash = zeroblob(32) WHERE id = 3")
     change(path, "UPDATE strips SET body = zeroblob(length(body)) WHERE place >> 32 = 4")
-    named = []
+    named: list[proof.Damage] = []
     with look(path) as connection:
         pieces = {
             meta.id: proof.piece(connection, meta, named.append)

@@ -3,13 +3,14 @@
 import pytest
 
 from storage.look import look, quiet
+from storage.proof import Damage
 from storage.recount import Recount, name
 from storage.tiers import place_of
 from tests.storage.filled import change, fill
 
 
 def counted(path, blocks, partly=False):
-    named = []
+    named: list[Damage] = []
     with look(path) as connection:
         rows = Recount(connection, blocks, partly, named.append, quiet).run()
     return rows, named
@@ -18,7 +19,7 @@ def counted(path, blocks, partly=False):
 def blocks_of(path):
     with look(path) as connection:
         spans = connection.execute("SELECT id, start_at, end_at FROM segments").fetchall()
-    found = {}
+    found: dict[int, list[int]] = {}
     for id_, start, end in spans:
         for block in range(start // 21_600_000_000, end // 21_600_000_000 + 1):
             found.setdefault(block, []).append(id_)

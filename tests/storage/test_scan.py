@@ -27,7 +27,7 @@ def test_all_of_a_sound_table(tmp_path):
     """In order, within the bounds, nothing lost."""
     table(tmp_path / "t.db", range(100))
     connection = sqlite3.connect(tmp_path / "t.db")
-    lost = []
+    lost: list[Lost] = []
     found = rows(connection, "k", "t", "k", lost.append, after=9, before=20)
     assert ([key for (key,) in found], lost) == ([*range(10, 20)], [])
     connection.close()
@@ -38,7 +38,7 @@ def test_several_bad_pages(tmp_path):
     keys = [*range(1, 400), *(5 << 32 | key for key in range(400))]
     table(tmp_path / "t.db", keys)
     connection = torn(tmp_path / "t.db", [30, 31, 90, 150])
-    lost = []
+    lost: list[Lost] = []
     found = [row[0] for row in rows(connection, "k, body", "t", "k", lost.append)]
     assert len(found) == len(set(found)) >= len(keys) - 4 * 6
     missing = set(keys) - set(found)
@@ -52,7 +52,7 @@ def test_why_there_is_no_answer(tmp_path):
     connection = sqlite3.connect(tmp_path / "t.db")
     assert "no such table" in readable(connection, "SELECT * FROM t")
     assert readable(connection, "SELECT ?", 5) == [(5,)]
-    lost = []
+    lost: list[Lost] = []
     assert [*rows(connection, "k", "t", "k", lost.append, before=10)] == []
     assert lost == [Lost(-1, 10, "no such table: t")]
     connection.close()
