@@ -13,8 +13,8 @@ from storage.errors import Damaged
 from storage.segments import Head, Tick, column, unseal
 from storage.strips import Place
 
-SLEEVES = 512
-"""Decoded heads and directories kept: three days of ten-minute segments, some 20 kB each."""
+SLEEVES_BYTES = 64 * 1024 * 1024
+"""Decoded heads and directories kept: of ten-minute segments, some 50 kB each, a week."""
 ASKED = 500
 """Rows asked for in one statement."""
 
@@ -45,7 +45,7 @@ class Archive:
     """Every method takes the reader's connection, so that one look sees one state of the log."""
 
     def __init__(self) -> None:
-        self._sleeves: LRUCache[int, Sleeve] = LRUCache(SLEEVES)
+        self._sleeves: LRUCache[int, Sleeve] = LRUCache(SLEEVES_BYTES, _size)
 
     async def after(self, connection: AsyncConnection, seq: int, until: int) -> list[Segment]:
         """Segments that hold a tick with `seq < its seq ≤ until`, perhaps; oldest first."""
@@ -103,20 +103,50 @@ class Archive:
         return await asyncio.get_running_loop().run_in_executor(None, gather)
 
     async def ticks(
-        self, connection: AsyncConnection, segment: Segment, after: int, source: str | None
+        self,
+        connection: AsyncConnection,
+        segment: Segment,
+        after: int,
+        source: str | None,
+        most: int | None = None,
     ) -> list[Tick]:
-        """The ticks of a segment after a seq, as they were appended; none if `source` is not in it."""
+        """The ticks of a segment after a seq, at most `most`, as they were appended; none if `source` is
+        not in it."""
         head, places = (await self._read(connection, [segment]))[segment.id]
         if source is not None and source not in head.sources:
             return []
         bodies = await self._bodies(connection, segment, places)
-        return await asyncio.get_running_loop().run_in_executor(None, unseal, head, bodies, after)
+        return await asyncio.get_running_loop().run_in_executor(
+            None, unseal, head, bodies, after, most
+        )
 
     async def whole(self, connection: AsyncConnection, segment: Segment) -> Columns:
         """Every series of a segment, decoded."""
         head, places = (await self._read(connection, [segment]))[segment.id]
         bodies = await self._bodies(connection, segment, places)
         return await asyncio.get_running_loop().run_in_executor(None, _whole, head, bodies)
+
+    async def readable(
+        self, connection: AsyncConnection, segment: Segment
+    ) -> tuple[Columns, list[str]]:
+        """What of a segment can be read, series by series, and what is wrong with the rest."""
+        try:
+            head, places = (await self._read(connection, [segment]))[segment.id]
+        except Damaged as error:
+            return {}, [error.detail]
+        strips_of = await self._strips(connection, segment)
+
+        def read() -> tuple[Columns, list[str]]:
+            columns: Columns = {}
+            wrong: list[str] = []
+            for id_ in sorted(head.series()):
+                try:
+                    columns[id_] = column(head, id_, _body(segment, places.get(id_), strips_of))
+                except Damaged as error:
+                    wrong.append(error.detail)
+            return columns, wrong
+
+        return await asyncio.get_running_loop().run_in_executor(None, read)
 
     async def packed(
         self, connection: AsyncConnection, segment: Segment
@@ -128,17 +158,24 @@ class Archive:
     async def _bodies(
         self, connection: AsyncConnection, segment: Segment, places: Mapping[int, Place]
     ) -> dict[int, bytes]:
+        bodies = await self._strips(connection, segment)
+        return {id_: _body(segment, place, bodies) or b"" for id_, place in places.items()}
+
+    async def _strips(self, connection: AsyncConnection, segment: Segment) -> dict[int, bytes]:
         rows: Any = await connection.exec_driver_sql(
             "SELECT place, body FROM strips WHERE place BETWEEN ? AND ?",
             (segment.id << 32, (segment.id + 1 << 32) - 1),
         )
-        bodies = {place: body for place, body in rows.all()}
-        return {id_: _body(segment, place, bodies) or b"" for id_, place in places.items()}
+        return {place: body for place, body in rows.all()}
 
     async def _read(
         self, connection: AsyncConnection, segments: Sequence[Segment]
     ) -> Mapping[int, Sleeve]:
-        sleeves = {s.id: self._sleeves[s.id] for s in segments if s.id in self._sleeves}
+        sleeves: dict[int, Sleeve] = {}
+        for segment in segments:
+            # By its first seq: an id comes back once every segment is gone, a seq never does.
+            if (kept := self._sleeves.get(segment.first_seq)) is not None:
+                sleeves[segment.id] = kept
         missing = [s.id for s in segments if s.id not in sleeves]
         loop = asyncio.get_running_loop()
         for begin in range(0, len(missing), ASKED):
@@ -149,17 +186,27 @@ class Archive:
             )
             read: dict[int, Sleeve] = await loop.run_in_executor(None, _read_all, rows.all())
             sleeves.update(read)
-            self._sleeves.update(read)
+        for segment in segments:
+            if segment.first_seq not in self._sleeves and segment.id in sleeves:
+                sleeve = sleeves[segment.id]
+                if _size(sleeve) <= SLEEVES_BYTES:
+                    self._sleeves[segment.first_seq] = sleeve
         return sleeves
 
-    def forget(self, ids: Iterable[int]) -> None:
-        """Segments that are gone."""
-        for id_ in ids:
-            self._sleeves.pop(id_, None)
+    def forget(self, segment: Segment) -> None:
+        """It is gone."""
+        self._sleeves.pop(segment.first_seq, None)
 
 
 def _read_all(rows: Sequence[Any]) -> dict[int, Sleeve]:
     return {row[0]: Sleeve(Head.read(row[1]), strips.read(row[2])) for row in rows}
+
+
+def _size(sleeve: Sleeve) -> int:
+    """Bytes, roughly: three numbers a tick, and some hundred bytes of objects a column or constant."""
+    head, places = sleeve
+    named = sum(len(shape.ids) for shape in head.shapes)
+    return 24 * len(head.seqs) + 100 * (len(places) + len(head.constants)) + 100 * named + 1000
 
 
 def _body(segment: Segment, place: Place | None, bodies: Mapping[int, bytes]) -> bytes | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +17,7 @@ from storage import codec, producers, schema, sqlite
 from storage.archive import Archive, Columns
 from storage.checksum import crc
 from storage.engine import Engine
-from storage.errors import StorageBroken, TooMuch
+from storage.errors import StorageBroken
 from storage.events import Draft, Event, Metrics
 from storage.producers import Taken
 from storage.ranges import Ranges
@@ -90,8 +89,9 @@ class Log:
         self._ranges = Ranges(self._engine, self._archive)
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
-        self._retention = Retention(self._engine, self._turn, self._archive, self._dropped)
-        self._sealer = Sealer(self._engine, self._turn, span_us)
+        alone = asyncio.Lock()
+        self._retention = Retention(self._engine, self._turn, alone, self._archive, self._dropped)
+        self._sealer = Sealer(self._engine, self._turn, alone, span_us)
 
     async def open(self, now: int) -> None:
         """`now` (µs UTC) dates a log that is made here.
@@ -120,7 +120,7 @@ class Log:
             row["floor"],
             row["samples"],
         )
-        given_up = newest == 0 and self.floor == self.head + 1
+        given_up = self.floor == self.head + 1
         if newest != self.head and not given_up:
             raise StorageBroken(
                 f"the log says its newest event is {self.head}, but {newest} is the newest it holds",
@@ -255,10 +255,11 @@ class Log:
             # Beyond the last of a full page nothing is wanted: what is sealed there comes in its turn.
             last = rows[-1]["seq"] if len(rows) == limit else ask.until
             ticks: list[Tick] = []
+            most = None if ask.picks else limit
             for segment in await self._archive.after(connection, after, last):
                 if ask.misses(segment.start_at, segment.end_at):
                     continue
-                found = await self._archive.ticks(connection, segment, after, source)
+                found = await self._archive.ticks(connection, segment, after, source, most)
                 ticks += [tick for tick in found if tick.seq <= last and ask.takes(tick)]
                 if len(ticks) >= limit:
                     break
@@ -401,6 +402,11 @@ class _Ask(NamedTuple):
     start: int | None
     end: int | None
     source: str | None
+
+    @property
+    def picks(self) -> bool:
+        """Not every tick between its seqs is wanted."""
+        return not (self.start is None and self.end is None and self.source is None)
 
     def misses(self, first: int, last: int) -> bool:
         return (self.start is not None and last < self.start) or (

@@ -6,6 +6,7 @@ Folding, packing and unpacking happen off the loop.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -29,10 +30,24 @@ from storage.rollups import (
     width,
 )
 
-__all__ = ["Columns", "Difference", "add", "forget", "make_fine", "position", "read", "recount"]
+__all__ = [
+    "Columns",
+    "Difference",
+    "Prepared",
+    "add",
+    "forget",
+    "make_fine",
+    "position",
+    "prepare",
+    "read",
+    "recount",
+    "write",
+]
 
 FINE: Final = TIERS[0]
 GROUP: Final = 64
+LAST_BLOCK: Final = (1 << 26) - 2
+"""No time that can be told lies in a later one."""
 ASKED: Final = 500
 """Rows asked for in one statement."""
 
@@ -57,16 +72,57 @@ def block_at(place: Place) -> int:
     return place >> 32 & (1 << 26) - 1
 
 
+class Prepared(NamedTuple):
+    """Rows to be written as they are, folded and merged before the writer's turn is taken.
+
+    `damaged` names blocks that cannot be read: they stay as they are, so that a reader is told of the
+    damage and of nothing wrong, and what would have been merged into them is in the segments.
+    """
+
+    rows: list[tuple[Place, bytes]]
+    damaged: list[str]
+    tiers: tuple[int, ...]
+
+
+async def prepare(connection: AsyncConnection, columns: Columns, coarse: bool = True) -> Prepared:
+    """What a sealed span changes in the coarse tiers, or what samples that are about to go change in the
+    finest one. Nobody else may write these tiers until it is written."""
+    sheaves = await _off_loop(
+        lambda: _coarse(columns) if coarse else {FINE: fold_all(columns, FINE)}
+    )
+    rows: list[tuple[Place, bytes]] = []
+    damaged: list[str] = []
+    for tier, sheaf in sheaves.items():
+        parts = await _off_loop(functools.partial(_parts, tier, sheaf))
+        stored = dict(await _rows(connection, sorted(parts)))
+        merged, unread = await _off_loop(functools.partial(_merge_in, tier, parts, stored))
+        rows += merged
+        damaged += unread
+    return Prepared(rows, damaged, tuple(sheaves))
+
+
+async def write(
+    connection: AsyncConnection, prepared: Prepared, position: int | None = None
+) -> None:
+    """Put prepared rows in their places, and note the seq they end with."""
+    if prepared.rows:
+        await connection.exec_driver_sql(
+            "INSERT INTO rollups (place, body) VALUES (?, ?) "
+            "ON CONFLICT (place) DO UPDATE SET body = excluded.body",
+            prepared.rows,
+        )
+    if position is not None:
+        for tier in prepared.tiers:
+            await _move(connection, tier, position)
+
+
 async def add(connection: AsyncConnection, columns: Columns, position: int) -> None:
     """Merge the samples of a sealed span into the coarse tiers, and note the seq it ends with.
 
     Raises:
         Damaged: a stored block that has to be merged with cannot be read.
     """
-    coarse = await _off_loop(lambda: _coarse(columns))
-    for tier, sheaf in coarse.items():
-        await _merge_in(connection, tier, sheaf)
-        await _move(connection, tier, position)
+    await write(connection, _whole(await prepare(connection, columns)), position)
 
 
 async def make_fine(
@@ -77,9 +133,13 @@ async def make_fine(
     Raises:
         Damaged: a stored block that has to be merged with cannot be read.
     """
-    await _merge_in(connection, FINE, await _off_loop(lambda: fold_all(columns, FINE)))
-    if position is not None:
-        await _move(connection, FINE, position)
+    await write(connection, _whole(await prepare(connection, columns, coarse=False)), position)
+
+
+def _whole(prepared: Prepared) -> Prepared:
+    if prepared.damaged:
+        raise Damaged("; ".join(prepared.damaged))
+    return prepared
 
 
 async def position(connection: AsyncConnection, tier: int) -> int:
@@ -147,20 +207,6 @@ async def _move(connection: AsyncConnection, tier: int, position: int) -> None:
     )
 
 
-async def _merge_in(connection: AsyncConnection, tier: int, sheaf: Sheaf) -> None:
-    parts = await _off_loop(lambda: _parts(tier, sheaf))
-    stored = dict(await _rows(connection, sorted(parts)))
-    rows = await _off_loop(
-        lambda: [_merged(tier, each, parts[each], stored) for each in sorted(parts)]
-    )
-    if rows:
-        await connection.exec_driver_sql(
-            "INSERT INTO rollups (place, body) VALUES (?, ?) "
-            "ON CONFLICT (place) DO UPDATE SET body = excluded.body",
-            rows,
-        )
-
-
 async def _places(
     connection: AsyncConnection, ids: Iterable[int], start: int, end: int, tier: int
 ) -> list[Place]:
@@ -215,12 +261,21 @@ def _parts(tier: int, sheaf: Sheaf) -> dict[Place, Sheaf]:
     return parts
 
 
-def _merged(
-    tier: int, place: Place, part: Sheaf, stored: dict[Place, bytes]
-) -> tuple[Place, bytes]:
-    if place in stored:
-        part = merge_all([_unpack(tier, (place, stored[place]), None), part])
-    return place, pack_buckets(part, block_at(place), tier)
+def _merge_in(
+    tier: int, parts: dict[Place, Sheaf], stored: dict[Place, bytes]
+) -> tuple[list[tuple[Place, bytes]], list[str]]:
+    rows: list[tuple[Place, bytes]] = []
+    damaged: list[str] = []
+    for place in sorted(parts):
+        part = parts[place]
+        try:
+            if place in stored:
+                part = merge_all([_unpack(tier, (place, stored[place]), None), part])
+        except Damaged as error:
+            damaged.append(error.detail)
+        else:
+            rows.append((place, pack_buckets(part, block_at(place), tier)))
+    return rows, damaged
 
 
 def _unpack(tier: int, row: tuple[Place, bytes], wanted: Collection[int] | None) -> Sheaf:

@@ -99,7 +99,7 @@ async def test_a_full_disk_is_no_broken_disk_to_the_index_of_the_wal(tmp_path):
     with small_disk(tmp_path / "disk", "40m") as disk:
         engine = await _table(disk.path)
         await engine.writer.exec_driver_sql("PRAGMA wal_autocheckpoint=0")
-        wal, frame = disk.path / "a.db-wal", 4096 + 24
+        wal, frame = disk.path / "a.db-wal", 1024 + 24
         first = 4062 * frame  # so much of the WAL the first block of the index can tell
         while wal.stat().st_size < first - 10 * frame:
             await _insert(engine)

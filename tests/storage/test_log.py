@@ -256,7 +256,7 @@ async def test_columns_have_a_bound(opened):
         await log.append([tick(n) for n in range(100)])
         ats, _ = (await log.columns("a", [1], 0, 100, most=100))[1]
         assert len(ats) == 100
-        with pytest.raises(TooMuch, match="99 ticks") as told:
+        with pytest.raises(TooMuch, match="99 unsealed ticks") as told:
             await log.columns("a", [1], 0, 100, most=99)
         assert "query_rows" in told.value.hint
 
