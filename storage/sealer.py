@@ -91,7 +91,7 @@ class Sealer:
             async with self._engine.reader() as connection:
                 # The first bytes of a tick tell how many series it names.
                 found = await connection.exec_driver_sql(
-                    "SELECT seq, at, substr(body, 1, 6) FROM events "
+                    "SELECT seq, at, CAST(substr(body, 1, 6) AS BLOB) FROM events "
                     "WHERE seq > ? AND seq <= ? AND type = 'metrics' ORDER BY seq LIMIT ?",
                     (after, settled, LOOKED_AT),
                 )
@@ -100,6 +100,8 @@ class Sealer:
                 return self._open if all_of_it else None
             for seq, at, begin in page:
                 samples = _named(begin)
+                if type(at) is not int:  # damaged: it stays, in whichever span
+                    at = self._open.end - 1 if self._open else 0
                 span = self._open or Span(seq, seq, (at // self._span_us + 1) * self._span_us, 0, 0)
                 if span.ticks and not span.takes(at, samples):
                     return span
@@ -136,7 +138,8 @@ class Sealer:
         while True:
             async with self._engine.reader() as connection:
                 found = await connection.exec_driver_sql(
-                    "SELECT seq, at, source, type, version, body, crc FROM events "
+                    "SELECT seq, at, CAST(source AS BLOB), type, version, CAST(body AS BLOB), crc "
+                    "FROM events "
                     "WHERE seq > ? AND seq <= ? AND type = 'metrics' ORDER BY seq LIMIT ?",
                     (after, span.last, PAGE),
                 )
@@ -220,12 +223,13 @@ def _named(begin: bytes) -> int:
 def _ticks(page: Sequence[Any]) -> list[tuple[int, Tick | None]]:
     """By their seqs; None for what must not become part of a segment, whose hash would vouch for it."""
     ticks: list[tuple[int, Tick | None]] = []
-    for *row, check in page:
+    for seq, at, source, *rest, check in page:
+        row = (seq, at, source.decode(errors="replace"), *rest)
         tick = None
         if check in (None, crc(*row)):
             with contextlib.suppress(ValueError, TypeError, msgpack.UnpackException):
-                tick = Tick(row[0], row[1], row[2], *codec.samples(row[5]))
-        ticks.append((row[0], tick))
+                tick = Tick(seq, at, row[2], *codec.samples(row[5]))
+        ticks.append((seq, tick))
     return ticks
 
 
