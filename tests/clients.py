@@ -63,8 +63,8 @@ class Socket(Reader):
     async def _read(self) -> Told:
         message = await self.it.recv()
         assert isinstance(message, bytes) == self.binary
-        decode = msgspec.msgpack.decode if self.binary else msgspec.json.decode
-        told = decode(message)
+        binary = isinstance(message, bytes)
+        told: Any = (msgspec.msgpack if binary else msgspec.json).decode(message)
         return Told(told["event"], told["data"], told.get("id"))
 
     async def say(self, event: str, data: Any = None, id: Any = None) -> None:

@@ -203,7 +203,7 @@ async def test_resuming_on_an_open_socket(tmp_path):
 
 
 @pytest.mark.gen_test
-async def test_a_hole_in_the_log_is_a_reset(tmp_path):
+async def test_a_hole_in_the_log_is_a_reset(tmp_path, monkeypatch):
     """When retention overtakes a reader, it is told so instead of part of the gap."""
     async with house(tmp_path, ring_events=1) as it:
         for n in range(5):
@@ -213,20 +213,20 @@ async def test_a_hole_in_the_log_is_a_reset(tmp_path):
         async def shortened(after, *args, **more):
             return (await read(after, *args, **more))[1:]
 
-        it.log.read = shortened
+        monkeypatch.setattr(it.log, "read", shortened)
         async with sockets(it.url, cursor=f"{it.log.epoch}:2") as one:
             assert (await one.next()).event == "hello"
             assert (await one.next()).data["reason"] == "truncated"
             assert (await one.next()).event == "snapshot"
-            it.log.read = read
+            monkeypatch.setattr(it.log, "read", read)
             assert (await poll(it.url, cursor=f"{it.log.epoch}:2"))["frames"]
-            it.log.read = shortened
+            monkeypatch.setattr(it.log, "read", shortened)
             frames = (await poll(it.url, cursor=f"{it.log.epoch}:2"))["frames"]
             assert [frame["event"] for frame in frames] == ["reset", "snapshot"]
 
 
 @pytest.mark.gen_test
-async def test_a_log_that_cannot_be_read(tmp_path, logs):
+async def test_a_log_that_cannot_be_read(tmp_path, logs, monkeypatch):
     """The reader is told to come back, its cursor stays good, and others hear no difference."""
     from realtime.errors import StorageError
 
@@ -239,14 +239,14 @@ async def test_a_log_that_cannot_be_read(tmp_path, logs):
         async def broken(*args, **more):
             raise StorageError("the disk is away", "")
 
-        it.log.read = broken
+        monkeypatch.setattr(it.log, "read", broken)
         async with sockets(it.url, cursor=f"{it.log.epoch}:2") as one:
             goodbye = await one.until("goodbye")
             assert goodbye.data["reason"] == "failed"
             assert goodbye.data["may_return"] is True
             assert await one.closed() == 1011
         logs.expect("could not be served from the log")
-        it.log.read = read
+        monkeypatch.setattr(it.log, "read", read)
         await note(it, "fine")
         await other.until("notification", message="fine")
 

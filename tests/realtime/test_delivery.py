@@ -6,6 +6,7 @@ import json
 import random
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import msgspec
@@ -48,7 +49,7 @@ def facts(heard):
 async def test_a_room_is_its_members(tmp_path):
     """A notification reaches every member on every road, and only them."""
     async with house(tmp_path) as it, contextlib.AsyncExitStack() as stack:
-        roads = {"kitchen": [], "cellar": []}
+        roads: dict[str, list[Any]] = {"kitchen": [], "cellar": []}
         for room, readers in roads.items():
             readers.append(await stack.enter_async_context(sockets(it.url, rooms=room)))
             readers.append(await stack.enter_async_context(events(it.url, rooms=room)))
@@ -76,7 +77,7 @@ async def test_rooms_after_a_thousand_joins_leaves_and_drops(tmp_path):  # noqa:
     dice = random.Random(7)
     rooms = [f"room {n}" for n in range(5)]
     async with house(tmp_path) as it:
-        members = {}
+        members: dict[Any, Any] = {}
 
         async def enter():
             reader = contextlib.AsyncExitStack()
@@ -271,7 +272,7 @@ async def test_a_poll_when_the_server_stops(tmp_path):
 
 
 @pytest.mark.gen_test
-async def test_a_crowd_that_resumes_reads_the_log_once(tmp_path):
+async def test_a_crowd_that_resumes_reads_the_log_once(tmp_path, monkeypatch):
     """After a restart everybody stands at the same place: one read of each page serves them all."""
     async with house(tmp_path, ring_events=1) as it, contextlib.AsyncExitStack() as stack:
         for n in range(50):
@@ -284,7 +285,7 @@ async def test_a_crowd_that_resumes_reads_the_log_once(tmp_path):
             await asyncio.sleep(0.3)
             return await read(after, *args, **more)
 
-        it.log.read = counted
+        monkeypatch.setattr(it.log, "read", counted)
         cursor = f"{it.log.epoch}:1"
         readers = await asyncio.gather(
             *(stack.enter_async_context(sockets(it.url, cursor=cursor)) for _ in range(30))
@@ -301,7 +302,12 @@ async def test_a_crowd_without_cursors_shares_a_snapshot(tmp_path):
     async with house(tmp_path) as it:
         made = []
         make = it.hub._snapshot
-        it.hub._snapshot = lambda: made.append(it.tail.edge) or make()
+
+        def counted():
+            made.append(it.tail.edge)
+            return make()
+
+        it.hub._snapshot = counted
         for round_ in range(2):
             async with contextlib.AsyncExitStack() as stack:
                 for _ in range(5):
@@ -309,8 +315,8 @@ async def test_a_crowd_without_cursors_shares_a_snapshot(tmp_path):
                     told = await one.until("snapshot")
                     assert told.data["cursor"] == it.spine.cursor()
                 for _ in range(5):
-                    one = await stack.enter_async_context(events(it.url))
-                    await one.until("snapshot")
+                    other = await stack.enter_async_context(events(it.url))
+                    await other.until("snapshot")
             assert len(made) == 2 * (round_ + 1)
             await note(it, "moved")
 
@@ -410,7 +416,7 @@ async def test_a_publish_gives_the_loop_its_turns(tmp_path):
 
 
 @pytest.mark.gen_test
-async def test_a_publish_inside_a_turn_reaches_all(tmp_path):
+async def test_a_publish_inside_a_turn_reaches_all(monkeypatch):
     """Events that come while connections wait for their turn are told in it, once."""
     it = hubs(100, Hands())
     sinks = [Free() for _ in range(50)]
@@ -418,7 +424,7 @@ async def test_a_publish_inside_a_turn_reaches_all(tmp_path):
         Connection(it.hub, Session(frozenset(["dashboard"])), sink).start(None)
         sink.got.clear()
     first = sinks[0].write_out
-    said = []
+    said: list[int] = []
 
     def interrupt(data):
         if not said:
@@ -426,7 +432,7 @@ async def test_a_publish_inside_a_turn_reaches_all(tmp_path):
             it.publish(Notification("b", "info", "two"))
         return first(data)
 
-    sinks[0].write_out = interrupt
+    monkeypatch.setattr(sinks[0], "write_out", interrupt)
     it.publish(Notification("a", "info", "one"))
     for _ in range(10):
         await asyncio.sleep(0)
@@ -531,7 +537,8 @@ class Client:
         mine = [event for event in self.it.log.events if event.seq > self.began]
         notes = [event.seq for event in mine if isinstance(event.data, Notification)]
         assert [data["seq"] for event, data in self.told if event == "notification"] == notes
-        latest, wanted = {}, {}
+        latest: dict[Any, Any] = {}
+        wanted: dict[Any, Any] = {}
         for event, data in self.told:
             if event == "metrics":
                 latest |= {(data["source"], k): v for k, v in data["values"].items()}
@@ -559,7 +566,7 @@ async def simulate(seed):  # noqa: C901  a table of what may happen
         match dice.randrange(12):
             case 0 | 1 | 2 | 3:
                 seq = len(it.log.events) + 1
-                facts = []
+                facts: list[Any] = []
                 for place in range(dice.choice([1, 1, 1, 2, 30])):
                     if dice.random() < 0.75:
                         ids = dice.sample([1, 2, 3, 4], dice.randint(1, 4))

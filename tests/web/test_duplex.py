@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import httpx
 import pytest
@@ -146,7 +147,7 @@ async def test_our_own_page_is_let_in(tmp_path):
         assert '"hello"' in str(await one.recv())
 
 
-WRONG = {
+WRONG: dict[str, Any] = {
     "a plain GET": ({name: None for name in HANDSHAKE}, 426),
     "no Upgrade": ({"Upgrade": None}, 426),
     "another Upgrade": ({"Upgrade": "h2c"}, 426),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -142,10 +143,10 @@ async def test_a_reader_that_stops_for_good(tmp_path):
         await one.until(b"snapshot")
         for n in range(40):
             await note(it, f"{n}" + "x" * 10_000)
-        connection = next(iter(it.hub._connections))
+        sink: Any = next(iter(it.hub._connections)).sink
         await eventually(lambda: it.hub.goodbyes.get("slow"))
         assert it.hub.count()["sse"] == 0
-        await eventually(connection.sink._stream.closed)
+        await eventually(sink._stream.closed)
 
 
 @pytest.mark.gen_test
