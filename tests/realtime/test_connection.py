@@ -449,6 +449,9 @@ async def test_max_hz_does_not_hold_back_a_resume(tmp_path):
             frame = await one.until("metrics")
             assert frame.data["values"] == {"load": n}
             assert "conflated" not in frame.data
+        # What was held when it asked was part of the gap, and is not told again.
+        await note(it, "end")
+        assert (await one.next()).event == "notification"
 
 
 @pytest.mark.gen_test

@@ -523,6 +523,14 @@ class Client:
         self.seq = seq
         self.told.append((event, data))
 
+    def resume(self, seq):
+        """Go on from a place on the same connection: what was told after it will be told again."""
+        self.told = [(event, data) for event, data in self.told if data["seq"] <= seq]
+        self.seq = seq
+        self.fill_to = len(self.it.log.events)
+        asked = {"event": "resume", "data": {"cursor": f"e:{seq}"}}
+        self.connection.receive(msgspec.json.encode(asked).decode())
+
     def drop(self):
         """The connection breaks: what waits is lost, but for what the network had taken already."""
         self.link.drain(self.dice.randrange(3))
@@ -590,19 +598,11 @@ async def simulate(seed):  # noqa: C901  a table of what may happen
                 one.drop()
                 one.join(f"e:{one.seq}")
             case 9:
-                # In-band: what was told already has to be read first, for the place is the client's.
+                # In-band, from where it stands or from before, perhaps while its page is being read.
                 one.link.full = False
                 one.link.drain(10**6)
                 one.read()
-                if not one.link.waiting:
-                    await breathe()
-                    one.read()
-                    one.fill_to = len(it.log.events)
-                    one.connection.receive(
-                        msgspec.json.encode(
-                            {"event": "resume", "data": {"cursor": f"e:{one.seq}"}}
-                        ).decode()
-                    )
+                one.resume(dice.randint(one.began, one.seq))
             case 10:
                 clock.at += dice.choice([0.1, LAG_S, 20.0])
                 for client in clients:
