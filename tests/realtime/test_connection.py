@@ -574,6 +574,8 @@ async def test_a_slow_reader_that_resumes(tmp_path, road, ring):
             for n in range(60, 160):
                 await wide(it, n)
             await asyncio.sleep(LAG_S + 0.1)
+            # A megabyte is missing, and a page of it is what waits.
+            assert 0 < pending(it.hub) < 400_000
             await note(it, "end")
             await one.until(b'"message":"end"')
         told = [t for t in frames_of(road, one.bytes) if "seq" in t.data]

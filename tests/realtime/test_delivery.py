@@ -484,7 +484,7 @@ class Client:
         self.seq = 0
         """Where it would resume."""
         self.told = []
-        self.began = None
+        self.began: Any = None
         self.join(None)
 
     def join(self, cursor):
