@@ -23,13 +23,16 @@ RESOLVED = 200
 
 
 class SourceState(msgspec.Struct):
-    """A host or application. `first_seen` and `last_seen` are times of samples, µs UTC."""
+    """A host or application. `first_seen` and `last_seen` are the bounds of its samples' times, `at` is
+    the time of the tick that came last: a clock that was set back, or a sample from the future, moves
+    the bounds and not the present. µs UTC."""
 
     source: str
     state: Literal["live", "lost"]
     first_seen: int
     last_seen: int
     facts: dict[str, Any] = {}
+    at: int = 0
 
 
 class View:
@@ -111,10 +114,10 @@ def _metrics(view: View, event: Event, fact: Metrics) -> None:
             first[id_] = at
     state = view.sources.get(event.source)
     if state is None:
-        view.sources[event.source] = SourceState(event.source, "live", at, at)
-    else:
-        state.last_seen = max(state.last_seen, at)
-        state.first_seen = min(state.first_seen or at, at)
+        state = view.sources[event.source] = SourceState(event.source, "live", at, at)
+    state.at = at
+    state.last_seen = max(state.last_seen, at)
+    state.first_seen = min(state.first_seen or at, at)
 
 
 def _system(view: View, event: Event, fact: System) -> None:
