@@ -43,7 +43,7 @@ from realtime.core.dashboard import dashboard, metrics
 from realtime.core.decide import Bounds
 from realtime.core.requests import RequestStats
 from realtime.core.views import View
-from realtime.errors import BadDial, PlayheadError
+from realtime.errors import BadDial, PlayheadError, StorageBroken, StorageFull
 from realtime.history import History
 from realtime.lag import Lag
 from realtime.logs import Format, Level, configure
@@ -72,6 +72,8 @@ UNANSWERED_MS = 30_000
 """TCP_USER_TIMEOUT: a peer that has left the network is noticed after this long."""
 WINDOW_S = 900
 """What the recent window of each series reaches back, where its points allow."""
+ROOM_S = 5.0
+"""How often a start on a full disk is tried again to be recorded."""
 DRAIN_S = 8.0
 """How long a stop waits for what is under way; the contract allows ten seconds in all."""
 
@@ -123,17 +125,24 @@ class House:
             self.tail.start(self.view.seq)
             self.assets = await loop.run_in_executor(None, read_assets, STATIC)
             self.services = self._services()
-        except BaseException:
+        except BaseException as error:
             for one in sockets:
                 one.close()
             self._lock.release()
+            if isinstance(error, StorageFull):
+                raise StorageFull(
+                    error.detail,
+                    "Free some space on the disk that holds the data directory, then start again.",
+                ) from error
             raise
         self._writer = asyncio.create_task(self.spine.run())
         self._writer.add_done_callback(self._watch)
         about = await loop.run_in_executor(None, facts)
-        await self.spine.record(
-            System("started", {"version": VERSION, "facts": about}), settings.source
-        )
+        started = System("started", {"version": VERSION, "facts": about})
+        try:
+            await self.spine.record(started, settings.source)
+        except StorageFull:  # the spine has said so: what is on tape can still be watched
+            self._start(self._announce(started))
         for work in (
             self.hub.run(),
             self.lag.run(),
@@ -286,8 +295,11 @@ class House:
 
     def _watch(self, task: "asyncio.Task[Any]") -> None:
         """A part that ends by itself has failed, and half a server is worse than none."""
-        if not task.cancelled() and task.exception() is not None:
-            log_.error("a part of the server failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StorageBroken):
+            self._fatal(error)
+        elif error is not None:
+            log_.error("a part of the server failed", exc_info=error)
             self._end(1)
 
     def _end(self, code: int) -> None:
@@ -296,6 +308,14 @@ class House:
 
     def stop(self) -> None:
         self._end(0)
+
+    async def _announce(self, started: System) -> None:
+        """Record the start as soon as there is room for it."""
+        while True:
+            await asyncio.sleep(ROOM_S)
+            with contextlib.suppress(StorageFull):
+                await self.spine.record(started, self.settings.source)
+                return
 
     async def close(self) -> None:
         """Drain: nothing new comes in, everything acknowledged is on disk, clients are told."""

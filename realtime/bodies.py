@@ -59,6 +59,10 @@ _TABLE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes that are not what was meant: bad UTF-8 is not a DecodeError to it."""
+
+
 def decoded(
     body: bytes, content_type: str, max_samples: int, rejections: Rejections
 ) -> Table | Iterable[tuple[int | None, Reading]]:
@@ -68,7 +72,7 @@ def decoded(
     packed = _is_msgpack(content_type)
     try:
         what = _typed(body, packed)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return _sifted(_raw_msgpack(body) if packed else _raw_json(body), max_samples, rejections)
     if isinstance(what, Table):
         check_amount(_amount(what.series), max_samples)
@@ -122,7 +126,7 @@ def _typed(body: bytes, packed: bool) -> list[Reading] | Table:
 def _raw_json(body: bytes) -> object:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         pass
     # Python's own reader takes NaN, Infinity and 1e999, which many senders write though JSON has no
     # such numbers. Their neighbours are good, so they are rejected one by one and not as a whole.

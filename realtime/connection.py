@@ -42,13 +42,21 @@ log_ = structlog.get_logger(__name__)
 P = ParamSpec("P")
 
 
+class Gone(Exception):
+    """The peer is no longer there."""
+
+
 class Sink(Protocol):
     """A transport's end: moves bytes, knows nothing of events."""
 
     wire: Wire
 
     def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":
-        """Resolves when the bytes have left for the kernel; None if the peer is no longer there."""
+        """Resolves when the bytes have left for the kernel; None if they have already.
+
+        Raises:
+            Gone
+        """
 
     def close(self, goodbye: Goodbye) -> None:
         """After the last write; soon, if the peer does not take it."""
@@ -374,13 +382,12 @@ class Connection:
     def _write(self, data: bytes | memoryview, asked: bool) -> None:
         if self._ended:
             return
-        future = self.sink.write_out(data)
-        if future is None:
+        try:
+            future = self.sink.write_out(data)
+        except Gone:
             self.gone()
             return
-        if future.done():
-            if future.exception() is not None:
-                self.gone()
+        if future is None:
             return
         if not self._writes:
             self._progress = self.hub.clock.monotonic()

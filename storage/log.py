@@ -391,7 +391,13 @@ class Log:
 
     def _sizes(self) -> tuple[int, int]:
         wal = self.path.with_name(self.path.name + "-wal")
-        return self.path.stat().st_size, wal.stat().st_size if wal.exists() else 0
+        try:
+            return self.path.stat().st_size, wal.stat().st_size if wal.exists() else 0
+        except FileNotFoundError as error:
+            raise StorageBroken(
+                f"{self.path} is gone: it was moved or deleted while it was recorded into",
+                "put it back, or restore a backup, and start again",
+            ) from error
 
 
 class _Ask(NamedTuple):

@@ -63,11 +63,11 @@ class Socket(Reader):
     async def _read(self) -> Told:
         message = await self.it.recv()
         assert isinstance(message, bytes) == self.binary
-        decode = msgspec.msgpack.decode if self.binary else msgspec.json.decode
-        told = decode(message)
+        binary = isinstance(message, bytes)
+        told: Any = (msgspec.msgpack if binary else msgspec.json).decode(message)
         return Told(told["event"], told["data"], told.get("id"))
 
-    async def say(self, event: str, data: Any = None, id: Any = None) -> None:  # noqa: A002
+    async def say(self, event: str, data: Any = None, id: Any = None) -> None:
         message = {"event": event}
         message |= {} if data is None else {"data": data}
         message |= {} if id is None else {"id": id}
@@ -115,7 +115,9 @@ class Events(Reader):
 async def sockets(url: str, subprotocol: str = "", **query: Any) -> AsyncIterator[Socket]:
     address = f"{url.rstrip('/').replace('http', 'ws', 1)}{API}/ws?{urlencode(query)}"
     protocols: Any = [subprotocol] if subprotocol else None
-    async with connect(address, subprotocols=protocols, max_size=None, ping_interval=None) as it:
+    async with connect(
+        address, subprotocols=protocols, max_size=None, ping_interval=None, close_timeout=0.5
+    ) as it:
         yield Socket(it)
 
 
@@ -157,9 +159,9 @@ class Slow:
         self.bytes += got
         return got
 
-    async def until(self, word: bytes) -> bytes:
-        """Reads until the word has come; gives all that has come so far."""
-        while word not in self.bytes:
+    async def until(self, word: bytes, times: int = 1) -> bytes:
+        """Reads until the word has come so often; gives all that has come so far."""
+        while self.bytes.count(word) < times:
             if not await self.take():
                 raise AssertionError(f"the stream ended without {word!r}")
         return self.bytes

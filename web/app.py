@@ -362,7 +362,7 @@ def _note(handler: RequestHandler) -> None:
     if isinstance(handler, Border) and handler.route.timed:
         services = handler.services
         services.requests.note(
-            handler.route.path,
+            handler.route.told,
             handler.get_status(),
             handler.request.request_time(),
             services.spine.now(),

@@ -11,14 +11,14 @@ from typing import Any
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from realtime.connection import MESSAGE_BYTES, Connection
+from realtime.connection import MESSAGE_BYTES, Connection, Gone
 from realtime.core import goodbyes
 from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
 from web.handler import Border
 from web.problem import Problem
 from web.protocol import Protocol, framed
-from web.stream import Place
+from web.stream import Place, push
 
 JSON_PROTOCOL = "playhead.v1.json"
 MSGPACK_PROTOCOL = "playhead.v1.msgpack"
@@ -122,8 +122,8 @@ class Duplex(Border, WebSocketHandler):
         and makes a task of it, at three times the cost."""
         connection = self.ws_connection
         if not isinstance(connection, Protocol) or connection.is_closing():
-            return None
-        return connection.stream.write(data)
+            raise Gone()
+        return push(connection.stream, data)
 
     def close(self, code: int | Goodbye | None = None, reason: str | None = None) -> None:
         if isinstance(code, Goodbye):

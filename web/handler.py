@@ -88,7 +88,9 @@ class Border(RequestHandler):
         if operation is None:
             raise HTTPError(405)
         self.operation = operation
-        self._asked = read_query(operation.query, self.request.query)
+        # What a page's own script reads from its address is nothing to the server, nor are the marks
+        # that mail and chat put behind links.
+        self._asked = read_query(operation.query, "" if self.route.page else self.request.query)
 
     def judge(self) -> None:
         headers = self.request.headers

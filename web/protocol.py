@@ -4,6 +4,8 @@ Tornado takes unmasked frames, gives close codes back that nobody may send, and 
 code is due: with bytes unread in the kernel that is a TCP reset, and the client never learns why.
 """
 
+import contextlib
+import socket
 from typing import Any, NoReturn
 
 from tornado.websocket import WebSocketProtocol13
@@ -82,8 +84,11 @@ class Protocol(WebSocketProtocol13):
         return super()._handle_message(opcode, data)
 
     async def _drain(self) -> None:
-        """Read what still comes and heed none of it, so that the close frame gets through; `close` has
-        set the moment when patience ends."""
+        """Say that nothing follows, then read what still comes and heed none of it, so that the close
+        frame gets through; `close` has set the moment when patience ends."""
+        if not self.stream.writing():
+            with contextlib.suppress(OSError):  # gone already: the read will tell
+                self.stream.socket.shutdown(socket.SHUT_WR)
         while True:
             await self.stream.read_bytes(DRAINED_BYTES, partial=True)
 

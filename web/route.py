@@ -1,5 +1,6 @@
 """A route as data: one table makes both the application and its OpenAPI document."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,11 @@ class Route:
     timed: bool = True
     hidden: bool = False
     tag: str = "realtime"
+
+    @property
+    def told(self) -> str:
+        """The path as people write it: `/assets/{build}/{path}`."""
+        return re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", self.path)
 
     @property
     def allow(self) -> str:

@@ -27,10 +27,10 @@ async def selftest(url: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not await _measured(client, url):
                 await asyncio.sleep(0.2)
+    except TimeoutError as error:  # to Python an OSError as well, so it goes first
+        raise SelfTestFailed(f"No CPU usage was measured within {PATIENCE_S:g} s.") from error
     except (HTTPClientError, OSError) as error:
         raise SelfTestFailed(f"The server did not answer itself: {error}") from error
-    except TimeoutError as error:
-        raise SelfTestFailed(f"No CPU usage was measured within {PATIENCE_S:g} s.") from error
     finally:
         client.close()
 

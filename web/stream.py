@@ -4,14 +4,15 @@ Both only move bytes: what is told, and from where, is `realtime.delivery`'s mat
 """
 
 import asyncio
+import contextlib
 import random
 from typing import Annotated, Any, cast
 
 import msgspec
 from tornado.http1connection import HTTP1Connection
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
-from realtime.connection import Connection
+from realtime.connection import Connection, Gone
 from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.session import DASHBOARD, ROOM_LENGTH, ROOMS, Session, check_room
@@ -129,16 +130,15 @@ class Stream(Border):
         # A browser that comes back by itself says where it stood in a header, and the address is old.
         self._connection.start(self.request.headers.get("Last-Event-ID") or place.cursor)
         await self._left
-        try:
+        # What the kernel holds by now it may still deliver; nothing else follows on this connection.
+        with contextlib.suppress(TimeoutError, StreamClosedError):
             await asyncio.wait_for(self.finish(), GRACE_S)
-        except (TimeoutError, StreamClosedError):
-            self._stream.close()
+        self._stream.close()
 
     def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":
         if self._stream.closed():
             self._leave()
-            return None
-        return self._stream.write(data)
+        return push(self._stream, data)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -152,6 +152,24 @@ class Stream(Border):
     def _leave(self) -> None:
         if not self._left.done():
             self._left.set_result(None)
+
+
+def push(stream: IOStream, data: bytes | memoryview) -> "asyncio.Future[None] | None":
+    """Straight to an idle socket; the stream's own way takes five times as long, for a small frame to
+    a thousand clients. What the socket does not take, and any error, is the stream's matter.
+
+    Raises:
+        Gone
+    """
+    if stream.closed():
+        raise Gone()
+    sent = 0
+    if not stream.writing():
+        with contextlib.suppress(OSError):
+            sent = stream.socket.send(data)
+        if sent == len(data):
+            return None
+    return stream.write(memoryview(data)[sent:])
 
 
 class Poll(Handler):

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import structlog
 
 from realtime.collect.collector import Collector, Moment
-from realtime.collect.reading import Reading
+from realtime.collect.reading import Reading, clean
 from realtime.collect.round import Outcome, Round, clocks, collected
 from realtime.collect.schedule import Schedule
 from realtime.collect.worker import Worker
@@ -151,7 +151,8 @@ class Recorder:
                 log.info("collector works again", collector=name)
                 self._news.append((name, None))
             return
-        error = f"{type(outcome.error).__name__}: {outcome.error}"
+        # An error may quote a file name, and to the system those are bytes of any kind.
+        error = clean(f"{type(outcome.error).__name__}: {outcome.error}")
         if name not in self._errors:
             log.warning(
                 "a collector failed, the others go on",

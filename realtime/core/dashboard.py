@@ -38,7 +38,7 @@ def dashboard(
     newest = islice(reversed(view.notifications), NOTIFICATIONS)
     return {
         "cursor": cursor(epoch, view.seq),
-        "at": rfc3339(view.at),
+        "at": rfc3339(present(view, source)),
         "source": source,
         "hours": hours,
         "interval_s": interval_s,
@@ -85,11 +85,17 @@ def metrics(view: View, source: str, *, epoch: str, now: int) -> Data:
             }
     return {
         "cursor": cursor(epoch, view.seq),
-        "at": rfc3339(view.at),
+        "at": rfc3339(present(view, source)),
         "source": source,
         "kpis": kpis(view, source),
         "series": latest,
     }
+
+
+def present(view: View, source: str) -> int:
+    """The moment a source's dashboard stands at: its newest tick, whatever others say the time is."""
+    state = view.sources.get(source)
+    return state.at if state and state.at else view.at
 
 
 def _told(view: View, events: Iterable[Event], epoch: str) -> list[Data]:

@@ -66,7 +66,7 @@ def kpis(view: View, source: str) -> Kpis:
 
 def _fresh(view: View, source: str) -> Mapping[str, list[Sample]]:
     state = view.sources.get(source)
-    since = state.last_seen - STALE_US if state else 0
+    since = state.at - STALE_US if state else 0
     samples: dict[str, list[Sample]] = {}
     for id_ in view.of_source.get(source, ()):
         newest = view.latest.get(id_)

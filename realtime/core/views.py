@@ -27,13 +27,16 @@ RUN = 4
 
 
 class SourceState(msgspec.Struct):
-    """A host or application. `first_seen` and `last_seen` are times of samples, µs UTC."""
+    """A host or application. `first_seen` and `last_seen` are the bounds of its samples' times, `at` is
+    the time of the tick that came last: a clock that was set back, or a sample from the future, moves
+    the bounds and not the present. µs UTC."""
 
     source: str
     state: Literal["live", "lost"]
     first_seen: int
     last_seen: int
     facts: dict[str, Any] = {}
+    at: int = 0
 
 
 class View:
@@ -168,10 +171,10 @@ def _metrics(view: View, event: Event, fact: Metrics) -> None:
 def _heard(view: View, source: str, first: int, last: int) -> None:
     state = view.sources.get(source)
     if state is None:
-        view.sources[source] = SourceState(source, "live", first, last)
-    else:
-        state.last_seen = max(state.last_seen, last)
-        state.first_seen = min(state.first_seen or first, first)
+        state = view.sources[source] = SourceState(source, "live", first, last)
+    state.at = last
+    state.last_seen = max(state.last_seen, last)
+    state.first_seen = min(state.first_seen or first, first)
 
 
 def _system(view: View, event: Event, fact: System) -> None:

@@ -75,3 +75,10 @@ def test_amount():
     check_amount(5, 5)
     with pytest.raises(BadInput, match="6 samples in one request are too many; 5 is the limit"):
         check_amount(6, 5)
+
+
+@pytest.mark.parametrize("body", [b'{"name":"\xff","value":1}', b'[{"name":"a\xc3","value":1}]'])
+def test_bytes_that_are_no_utf8_are_no_json(body):
+    """Bad UTF-8 is told like any other broken JSON, and never an error of ours."""
+    with pytest.raises(BadInput, match="not JSON"):
+        read(body)

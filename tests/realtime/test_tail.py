@@ -40,7 +40,7 @@ def test_it_is_a_window_on_a_list(most, start, bursts, ask):
     """`after` gives exactly what a list would, or None when the window has moved on."""
     tail = Tail(most, PLENTY)
     tail.start(start)
-    log = []
+    log: list[Event] = []
     for burst in bursts:
         new = [note(start + len(log) + n + 1) for n in range(burst)]
         log += new
@@ -49,7 +49,7 @@ def test_it_is_a_window_on_a_list(most, start, bursts, ask):
         assert tail.edge == start + len(log)
     for offset, page in ask:
         seq = start + offset
-        expected = [event.seq for event in log if event.seq > seq][:page]
+        expected: list[int] | None = [event.seq for event in log if event.seq > seq][:page]
         if seq >= tail.edge:
             expected = []
         elif seq < tail.edge - len(tail):
@@ -82,11 +82,11 @@ def test_frames_count():
     it, shape = Tail(1000, PLENTY), view(50)
     it.extend(tick(seq, 50) for seq in range(1, 4))
     before = it.bytes
-    told = [entry.told(Form(), None, WIRE, "e", shape) for entry in it.after(0, 3)]
+    told = [entry.told(Form(), None, WIRE, "e", shape) for entry in it.after(0, 3) or ()]
     assert it.bytes == before + sum(map(len, told))
     small = Tail(1000, before)
     small.extend(tick(seq, 50) for seq in range(1, 4))
-    held = small.after(0, 3)
+    held = small.after(0, 3) or []
     for entry in held:
         entry.told(Form(), None, WIRE, "e", shape)
     small.extend([tick(4, 50)])

@@ -169,6 +169,22 @@ async def test_one_that_fails_costs_only_itself_and_says_so_once(logs):
 
 
 @pytest.mark.gen_test
+async def test_an_error_that_quotes_odd_bytes_can_be_recorded(logs):
+    """A file name that is no UTF-8 reaches the log as something UTF-8 can hold."""
+    bad = Fake("bad")
+
+    def broken():
+        raise ValueError("cannot read /mnt/\udcff")
+
+    bad.act = broken
+    async with Bench(bad).running() as bench:
+        await bench.beat()
+    [(_, error)] = bench.news
+    assert error.encode() == b"ValueError: cannot read /mnt/?"
+    logs.expect("a collector failed")
+
+
+@pytest.mark.gen_test
 async def test_one_that_hangs_is_left_behind(logs):
     """The others are read in the same beat; it is asked again once it has come back."""
     before, hung, after = Fake("before"), Fake("hung"), Fake("after")

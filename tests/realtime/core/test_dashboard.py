@@ -7,7 +7,7 @@ import msgspec
 from realtime.core.columns import SECOND
 from realtime.core.dashboard import NOTIFICATIONS, dashboard, metrics
 from realtime.core.frames import of_event
-from realtime.core.views import View, fold
+from realtime.core.views import View, evolve, fold
 from storage.events import Alert, Declared, Event, Fact, Metrics, Notification, Series, System
 
 NOW = 1_764_000_000 * SECOND
@@ -42,10 +42,10 @@ def shown(view: View, source: str = "here") -> dict[str, Any]:
 
 
 def test_the_dashboard_shows_one_source_and_names_them_all() -> None:
-    """Metrics and series are the source's own; cursor and time are those of the edge."""
+    """Metrics and series are the source's own, and so is its time; the cursor is that of the edge."""
     view, _ = two_hosts()
     data = shown(view)
-    assert (data["cursor"], data["at"]) == ("e:8", "2025-11-24T16:00:07.000000Z")
+    assert (data["cursor"], data["at"]) == ("e:8", "2025-11-24T16:00:04.000000Z")
     assert (data["source"], data["hours"], data["interval_s"]) == ("here", 0.25, 1.0)
     assert data["kpis"]["cpu_percent"] == 50
     assert data["metrics"] == {
@@ -135,3 +135,12 @@ def test_a_series_that_was_only_declared_has_no_latest_value() -> None:
     assert [one["series"] for one in data["series"]] == ["silent"]
     assert data["metrics"] == {}
     assert metrics(view, "here", epoch="e", now=NOW)["series"] == {}
+
+
+def test_a_sample_from_the_future_does_not_move_the_present() -> None:
+    """What another source, or a clock set back, says of the time leaves the dashboard where it is."""
+    view, _ = two_hosts()
+    before = shown(view)["at"]
+    ahead = view.at + 300_000_000
+    tick = Event(view.seq + 1, ahead, "far", Metrics((1,), (1,)))
+    assert shown(evolve(view, tick))["at"] == before

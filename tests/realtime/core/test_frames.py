@@ -1,6 +1,7 @@
 """What crosses the wire, to the byte."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +21,13 @@ def event(fact):
     return Event(7, AT, "web-1", fact)
 
 
+def told(*args, **more) -> Any:
+    """The frame, where there has to be one."""
+    frame = of_event(*args, **more)
+    assert frame is not None
+    return frame
+
+
 ALERT = Alert(
     "a1", "cpu", "firing", "critical", 2, 0.93, 0.8, AT - 10_000_000, "CPU is at 93 %", "ratio"
 )
@@ -27,7 +35,7 @@ NOTE = Notification("n1", "warning", "line one\nline two\r\ndata: x\n\n", "a\rb"
 STARTED = System("started", {"version": "1"})
 TICK = Metrics([1, 2], [1, 0.1])
 
-FRAMES = {
+FRAMES: dict[str, Any] = {
     "metrics": (TICK, {"values": {"up": 1, 'cpu{mode="user"}': 0.1}}),
     "alert": (
         ALERT,
@@ -62,7 +70,7 @@ FRAMES = {
 def test_the_frame_of_each_event(name):
     """Every log frame says its place, its time and its source, and then what happened."""
     fact, data = FRAMES[name]
-    assert of_event(event(fact), "e", TEXTS) == Frame(name, PLACE | data)
+    assert told(event(fact), "e", TEXTS) == Frame(name, PLACE | data)
 
 
 def test_names_are_no_frame_of_their_own():
@@ -72,14 +80,14 @@ def test_names_are_no_frame_of_their_own():
 
 def test_compact():
     """Ids and values side by side."""
-    data = of_event(event(TICK), "e", TEXTS, compact=True).data
+    data = told(event(TICK), "e", TEXTS, compact=True).data
     assert data == PLACE | {"ids": [1, 2], "values": [1, 0.1]}
 
 
 def test_only_some_series():
     """The samples asked for, in either form; no frame when none is among them."""
-    assert of_event(event(TICK), "e", TEXTS, only={2}).data["values"] == {TEXTS[2]: 0.1}
-    data = of_event(event(TICK), "e", TEXTS, only={2}, compact=True).data
+    assert told(event(TICK), "e", TEXTS, only={2}).data["values"] == {TEXTS[2]: 0.1}
+    data = told(event(TICK), "e", TEXTS, only={2}, compact=True).data
     assert (list(data["ids"]), list(data["values"])) == ([2], [0.1])
     assert of_event(event(TICK), "e", TEXTS, only={3}) is None
     assert of_event(event(TICK), "e", TEXTS, only=set()) is None
@@ -87,8 +95,8 @@ def test_only_some_series():
 
 def test_conflation_is_said():
     """A frame that stands for several ticks says how many; one for itself says nothing."""
-    assert of_event(event(TICK), "e", TEXTS, conflated=3).data["conflated"] == 3
-    assert "conflated" not in of_event(event(TICK), "e", TEXTS, conflated=1).data
+    assert told(event(TICK), "e", TEXTS, conflated=3).data["conflated"] == 3
+    assert "conflated" not in told(event(TICK), "e", TEXTS, conflated=1).data
 
 
 def test_series():
@@ -123,7 +131,7 @@ def parsed(block):
 @pytest.mark.parametrize("name", FRAMES)
 def test_the_same_data_on_all_roads(name):
     """Law same-frames: WebSocket, SSE and poll, JSON and msgpack, tell equal data."""
-    frame = of_event(event(FRAMES[name][0]), "e", TEXTS)
+    frame = told(event(FRAMES[name][0]), "e", TEXTS)
     socket = encode(frame, "websocket")
     assert encode(frame, "poll") == socket
     assert json.loads(socket) == {"event": name, "data": frame.data}
@@ -138,7 +146,7 @@ def test_the_same_data_on_all_roads(name):
 
 def test_line_breaks_cannot_break_a_stream():
     """CR, LF and what looks like a field inside a message stay inside it (WHATWG HTML, 9.2.6)."""
-    block = encode(of_event(event(NOTE), "e", TEXTS), "sse")
+    block = encode(told(event(NOTE), "e", TEXTS), "sse")
     assert block.count(b"\n") == 4
     assert b"\r" not in block
     assert block.endswith(b"\n\n")
@@ -148,7 +156,7 @@ def test_line_breaks_cannot_break_a_stream():
 @pytest.mark.parametrize("word", ["\u2028\u2029", "\x00\x1f", "😀", '"\\', "é"])
 def test_any_text_comes_through(word):
     """Control characters, separators and emoji arrive as they were sent, on each road."""
-    frame = of_event(event(Notification("n", "info", word)), "e", TEXTS)
+    frame = told(event(Notification("n", "info", word)), "e", TEXTS)
     assert json.loads(encode(frame, "poll"))["data"]["message"] == word
     assert parsed(encode(frame, "sse")).json()["message"] == word
 
@@ -170,15 +178,10 @@ def test_frames_that_are_no_place(name):
 )
 def test_numbers_are_exact(value):
     """The shortest text that reads back as the same double."""
-    frame = of_event(event(Metrics([1], [value])), "e", TEXTS)
-    for road in ("websocket", "sse"):
-        told = (
-            parsed(encode(frame, road)).json()
-            if road == "sse"
-            else json.loads(encode(frame, road))["data"]
-        )
-        back = told["values"]["up"]
-        assert float(back).hex() == float(value).hex()
+    frame = told(event(Metrics([1], [value])), "e", TEXTS)
+    socket = json.loads(encode(frame, "websocket"))["data"]
+    for data in (socket, parsed(encode(frame, "sse")).json()):
+        assert float(data["values"]["up"]).hex() == float(value).hex()
 
 
 @pytest.mark.parametrize("id_", [1, "a", 2.5])
@@ -197,11 +200,11 @@ def test_an_answer_has_its_id(id_):
 def test_frames_come_of_the_event_alone():
     """Later events change nothing about a frame: live, resumed and replayed are equal to the byte."""
     view = View()
-    for seq, fact in enumerate(
+    for seq, fact in enumerate[Any](
         [Declared([Series(1, "up", {}), Series(2, "cpu", {"mode": "user"})]), TICK], 1
     ):
         evolve(view, Event(seq, AT, "web-1", fact))
-    before = encode(of_event(Event(2, AT, "web-1", TICK), "e", view.texts), "websocket")
+    before = encode(told(Event(2, AT, "web-1", TICK), "e", view.texts), "websocket")
     evolve(view, Event(3, AT + 1, "web-1", Metrics([1, 2], [5, 6])))
     evolve(view, Event(4, AT + 1, "web-1", Declared([Series(3, "load", {})])))
-    assert encode(of_event(Event(2, AT, "web-1", TICK), "e", view.texts), "websocket") == before
+    assert encode(told(Event(2, AT, "web-1", TICK), "e", view.texts), "websocket") == before

@@ -1,5 +1,7 @@
 """Ticks merged while they wait."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,9 +81,11 @@ def test_a_break_in_between_loses_nothing(plan):
     seqs = [event.seq for event, _ in released]
     assert seqs == sorted(set(seqs))
     assert sum(count for _, count in released) == len(events)
-    told = {}
+    told: dict[Any, Any] = {}
     for event, _ in released:
-        told |= {(event.source, i): v for i, v in zip(event.data.ids, event.data.values, strict=True)}
+        told |= {
+            (event.source, i): v for i, v in zip(event.data.ids, event.data.values, strict=True)
+        }
         wanted = {}
         for one in events[: event.seq]:
             wanted[one.source, one.data.ids[0]] = one.data.values[0]

@@ -70,7 +70,7 @@ def test_a_filesystem_that_is_gone_is_not_the_fullest_for_ever() -> None:
     view = host({FILESYSTEM % "/": 0.2, FILESYSTEM % "/mnt": 0.99})
     late = NOW + STALE_US + 1
     view.windows.add(1, late, 0.3)
-    view.sources["host"].last_seen = late
+    view.sources["host"].at = late
     assert kpis(view, "host")["disk_percent"] == 30
 
 

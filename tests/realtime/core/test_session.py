@@ -1,5 +1,7 @@
 """What a client may ask of its session, word for word."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -169,7 +171,11 @@ def test_subscribing_to_all_metrics():
 def test_subscribing_to_some_metrics():
     """Selectors pick series by name, label and source; a new series is judged when it appears."""
     client = session("dashboard")
-    asked = {"match": ['cpu{mode="user"}', '{source="web-2"}'], "max_hz": 2, "compact": True}
+    asked: dict[str, Any] = {
+        "match": ['cpu{mode="user"}', '{source="web-2"}'],
+        "max_hz": 2,
+        "compact": True,
+    }
     assert say(client, "subscribe_to_metrics", asked).data == asked
     assert client.interval_us == 500_000
     assert client.wants(TICK) == Form(True, tuple(asked["match"]))

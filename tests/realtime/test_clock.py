@@ -1,0 +1,21 @@
+"""The clock is the system's: these tests only see that it is read in the units that are promised."""
+
+import time
+
+from realtime.clock import Clock
+
+
+def test_now_is_microseconds_of_wall_time():
+    """`now` lies between two looks at the system's clock, in whole µs."""
+    before = time.time_ns() // 1000
+    now = Clock().now()
+    assert isinstance(now, int)
+    assert before <= now <= time.time_ns() // 1000
+
+
+def test_monotonic_never_goes_back():
+    """`monotonic` is in seconds and ascends."""
+    clock = Clock()
+    looks = [clock.monotonic() for _ in range(1000)]
+    assert looks == sorted(looks)
+    assert abs(looks[0] - time.monotonic()) < 60
