@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
-import numpy as np
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +15,7 @@ from storage import codec, strips, tiers
 from storage.checksum import crc
 from storage.engine import Engine
 from storage.errors import Damaged, StorageBroken
-from storage.segments import Head, Sealed, Tick, column, digest, seal, unseal
+from storage.segments import Head, Sealed, Tick, column, digest, holds, seal
 
 FORMAT = 1
 GENESIS = bytes(32)
@@ -241,22 +240,11 @@ def _sealed(ticks: list[Tick]) -> tuple[Sealed, tiers.Columns]:
     """The segment, proved, and its raw columns for the rollups."""
     sealed = seal(ticks)
     head = Head.read(sealed.head)
-    if not same(unseal(head, sealed.columns), ticks):
+    if not holds(head, sealed.columns, ticks):
         raise _Unlike(
             f"ticks {sealed.first_seq} to {sealed.last_seq} do not come back from their segment"
         )
     return sealed, {id_: column(head, id_, sealed.columns.get(id_)) for id_ in head.series()}
-
-
-def same(ones: Sequence[Tick], others: Sequence[Tick]) -> bool:
-    """Equal to the bit: a value's spelling follows from its double, so the doubles are compared."""
-    return len(ones) == len(others) and all(
-        one[:3] == other[:3]
-        and list(one.ids) == list(other.ids)
-        and np.array(one.values, np.float64).tobytes()
-        == np.array(other.values, np.float64).tobytes()
-        for one, other in zip(ones, others, strict=True)
-    )
 
 
 async def _off_loop(work: Callable[[Any], Any], what: Any) -> Any:

@@ -34,6 +34,8 @@ IDS: Final = 2**32
 """Ids of series lie below."""
 
 LEVEL: Final = 9
+TOLD: Final = 20_000
+"""Values that are spelled at once."""
 HEAD_MOST: Final = 2**26
 """No head is longer when it is decompressed."""
 
@@ -227,22 +229,15 @@ def unseal(
     """
     first = int(np.searchsorted(head.seqs, after, side="right"))
     last = len(head.seqs) if most is None else min(len(head.seqs), first + max(0, most))
-    series, owners = _owners(head.shapes, head.shape_of)
-    for id_ in columns:
-        if not head.has(id_):
-            raise Damaged(f"a segment has a column of series {id_}, which its head does not name")
-    counts = np.bincount(owners, minlength=len(series))
-    values = np.empty(len(owners), dtype="<f8")
-    if len(series):
-        values[np.argsort(owners, kind="stable")] = np.concatenate(
-            [
-                _column(head, id_, columns.get(id_), count)
-                for id_, count in zip(series.tolist(), counts.tolist(), strict=True)
-            ]
-        )
+    values = _by_tick(head, columns)
     lengths = head._lengths()[head.shape_of]
     begins = np.concatenate(([0], np.cumsum(lengths)))[first : last + 1].tolist()
-    told = _canonical(values[begins[0] : begins[-1]]) if begins else []
+    told: list[Number] = []
+    if begins:
+        wanted = values[begins[0] : begins[-1]]
+        # A thread that makes a million objects at once lets nobody else run meanwhile.
+        for begin in range(0, len(wanted), TOLD):
+            told += _canonical(wanted[begin : begin + TOLD])
     ids = [shape.ids.tolist() for shape in head.shapes]
     return [
         Tick(
@@ -261,6 +256,22 @@ def unseal(
             strict=True,
         )
     ]
+
+
+def holds(head: Head, columns: Mapping[int, bytes], ticks: Sequence[Tick]) -> bool:
+    """These are the ticks of this segment, to the bit: a value's spelling follows from its double."""
+    if not (
+        head.seqs.tolist() == [tick.seq for tick in ticks]
+        and head.ats.tolist() == [tick.at for tick in ticks]
+    ):
+        return False
+    shapes = [(shape.source, tuple(shape.ids.tolist())) for shape in head.shapes]
+    if any(
+        shapes[place] != (tick.source, tuple(tick.ids))
+        for place, tick in zip(head.shape_of.tolist(), ticks, strict=True)
+    ):
+        return False
+    return _by_tick(head, columns).tobytes() == _values(ticks).tobytes()
 
 
 def digest(previous: bytes, head: bytes, columns: Mapping[int, bytes]) -> bytes:
@@ -322,6 +333,24 @@ def _owners(shapes: Sequence[Shape], shape_of: Ints) -> tuple[NDArray[Any], NDAr
     kind = np.uint16 if len(series) < 2**16 else np.uint32
     owners = [np.searchsorted(series, shape.ids).astype(kind) for shape in shapes]
     return series, np.concatenate([owners[place] for place in shape_of.tolist()])
+
+
+def _by_tick(head: Head, columns: Mapping[int, bytes]) -> Doubles:
+    """All values, tick by tick."""
+    series, owners = _owners(head.shapes, head.shape_of)
+    for id_ in columns:
+        if not head.has(id_):
+            raise Damaged(f"a segment has a column of series {id_}, which its head does not name")
+    counts = np.bincount(owners, minlength=len(series))
+    values = np.empty(len(owners), dtype="<f8")
+    if len(series):
+        values[np.argsort(owners, kind="stable")] = np.concatenate(
+            [
+                _column(head, id_, columns.get(id_), count)
+                for id_, count in zip(series.tolist(), counts.tolist(), strict=True)
+            ]
+        )
+    return values
 
 
 def _column(head: Head, series: int, body: bytes | None, count: int) -> Doubles:
