@@ -35,6 +35,7 @@ TOPICS = {
     "metrics",
     "operations",
     "performance",
+    "storage",
     "replay",
     "security",
 }
