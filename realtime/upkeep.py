@@ -50,7 +50,7 @@ class Upkeep:
         self._keep = keep
         self._checkpoint = checkpoint
         self._heads: deque[tuple[float, int]] = deque()
-        self._failing = ""
+        self._failing: set[str] = set()
 
     async def run(self) -> None:
         """Until cancelled. What fails is said once, and tried again at the next look."""
@@ -73,11 +73,11 @@ class Upkeep:
         except StorageBroken:
             raise
         except StorageError as error:
-            if self._failing != work:
+            if work not in self._failing:
                 log_.warning("upkeep failed", work=work, reason=error.detail, hint=error.hint)
-            self._failing = work
+            self._failing.add(work)
         else:
-            self._failing = "" if self._failing == work else self._failing
+            self._failing.discard(work)
 
     async def _size(self) -> None:
         self.bytes = (await self._log.stats()).bytes

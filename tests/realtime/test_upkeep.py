@@ -1,0 +1,122 @@
+"""Housekeeping goes on whatever fails, and says each failure once."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from realtime.clock import Clock
+from realtime.errors import StorageBroken, StorageError
+from realtime.upkeep import FORGET_S, LOOK_S, Paces, Upkeep
+from storage.retention import Gone, Keep
+
+KEEP = Keep(14, 60, 400, 3650, 0)
+
+
+class Quick(Clock):
+    """Time that a look takes LOOK_S of."""
+
+    def __init__(self):
+        self.passed = 0.0
+
+    def monotonic(self):
+        return self.passed
+
+
+class Book:
+    """What upkeep asks of a log."""
+
+    def __init__(self):
+        self.head = 0
+        self.sealed = []
+        self.forgot = 0
+        self.wrong = {}
+
+    async def stats(self):
+        return type("Stats", (), {"bytes": 7})
+
+    async def seal(self, settled):
+        if error := self.wrong.get("seal"):
+            raise error
+        self.sealed.append(settled)
+        return 2
+
+    async def forget(self, keep, _now):
+        if error := self.wrong.get("forget"):
+            raise error
+        assert keep is KEEP
+        self.forgot += 1
+        return Gone(0, 0, 0)
+
+
+@contextlib.asynccontextmanager
+async def kept(monkeypatch, book, paces=None, looks=30):
+    """Runs so many looks."""
+    clock = Quick()
+    saved = []
+
+    async def save():
+        if error := book.wrong.get("checkpoint"):
+            raise error
+        saved.append(clock.passed)
+
+    upkeep = Upkeep(book, clock, paces or Paces(20.0, 12.0), KEEP, save)
+
+    async def sleep(seconds):
+        assert seconds == LOOK_S
+        clock.passed += seconds
+        book.head += 10
+        if clock.passed >= looks * LOOK_S:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("realtime.upkeep.asyncio.sleep", sleep)
+    with contextlib.suppress(asyncio.CancelledError):
+        await upkeep.run()
+    yield upkeep, saved
+
+
+@pytest.mark.gen_test
+async def test_each_work_has_its_pace(monkeypatch):
+    """Checkpoints, sealing of what is settled, and forgetting."""
+    book = Book()
+    async with kept(monkeypatch, book) as (upkeep, saved):
+        assert saved == [20, 40, 60, 80, 100, 120, 140]
+        assert book.sealed[:3] == [10, 20, 30], "the head of three looks ago"
+        assert book.forgot == int(29 * LOOK_S // FORGET_S)
+        assert upkeep.bytes == 7
+        assert upkeep.segments == 2 * len(book.sealed)
+
+
+@pytest.mark.parametrize("work", ["seal", "forget", "checkpoint"])
+@pytest.mark.gen_test
+async def test_what_fails_is_said_once_and_tried_again(monkeypatch, logs, work):
+    """The others go on."""
+    book = Book()
+    book.wrong[work] = StorageError("the disk is full")
+    async with kept(monkeypatch, book) as (_, saved):
+        logs.expect(f"upkeep failed.*{work}.*full")
+        assert not logs.lines
+        assert len(saved) == (0 if work == "checkpoint" else 7)
+        assert bool(book.sealed) == (work != "seal")
+        assert bool(book.forgot) == (work != "forget")
+
+
+@pytest.mark.gen_test
+async def test_two_that_fail_are_each_said_once(monkeypatch, logs):
+    """They do not make each other forget that they have been said."""
+    book = Book()
+    book.wrong = {work: StorageError(work) for work in ("seal", "forget", "checkpoint")}
+    async with kept(monkeypatch, book):
+        for work in book.wrong:
+            logs.expect(f"upkeep failed.*{work}")
+        assert not logs.lines
+
+
+@pytest.mark.gen_test
+async def test_a_broken_log_ends_the_server(monkeypatch):
+    """Better no server than one that lies."""
+    book = Book()
+    book.wrong["seal"] = StorageBroken("not what was sealed")
+    with pytest.raises(StorageBroken):
+        async with kept(monkeypatch, book):
+            pass
