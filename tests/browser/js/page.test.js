@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { CEILING_MS, FLOOR_MS, backoff } from "../../../web/static/js/backoff.js";
 import { ceiling, duration, figures, percent, text } from "../../../web/static/js/format.js";
 import { Link, TABLE } from "../../../web/static/js/link.js";
+import { Pulse } from "../../../web/static/js/pulse.js";
 import { Table } from "../../../web/static/js/series.js";
 import { Store } from "../../../web/static/js/store.js";
 import { first, message, parsed, seconds } from "../../../web/static/js/wire.js";
@@ -83,6 +84,82 @@ test("every seq counts once, whatever road it came on", () => {
   const [, values] = store.view.charts.get("load").table.rows();
   assert.deepEqual([...values], [2, 11, 12, 13]);
   assert.equal(store.kpi("load_1m"), 13);
+});
+
+const BEAT = { id: 2, series: "playhead_loop_lag_seconds", name: "playhead_loop_lag_seconds", labels: {}, source: "here" };
+const frame = (seq, second, ids, source = "here") => message("metrics", {
+  seq, cursor: `e:${seq}`, at: `2026-11-23T00:00:${String(second).padStart(2, "0")}.000000Z`, source, ids, values: ids.map(() => seq),
+});
+const watching = () => {
+  const store = new Store();
+  store.apply({ type: "load", ...first({ ...LIVE, series: [...LIVE.series, BEAT] }) });
+  return store;
+};
+
+test("now is the host's own newest tick, whatever time others, or samples in its name, claim", () => {
+  const store = watching();
+  const from = store.view.at;
+  store.apply(frame(11, 11, [1, 2]));
+  store.apply(frame(12, 55, [9], "other"));
+  store.apply(frame(13, 55, [1]));
+  store.apply(frame(14, 2, [1]));
+  assert.equal(store.view.at, from + 1);
+  store.apply(frame(15, 12, [1, 2]));
+  assert.equal(store.view.at, from + 2);
+  assert.equal(store.kpi("load_1m"), 15);
+  assert.deepEqual([...store.view.charts.get("load").table.rows()[1]], [2, 11, 15]);
+});
+
+test("a clock set back takes the page along, and nothing of the future stays in the picture", () => {
+  const store = watching();
+  for (const second of [11, 40, 41]) store.apply(frame(second, second, [1, 2]));
+  store.apply(frame(42, 12, [1, 2]));
+  store.apply(frame(43, 13, [1, 2]));
+  const [at, value] = store.view.charts.get("load").table.rows();
+  assert.deepEqual([...at].map((one) => one - at[0]), [0, 1, 2, 3]);
+  assert.deepEqual([...value], [2, 11, 42, 43]);
+  assert.equal(store.view.at, at.at(-1));
+  assert.equal(store.kpi("load_1m"), 43);
+  assert.equal(store.view.incomplete, "clock");
+});
+
+test("ages are counted by the server's clock, and before it has told by its tick", () => {
+  const store = watching();
+  assert.equal(store.now(), store.view.at);
+  store.heard(message("heartbeat", { server_time: "2026-11-23T00:01:00.000000Z" }).at);
+  assert.ok(Math.abs(store.now() - store.view.at - 50) < 1);
+  assert.equal(message("hello", {}), null);
+});
+
+test("ticks that stop while the link lives are noticed, with the server's reason, and their return too", async (t) => {
+  const pass = clock(t);
+  const told = [];
+  let asked = 0;
+  const pulse = new Pulse({ why: async () => { asked += 1; return ["the disk is full"]; }, report: (one) => told.push(one) });
+  t.after(() => pulse.stop());
+  pulse.start();
+  pulse.linked(true);
+  for (let i = 0; i < 10; i += 1) {
+    pass(1000);
+    pulse.beat();
+  }
+  pass(5_000);
+  await settle();
+  assert.deepEqual([asked, told], [0, []]);
+  pass(1_000);
+  await settle();
+  assert.deepEqual(told, [{ stalled: true, reason: "the disk is full" }]);
+  pulse.beat();
+  assert.deepEqual(told.at(-1), { stalled: false, reason: "" });
+  pulse.linked(false);
+  pass(60_000);
+  await settle();
+  assert.equal(told.length, 2);
+  pulse.interval_s = 10;
+  pulse.linked(true);
+  pass(50_000);
+  await settle();
+  assert.equal(told.length, 2);
 });
 
 test("a refetch that raced with live frames brings history, not the past's present", () => {

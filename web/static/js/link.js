@@ -174,6 +174,7 @@ export class Link {
         this.latency_ms = performance.now() - this.ping_sent;
         this.#tell();
       }
+      this.frame(event, data);
       return;
     }
     if (event === "goodbye") {

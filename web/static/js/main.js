@@ -13,9 +13,10 @@ import * as server from "./panels/server.js";
 import * as sources from "./panels/sources.js";
 import * as tiles from "./panels/tiles.js";
 import * as toasts from "./panels/toasts.js";
+import { Pulse } from "./pulse.js";
 import { poll, sse, websocket } from "./roads.js";
 import { Store } from "./store.js";
-import { TRAIL_SERIES, first, message, trails } from "./wire.js";
+import { TRAIL_SERIES, first, message, seconds, trails } from "./wire.js";
 
 const CHARTS = ["cpu", "memory", "disk", "network", "load"];
 const TRAIL_POINTS = 240;
@@ -59,6 +60,7 @@ async function load(reason) {
   if (reason && build) toasts.show($("toasts"), { type: "info", title: "There was a break in the connection", more: `${reason} The page was loaded afresh; the charts show what was recorded meanwhile.` });
   build ||= data.version;
   backfill();
+  beginning();
   return data.cursor;
 }
 
@@ -70,6 +72,21 @@ async function backfill() {
     store.apply(trails(await ask(`/api/realtime/query?${asked}`), store.view.source));
   } catch (failure) {
     console.info(`Sparklines begin now: ${failure.message}`);
+  }
+}
+
+let dated = "";
+
+/** When the log began: its first fact about the server itself, which no sample with a strange time can move. */
+async function beginning() {
+  if (dated === store.view.epoch) return;
+  dated = store.view.epoch;
+  try {
+    const { events: [oldest] } = await ask("/api/realtime/events?type=system&limit=1");
+    if (oldest) store.begun(seconds(oldest.at));
+  } catch (failure) {
+    dated = "";
+    console.info(`The age of the log is not known: ${failure.message}`);
   }
 }
 
@@ -103,9 +120,22 @@ function frame(event, data) {
   if (event === "error") console.warn(`The server answered: ${data.detail}`);
   const told = message(event, data);
   if (told === null) return;
-  store.apply(told);
+  if (told.type === "clock") store.heard(told.at);
+  else store.apply(told);
   makeWhole();
 }
+
+/** Why the server takes no readings, in its own words. */
+async function unready() {
+  const answer = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(4_000) });
+  return (await answer.json()).data.reasons;
+}
+
+const pulse = new Pulse({ why: unready, report: (status) => store.recorded(status) });
+store.on("tick", () => pulse.beat());
+store.on("load", () => {
+  pulse.interval_s = store.view.interval_s;
+});
 
 const roads = [websocket, sse, poll];
 const asked = { ws: websocket, sse, poll }[new URLSearchParams(location.search).get("road")];
@@ -117,6 +147,7 @@ const link = new Link({
   frame,
   status: (status) => {
     store.linked(status);
+    pulse.linked(status.state === "live");
     document.documentElement.classList.toggle("failed", !store.view.ready && status.state === "waiting");
   },
   measure: async () => {
@@ -167,7 +198,7 @@ connection.mount($("connection"), store, {
 controls.mount($("controls"), store, {
   range: hours, setRange, pause: () => link.pause(), resume: () => link.resume(), keys: $("keys"),
 });
-sources.mount($("sources"), store, { bar: $("bar-source"), title: $("host"), facts: $("facts"), time: $("clock") });
+sources.mount($("sources"), store, { bar: $("bar-source"), count: $("sources-count"), title: $("host"), facts: $("facts"), time: $("clock") });
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
 tiles.mount($("tiles"), store);
 for (const name of CHARTS) chart.mount($(`chart-${name}`), store, name);
@@ -182,3 +213,4 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) link.hurry();
 });
 link.start();
+pulse.start();

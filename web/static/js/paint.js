@@ -19,10 +19,14 @@ export function painter(element, draw) {
     if (seen && wanted) ask();
   }, { rootMargin: "100px" });
   watch.observe(element);
+  // On paper there is no scrolling to what is out of sight.
+  const print = () => wanted && run();
+  addEventListener("beforeprint", print);
   return {
     ask,
     stop() {
       watch.disconnect();
+      removeEventListener("beforeprint", print);
       cancelAnimationFrame(asked);
     },
   };

@@ -69,6 +69,11 @@ export class Table {
     this.overflowed = false;
   }
 
+  /** Forget rows after `at`: the clock was set back, and what bears those times has not happened yet. */
+  cut(at) {
+    while (this.length && this.at[this.end - 1] > at) this.end -= 1;
+  }
+
   /** Forget rows before `at`, but keep the last one before it: the line comes in from outside the picture. */
   trim(at) {
     while (this.length > 1 && this.at[this.start + 1] <= at) this.start += 1;

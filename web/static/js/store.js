@@ -9,6 +9,8 @@ const ROWS = 7_200;
 // A series that has been silent for longer no longer counts into a sum or a maximum (seconds).
 const STALE_S = 120;
 const YOUNGEST_S = 120;
+// Every tick of a host bears these, and nobody else's samples do: what tells its own clock from samples somebody sent in its name.
+const PULSE = new Set(["playhead_loop_lag_seconds", "playhead_http_requests_per_second"]);
 // A series of one of these names, declared while we watch, belongs on a chart: the page asks for its charts again.
 const CHARTED = new Set([
   "system_cpu_mode_ratio", "system_memory_bytes", "system_disk_io_bytes_per_second",
@@ -21,7 +23,7 @@ export function blank() {
     series: new Map(), known: 0, latest: new Map(), latest_at: new Map(), by_name: new Map(),
     charts: new Map(), slots: new Map(), trails: new Map(NAMES.map((kpi) => [kpi, new Table(1, ROWS)])), members: NAMES.map(() => []),
     sources: new Map(), rules: [], alerts: new Map(), spans: [], notifications: [],
-    incomplete: "",
+    incomplete: "", pulse: new Set(),
   };
 }
 
@@ -31,7 +33,6 @@ export function evolve(view, message) {
     // Two roads may overlap for a moment; every seq counts once.
     if (message.seq <= view.seq) return [];
     view.seq = message.seq;
-    view.at = Math.max(view.at, message.at);
   }
   return FOLDS[message.type](view, message);
 }
@@ -68,20 +69,27 @@ const FOLDS = {
   },
   metrics: (view, message) => {
     const { ids, values, at } = message;
+    const mine = message.source === view.source;
+    const ticked = mine && (view.pulse.size === 0 || ids.some((id) => view.pulse.has(id)));
+    // "Now" is the host's newest tick in the order they come, not the greatest time anybody has claimed.
+    if (ticked) now(view, at);
+    const early = mine && at > view.at;
     const rows = new Map();
     for (let i = 0; i < ids.length; i += 1) {
       const id = ids[i];
+      // A late sample sent in the host's name is history; the tick alone says what is.
+      if (mine && !ticked && at < view.latest_at.get(id)) continue;
       view.latest.set(id, values[i]);
       view.latest_at.set(id, at);
       const slot = view.slots.get(id);
-      if (slot === undefined) continue;
+      if (slot === undefined || early) continue;
       let row = rows.get(slot.chart);
       if (row === undefined) rows.set(slot.chart, (row = new Array(slot.chart.columns.length).fill(NONE)));
       row[slot.column] = values[i];
     }
     for (const [one, row] of rows) {
       one.table.append(at, row);
-      if (one.table.overflowed && one.table.first > at - view.hours * 3600) view.incomplete = "window";
+      if (one.table.overflowed && one.table.first > view.at - view.hours * 3600) view.incomplete = "window";
     }
     // A gauge that was conflated on the way is not wrong, but seconds between are missing from the charts.
     if (message.conflated > 0) view.incomplete = "conflated";
@@ -95,8 +103,8 @@ const FOLDS = {
         source: message.source, state: "live", first_seen: at, last_seen: at, series: ids.length, facts: {},
       });
     }
-    if (message.source === view.source) trail(view, at);
-    return source ? ["metrics"] : ["metrics", "sources"];
+    if (ticked) trail(view, at);
+    return ["metrics", source ? null : "sources", ticked ? "tick" : null].filter(Boolean);
   },
   series: (view, message) => {
     declare(view, message.series);
@@ -122,12 +130,22 @@ const FOLDS = {
     if (source && message.what === "source_seen") source.state = "live";
     return ["sources"];
   },
-  heartbeat: () => [],
+  clock: () => [],
 };
+
+/** The host's clock as its tick tells it. Set back, it takes what bears a later time off the picture, not off the log. */
+function now(view, at) {
+  if (at < view.at) {
+    for (const { table } of view.charts.values()) table.cut(at);
+    for (const table of view.trails.values()) table.cut(at);
+    view.incomplete = "clock";
+  }
+  view.at = at;
+}
 
 function present(view, message) {
   view.seq = message.seq;
-  view.at = message.at;
+  now(view, message.at);
   view.version = message.version;
   view.rules = message.rules;
   for (const { id, value, at } of message.metrics) {
@@ -150,6 +168,7 @@ function declare(view, all) {
     if (list) list.push(one);
     else view.by_name.set(one.name, [one]);
     if (one.source === view.source) {
+      if (PULSE.has(one.name)) view.pulse.add(one.id);
       NAMES.forEach((kpi, k) => {
         if (matches(kpi, one)) touched.add(k);
       });
@@ -195,6 +214,12 @@ export function shown(view) {
   return { from: Math.max(first, view.at - view.hours * 3600), to: view.at };
 }
 
+/** The loopback's bytes never leave the host, and would rule the picture of those that do: not drawn beside real devices. */
+export function aside(view, { name, columns }, k) {
+  const loopback = ({ id }) => /^lo\d*$/.test(view.series.get(id)?.labels.device ?? "");
+  return name === "network" && loopback(columns[k]) && !columns.every(loopback);
+}
+
 /** Rows that arrived while the refetch was under way, carried over to a table with other columns. */
 function keep(old, one) {
   const [at, ...columns] = old.table.rows();
@@ -214,7 +239,7 @@ function thinned({ at }, interval_s) {
 
 function trail(view, at) {
   NAMES.forEach((kpi, k) => {
-    const fresh = view.members[k].map((id) => (at - view.latest_at.get(id) < STALE_S ? view.latest.get(id) : NONE));
+    const fresh = view.members[k].map((id) => (Math.abs(at - view.latest_at.get(id)) < STALE_S ? view.latest.get(id) : NONE));
     const value = joined(kpi, fresh);
     if (!Number.isNaN(value)) view.trails.get(kpi).append(at, [value]);
   });
@@ -234,6 +259,9 @@ export class Store {
   constructor() {
     this.view = blank();
     this.link = { state: "idle", road: null, latency_ms: null, retry_at: 0, reason: "" };
+    this.recording = { stalled: false, reason: "" };
+    this.since = NaN;
+    this.ahead_s = NaN;
     this.listeners = new Map();
   }
 
@@ -249,7 +277,30 @@ export class Store {
     this.#tell("link", status);
   }
 
-  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics alerts notifications sources link. */
+  /** Whether the server still records; not in the log either, because then nothing is. */
+  recorded(status) {
+    this.recording = status;
+    this.#tell("recording", status);
+  }
+
+  /** The server says what time it is (epoch s): what ages are counted to, whatever the samples claim. */
+  heard(at) {
+    this.ahead_s = at - performance.now() / 1000;
+    this.#tell("clock", at);
+  }
+
+  /** Epoch seconds by the server's clock; by its newest tick before it has told. */
+  now() {
+    return Number.isNaN(this.ahead_s) ? this.view.at : performance.now() / 1000 + this.ahead_s;
+  }
+
+  /** When the log begins (epoch s), by its first event: a sample may bear any time. */
+  begun(at) {
+    this.since = at;
+    this.#tell("sources", at);
+  }
+
+  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics tick alerts notifications sources link recording clock. */
   on(topic, listener) {
     const all = this.listeners.get(topic) ?? new Set();
     this.listeners.set(topic, all.add(listener));

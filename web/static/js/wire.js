@@ -18,6 +18,8 @@ export function rfc3339(at) {
 
 const log = (data) => ({ seq: data.seq, at: seconds(data.at), source: data.source });
 
+const told = (data) => (data.server_time ? { type: "clock", at: seconds(data.server_time) } : null);
+
 const KINDS = {
   metrics: (data) => ({
     type: "metrics", ...log(data), ids: data.ids, values: data.values, conflated: data.conflated ?? 0,
@@ -27,7 +29,7 @@ const KINDS = {
   system: (data) => ({ type: "system", ...log(data), what: data.what, detail: data.detail ?? {} }),
   series: (data) => ({ type: "series", series: data.series }),
   snapshot: (data) => ({ type: "snapshot", ...first(data) }),
-  heartbeat: (data) => ({ type: "heartbeat", at: seconds(data.server_time) }),
+  hello: told, heartbeat: told, pong: told,
 };
 
 /** One frame → one message, or null for a frame that is the link's business or newer than this page. */

@@ -17,7 +17,7 @@ export function mount(root, store) {
     if (!view.ready) return;
     const open = [...view.alerts.values()].sort((a, b) => RANK[a.severity] - RANK[b.severity] || b.since - a.since);
     say(aside, open.length ? `${open.length} open` : "");
-    list.replaceChildren(...open.map((alert) => entry(alert, view)));
+    list.replaceChildren(...open.map((alert) => entry(alert, store.now())));
     none.hidden = open.length > 0;
     say(none, view.rules.length
       ? `Nothing is firing. Watched: ${view.rules.map(({ title, above, unit }) => `${title} above ${above} ${suffix(unit)}`).join(", ")}.`
@@ -26,18 +26,18 @@ export function mount(root, store) {
   };
 
   const { ask, stop } = painter(root, draw);
-  const off = [store.on("alerts", ask), store.on("metrics", () => store.view.alerts.size && ask())];
+  const off = [store.on("alerts", ask), ...["metrics", "clock"].map((topic) => store.on(topic, () => store.view.alerts.size && ask()))];
   return () => {
     stop();
     for (const one of off) one();
   };
 }
 
-function entry(alert, view) {
+function entry(alert, now) {
   const shape = el("span.severity");
   severity(shape, alert.severity);
   return el("li", { "data-id": alert.id }, shape, el("span.what", {}, alert.message),
-    el("span.when", {}, `for ${duration(view.at - alert.since)}`),
+    el("span.when", {}, `for ${duration(now - alert.since)}`),
     el("p.more", {}, `${text(alert.unit, alert.value)} against ${text(alert.unit, alert.threshold)} · since ${day(alert.since)} ${clock(alert.since)} · ${alert.source} · ${alert.series}`));
 }
 

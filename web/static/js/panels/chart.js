@@ -5,7 +5,7 @@ import { el, say } from "../dom.js";
 import { ceiling, clock, figures, minute, percent, scale } from "../format.js";
 import { painter } from "../paint.js";
 import { faded, onTheme, palette } from "../palette.js";
-import { shown } from "../store.js";
+import { aside, shown } from "../store.js";
 
 const LINE = 1.4;
 const LEGEND = 4;
@@ -48,12 +48,12 @@ export function mount(root, store, name) {
     const hover = cursor.idx !== null && cursor.idx !== undefined && cursor.left >= 0;
     const row = hover ? cursor.idx : length - 1;
     // What was nothing all along says nothing, and of many only the largest have room: the rest leaves the legend, not the chart.
-    const peaks = lines.map(({ peak }) => peak).sort((a, b) => b - a);
+    const peaks = lines.filter(({ away }) => !away).map(({ peak }) => peak).sort((a, b) => b - a);
     const least = Math.max(peaks[LEGEND] ?? 0, entries.length > 3 ? 0 : -1);
     for (const { k, item, value } of entries) {
       const now = row < 0 ? NaN : lines[k].raw[row] * y.factor;
       say(value, y.suffix === "%" ? percent(now) : figures(now));
-      item.hidden = lines[k].peak <= least;
+      item.hidden = lines[k].away || lines[k].peak <= least;
     }
   };
 
@@ -143,7 +143,7 @@ function picture(store, data, plot, moved) {
       fill: () => faded(colour(k), stack ? 0.82 : data.kind === "mirror" ? 0.2 : 0),
       width: stack ? 0 : LINE,
       points: { show: false },
-      paths: (u, __, from, to) => (stack ? area(u, state, k, from, to) : trace(u, state, k, sign[k], from, to, data.kind === "mirror")),
+      paths: (u, __, from, to) => (state.lines[k].away ? null : stack ? area(u, state, k, from, to) : trace(u, state, k, sign[k], from, to, data.kind === "mirror")),
     }))],
     hooks: { drawClear: [(u) => behind(u, store, state)], setCursor: [moved] },
   };
@@ -156,7 +156,7 @@ function picture(store, data, plot, moved) {
     const [at, ...columns] = fresh.table.rows();
     state.at = at;
     state.broken = fresh.table.breaks();
-    state.lines = columns.map((raw) => ({ raw, peak: 0, edge: raw, floor: null }));
+    state.lines = columns.map((raw, k) => ({ raw, peak: 0, edge: raw, floor: null, away: aside(store.view, fresh, k) }));
     let most = 0;
     state.holes = new Uint8Array(at.length).fill(1);
     if (stack) {
@@ -180,7 +180,7 @@ function picture(store, data, plot, moved) {
           const v = Math.abs(line.raw[i]);
           if (v === v) state.holes[i] = 0;
           if (v > line.peak) line.peak = v;
-          if (v > most && at[i] >= from) most = v;
+          if (v > most && at[i] >= from && !line.away) most = v;
         }
       }
     }
@@ -199,11 +199,11 @@ function picture(store, data, plot, moved) {
   return state;
 }
 
-/** Times under the axis; one that would be cut off at the right edge is left out. */
+/** Times under the axis; one that would be cut off at the right edge, or stand in the values' column, is left out. */
 function labels(u, splits, _, __, step) {
   const { min, max } = u.scales.x;
   const margin_s = ((step < 60 ? 26 : 16) * devicePixelRatio * (max - min)) / u.bbox.width;
-  return splits.map((at) => (at > max - margin_s ? "" : (step < 60 ? clock : minute)(at)));
+  return splits.map((at) => (at > max - margin_s || at < min + margin_s / 2 ? "" : (step < 60 ? clock : minute)(at)));
 }
 
 function tick(value, most) {
@@ -335,14 +335,25 @@ function behind(u, store, { data, at, broken, holes }) {
     u.ctx.fillStyle = fill;
     u.ctx.fillRect(a, top, b - a, height);
   };
+  const gaps = [];
   let solid = -1;
   for (let i = 0; i < at.length; i += 1) {
     if (holes[i]) continue;
-    if (solid >= 0 && (solid < i - 1 || broken[i])) band(at[solid], at[i], faded(colours.muted, 0.1));
+    if (solid >= 0 && (solid < i - 1 || broken[i])) gaps.push([at[solid], at[i]]);
     solid = i;
   }
+  for (const [lost, found] of gaps) band(lost, found, faded(colours.muted, 0.1));
   for (const { rule, severity, from, to } of store.view.spans) {
-    if (rule === data.name) band(from, to ?? store.view.at, faded(colours[severity] ?? colours.warning, 0.14));
+    if (rule !== data.name) continue;
+    // What was not recorded is not known to have been above anything: the shade stops there.
+    let begin = from;
+    const colour = faded(colours[severity] ?? colours.warning, 0.14);
+    for (const [lost, found] of gaps) {
+      if (found <= begin || lost >= (to ?? store.view.at)) continue;
+      if (lost > begin) band(begin, lost, colour);
+      begin = found;
+    }
+    band(begin, to ?? store.view.at, colour);
   }
 }
 

@@ -1,6 +1,7 @@
 // How the page hears from the server, told honestly: road and round trip in the bar, a banner while it does not.
 
 import { el, say, severity } from "../dom.js";
+import { clock, day } from "../format.js";
 
 const TITLES = {
   idle: "Starting", loading: "Loading", connecting: "Connecting", live: "Live", waiting: "Reconnecting", paused: "Paused", ended: "Ended",
@@ -13,7 +14,6 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
   const road = el("span.road", { "aria-hidden": "true" });
   root.append(el("span.dot", { "aria-hidden": "true" }), word, road);
   const shape = el("span.severity");
-  severity(shape, "warning");
   const words = el("p");
   const button = el("button.button.small", { type: "button" });
   button.addEventListener("click", () => (store.link.state === "waiting" ? hurry() : resume()));
@@ -24,6 +24,7 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
 
   const draw = () => {
     const { state, road: on, latency_ms, retry_at, reason } = store.link;
+    const { stalled } = store.recording;
     const now = Date.now();
     const here = state === "live" || state === "idle" || (state === "loading" && !store.view.ready);
     if (here) away_since = 0;
@@ -34,15 +35,17 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
 
     document.documentElement.dataset.link = state;
     document.documentElement.dataset.road = state === "live" ? on.id : "";
-    document.documentElement.classList.toggle("stale", long);
+    document.documentElement.dataset.recording = stalled ? "stalled" : "";
+    document.documentElement.classList.toggle("stale", long || stalled);
     say(word, offline ? "Offline" : TITLES[state]);
     say(road, state === "live"
       ? [on.title, latency_ms === null ? null : `${latency_ms < 10 ? latency_ms.toFixed(1) : Math.round(latency_ms)} ms`].filter(Boolean).join(" · ")
       : state === "waiting" ? `in ${left_s} s` : "");
 
-    banner.dataset.state = state;
-    banner.hidden = !(state === "ended" || state === "paused" || (long && !here));
-    say(words, {
+    severity(shape, stalled ? "critical" : "warning");
+    banner.dataset.state = stalled ? "stalled" : state;
+    banner.hidden = !(stalled || state === "ended" || state === "paused" || (long && !here));
+    say(words, stalled ? still(store) : {
       waiting: offline ? "This device is offline. The page will catch up by itself." : `${reason || "No connection to the server."} Trying again ${left_s ? `in ${left_s} s` : "now"}; what was missed will be filled in.`,
       ended: `The server ended this connection: ${reason}`,
       paused: "Paused. What happens meanwhile is recorded.",
@@ -51,15 +54,23 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
     say(button, state === "waiting" ? "Try now" : state === "paused" ? "Resume" : "Connect again");
 
     // The countdown is for the eye; a screen reader hears only what changed.
-    const speech = state === "live" ? `Live on ${on.title}` : long || state === "paused" || state === "ended" ? TITLES[state] : spoken;
+    const speech = stalled ? still(store) : state === "live" ? `Live on ${on.title}` : long || state === "paused" || state === "ended" ? TITLES[state] : spoken;
     if (speech !== spoken) say(announce, (spoken = speech));
   };
 
   draw();
-  const off = store.on("link", draw);
+  const off = [store.on("link", draw), store.on("recording", draw)];
   const timer = setInterval(() => store.link.state !== "live" && draw(), 500);
   return () => {
-    off();
+    for (const one of off) one();
     clearInterval(timer);
   };
+}
+
+/** The line lives, the recorder does not: since when, and why, in the server's words. */
+function still({ view, recording: { reason } }) {
+  const at = view.at;
+  if (!at) return `Nothing is recorded: ${reason || "no tick has come"}.`;
+  const when = day(at) === day(Date.now() / 1000) ? clock(at) : `${day(at)} ${clock(at)}`;
+  return `Not recording since ${when}: ${reason || "no tick has come"}.`;
 }

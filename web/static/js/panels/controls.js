@@ -52,7 +52,7 @@ export function mount(root, store, { range, setRange, pause, resume, keys }) {
   const stop_sheet = sheet(keys);
   const BY_KEY = {
     p: switchOver, t: turn, "?": () => (keys.open ? keys.close() : keys.showModal()),
-    r: () => select.focus(), a: () => location.assign("#alerts"), n: () => location.assign("#notifications"), g: () => location.assign("#overview"),
+    r: () => select.focus(), a: () => visit("alerts"), n: () => visit("notifications"), g: () => visit("overview"),
   };
   const press = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
@@ -68,6 +68,12 @@ export function mount(root, store, { range, setRange, pause, resume, keys }) {
     stop_sheet();
     document.removeEventListener("keydown", press);
   };
+}
+
+/** To a section, with the focus: the next Tab goes on from there, and a screen reader says where it is. */
+function visit(id) {
+  location.assign(`#${id}`);
+  document.getElementById(id).focus({ preventScroll: true });
 }
 
 const KEYS = [

@@ -50,7 +50,7 @@ export function mount(root, store, { test, bell, rail }) {
   const draw = () => {
     const { view } = store;
     if (!view.ready) return;
-    list.replaceChildren(...view.notifications.map((one) => entry(one, view.at)));
+    list.replaceChildren(...view.notifications.map((one) => entry(one, store.now())));
     none.hidden = view.notifications.length > 0;
   };
 

@@ -24,7 +24,7 @@ export function mount(root, store) {
   const draw = () => {
     const { view } = store;
     if (!view.ready) return;
-    const fresh = ({ id }) => view.at - (view.latest_at.get(id) ?? 0) < GONE_S;
+    const fresh = ({ id }) => Math.abs(view.at - (view.latest_at.get(id) ?? 0)) < GONE_S;
     const memory = new Map(store.find("system_process_memory_bytes").filter(fresh).map((one) => [one.labels.command, view.latest.get(one.id)]));
     const busiest = store.find("system_process_cpu_ratio").filter(fresh)
       .map((one) => [one.labels.command, view.latest.get(one.id)]).sort((a, b) => b[1] - a[1]).slice(0, ROWS);

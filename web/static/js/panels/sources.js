@@ -4,8 +4,10 @@ import { el, say, severity } from "../dom.js";
 import { clock, date, day, duration, text } from "../format.js";
 
 const SHOWN_MS = 1_000;
+// src-2 before src-10.
+const ORDER = new Intl.Collator("en", { numeric: true });
 
-export function mount(root, store, { bar, title, facts, time }) {
+export function mount(root, store, { bar, count, title, facts, time }) {
   const draw = () => {
     const { view } = store;
     if (!view.ready) return;
@@ -13,18 +15,21 @@ export function mount(root, store, { bar, title, facts, time }) {
     for (const { source, severity: level } of view.alerts.values()) {
       if (worst.get(source) !== "critical") worst.set(source, level);
     }
-    const all = [...view.sources.values()].sort((a, b) => (a.source === view.source ? -1 : b.source === view.source ? 1 : a.source < b.source ? -1 : 1));
+    const all = [...view.sources.values()].sort((a, b) => (a.source === view.source ? -1 : b.source === view.source ? 1 : ORDER.compare(a.source, b.source)));
     root.replaceChildren(...all.map((one) => {
       const shape = el("span.severity");
-      severity(shape, one.state === "lost" ? "warning" : worst.get(one.source) ?? "fine");
+      severity(shape, one.state === "lost" || (one.source === view.source && store.recording.stalled) ? "warning" : worst.get(one.source) ?? "fine");
       return el("li", { "data-source": one.source, "data-state": one.state, title: one.source },
         el("span.name", {}, one.source), shape,
-        one.state === "lost" ? el("span.since", {}, Number.isNaN(one.last_seen) ? "never measured" : `silent for ${duration(view.at - one.last_seen)}`) : null);
+        one.state === "lost" ? el("span.since", {}, Number.isNaN(one.last_seen) ? "never measured" : `silent for ${duration(store.now() - one.last_seen)}`) : null);
     }));
+    say(count, all.length > 1 ? String(all.length) : "");
     say(bar, view.source);
+    bar.title = title.title = view.source;
     bar.classList.add("shown");
     say(title, view.source);
     say(facts, described(store));
+    facts.title = facts.textContent;
   };
 
   let drawn_at = 0;
@@ -37,7 +42,7 @@ export function mount(root, store, { bar, title, facts, time }) {
       draw();
     }
   };
-  const off = [store.on("sources", draw), store.on("alerts", draw), store.on("load", draw), store.on("metrics", tick)];
+  const off = [store.on("sources", draw), store.on("alerts", draw), store.on("load", draw), store.on("recording", draw), store.on("metrics", tick)];
   return () => off.forEach((one) => one());
 }
 
@@ -54,6 +59,7 @@ function described(store) {
     cores ? `${cores} ${cores === 1 ? "core" : "cores"}` : null,
     total ? text("bytes", total) : null,
     up === undefined ? null : `up ${duration(up)}`,
-    Number.isNaN(me.first_seen) ? null : `recording since ${day(me.first_seen)}, ${me.series} series`,
+    Number.isNaN(store.since) ? null : `recording since ${day(store.since)}`,
+    `${me.series} series`,
   ].filter(Boolean).join(" · ");
 }

@@ -92,11 +92,11 @@ function judged(store, tile, value) {
   const firing = [...view.alerts.values()].filter((one) => one.rule === rule.rule && one.source === view.source);
   if (firing.length) {
     const since = Math.min(...firing.map((one) => one.since));
-    const time = span(view.at - since);
+    const time = span(store.now() - since);
     const words = value > rule.above ? `above ${rule.above} ${unit} for ${time}` : `alert for ${time}`;
     return { level: rule.severity, words };
   }
-  if (value > rule.above) return { level: "warning", words: `above ${rule.above} ${unit} · hold ${rule.hold_s} s` };
+  if (value > rule.above) return { level: "warning", words: `over ${rule.above} ${unit} · hold ${rule.hold_s} s` };
   return { level: "fine", words: "" };
 }
 

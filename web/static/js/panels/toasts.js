@@ -6,6 +6,7 @@ import { MARKS } from "./notifications.js";
 
 const STAY_MS = { info: 5_000, success: 5_000, warning: 10_000, alert: 10_000, error: 0 };
 const MOST = 4;
+const MOST_ON_A_PHONE = 2;
 const LEAVE_MS = 150;
 
 export function mount(root, store) {
@@ -35,6 +36,7 @@ export function show(root, { type, title, more = "", level, action }) {
   const toast = el("div.toast", { "data-type": type, "data-level": level }, shape, el("p.what", {}, title), close, more ? el("p.more", {}, more) : null);
   if (action) toast.append(el("button.button.small.more", { type: "button", onclick: action.run }, action.label));
   const stay_ms = action ? 0 : STAY_MS[type] ?? STAY_MS.info;
+  toast.classList.toggle("stays", stay_ms === 0);
   let timer = 0;
   const leave = () => {
     clearTimeout(timer);
@@ -52,6 +54,10 @@ export function show(root, { type, title, more = "", level, action }) {
   toast.addEventListener("focusout", count);
   count();
   root.append(toast);
-  // After a long absence many arrive at once: the list below keeps them all.
-  while (root.children.length > MOST) root.firstElementChild.remove();
+  // After a long absence many arrive at once: the list below keeps them all. What waits for the reader is never pushed out by what does not.
+  const most = matchMedia("(max-width: 640px)").matches ? MOST_ON_A_PHONE : MOST;
+  const passing = [...root.children].filter((one) => !one.matches(".stays"));
+  for (const one of passing.slice(0, Math.max(0, passing.length - most))) one.remove();
+  // More than fit on the screen: the newest is in sight.
+  root.scrollTop = root.scrollHeight;
 }
