@@ -45,7 +45,9 @@ class Windows(Mapping[int, tuple[int, Number]]):
         if at > self.newest:
             self.newest = at
 
-    def extend(self, ids: Sequence[int], ats: Sequence[int], rows: Sequence[Sequence[Number]]) -> None:
+    def extend(
+        self, ids: Sequence[int], ats: Sequence[int], rows: Sequence[Sequence[Number]]
+    ) -> None:
         """As `add` for each sample of a run of ticks that name the same series, times ascending."""
         times = array("q", ats)
         columns = np.array(rows, np.float64).T
