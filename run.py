@@ -74,6 +74,9 @@ WINDOW_S = 900
 """What the recent window of each series reaches back, where its points allow."""
 ROOM_S = 5.0
 """How often a start on a full disk is tried again to be recorded."""
+SWITCH_S = 0.001
+"""How long a thread that computes (sealing, packing) keeps a commit or the loop waiting for the interpreter:
+a fifth of Python's own, which let a commit of two hundred rows wait for half a second."""
 DRAIN_S = 8.0
 """How long a stop waits for what is under way; the contract allows ten seconds in all."""
 
@@ -373,6 +376,7 @@ def address(one: socket.socket) -> str:
 
 
 async def serve(settings: Settings) -> int:
+    sys.setswitchinterval(SWITCH_S)
     house = House(settings)
     await house.open()
     # What start-up made stays: the collector need not walk it again and again (law loop-never-blocks).
