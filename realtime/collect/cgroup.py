@@ -9,7 +9,7 @@ import psutil
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, ratio, reading
+from realtime.collect.reading import Reading, reading
 from realtime.core.batch import Descriptor
 
 ROOT = Path("/sys/fs/cgroup")
@@ -79,13 +79,13 @@ class Container:
         used_us = self._rates.rate("usage", stat.get("usage_usec", 0))
         if used_us is not None:
             share = used_us / 1e6 / self._cpu.amount
-            found.append(ratio("container_cpu_utilization_ratio", share))
+            found.append(reading("container_cpu_utilization_ratio", share))
         periods = self._rates.growth("periods", stat.get("nr_periods", 0))
         throttled = self._rates.growth("throttled", stat.get("nr_throttled", 0))
         if periods is not None and throttled is not None:
             # No period passed: it did not run, so nothing held it back.
             share = min(throttled / periods, 1.0) if periods else 0.0
-            found.append(ratio("container_cpu_throttled_ratio", share))
+            found.append(reading("container_cpu_throttled_ratio", share))
         return found
 
     def _memory_readings(self) -> list[Reading]:
@@ -98,7 +98,7 @@ class Container:
             cache = numbers(self._memory.group / "memory.stat").get("inactive_file", 0)
             share = max(0, used - cache) / self._memory.amount
             found.append(reading("container_memory_usage_bytes", used))
-            found.append(ratio("container_memory_utilization_ratio", share))
+            found.append(reading("container_memory_utilization_ratio", share))
         return found
 
 

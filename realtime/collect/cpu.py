@@ -6,7 +6,7 @@ import psutil
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, ratio, reading
+from realtime.collect.reading import Reading, reading
 from realtime.core.batch import Descriptor
 
 MODES = ("user", "nice", "system", "irq", "softirq", "steal", "iowait", "idle")
@@ -66,14 +66,14 @@ class Cpu:
                 whole[mode] = whole.get(mode, 0.0) + seconds
             if (busy := busy_share(grown)) is not None:
                 name = "system_cpu_core_utilization_ratio"
-                found.append(ratio(name, busy, cpu=str(number)))
+                found.append(reading(name, busy, cpu=str(number)))
         busy = busy_share(whole)
         if busy is None:
             return []
         total = sum(whole.values())
         return [
-            ratio("system_cpu_utilization_ratio", busy),
-            *(ratio("system_cpu_mode_ratio", s / total, mode=m) for m, s in whole.items()),
+            reading("system_cpu_utilization_ratio", busy),
+            *(reading("system_cpu_mode_ratio", s / total, mode=m) for m, s in whole.items()),
             *found,
         ]
 

@@ -7,7 +7,7 @@ import psutil
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, ratio, reading
+from realtime.collect.reading import Reading, reading
 from realtime.core.batch import Descriptor
 
 DEVICES_MAX = 128
@@ -87,13 +87,13 @@ class Disks:
             if done and taken_ms is not None:
                 name = "system_disk_operation_time_seconds"
                 found.append(
-                    ratio(name, taken_ms / 1000 / done, device=device, direction=direction)
+                    reading(name, taken_ms / 1000 / done, device=device, direction=direction)
                 )
         if hasattr(counts, "busy_time"):
             busy_ms = self._rates.rate((device, "busy"), counts.busy_time)
             if busy_ms is not None:
                 name = "system_disk_io_time_ratio"
-                found.append(ratio(name, min(busy_ms / 1000, 1.0), device=device))
+                found.append(reading(name, min(busy_ms / 1000, 1.0), device=device))
         return found
 
 

@@ -9,7 +9,7 @@ import psutil
 
 from realtime.collect.collector import Moment
 from realtime.collect.mounts import Mount, mounts
-from realtime.collect.reading import Reading, ratio, reading
+from realtime.collect.reading import Reading, reading
 from realtime.core.batch import Descriptor
 
 FILESYSTEMS_MAX = 128
@@ -129,10 +129,10 @@ class Filesystems:
             yield reading("system_filesystem_bytes", size, state=state, **about)
         open_to_all = found.used + found.available
         share = found.used / open_to_all if open_to_all > 0 else 1.0
-        yield ratio("system_filesystem_utilization_ratio", share, mountpoint=mount.mountpoint)
+        yield reading("system_filesystem_utilization_ratio", share, mountpoint=mount.mountpoint)
         if found.inodes:  # btrfs and the like make them as they need them
             share = 1 - found.inodes_free / found.inodes
-            yield ratio(
+            yield reading(
                 "system_filesystem_inodes_utilization_ratio", share, mountpoint=mount.mountpoint
             )
 

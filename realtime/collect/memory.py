@@ -6,7 +6,7 @@ import psutil
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, ratio, reading
+from realtime.collect.reading import Reading, reading
 from realtime.core.batch import Descriptor
 
 MORE_STATES = ("active", "inactive", "shared", "slab", "wired")
@@ -56,7 +56,7 @@ class Memory:
         found.append(reading("system_memory_total_bytes", memory.total))
         if memory.total:
             busy = max(0.0, 1 - memory.available / memory.total)
-            found.append(ratio("system_memory_utilization_ratio", busy))
+            found.append(reading("system_memory_utilization_ratio", busy))
         return found
 
     def _swap(self) -> list[Reading]:
@@ -67,7 +67,7 @@ class Memory:
         ]
         # Without swap there is no share of it: not known is not nought.
         if swap.total:
-            found.append(ratio("system_swap_utilization_ratio", swap.used / swap.total))
+            found.append(reading("system_swap_utilization_ratio", swap.used / swap.total))
         for direction, count in (("in", swap.sin), ("out", swap.sout)):
             rate = self._rates.rate(direction, count)
             if rate is not None:

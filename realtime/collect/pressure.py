@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, ratio
+from realtime.collect.reading import Reading, reading
 from realtime.core.batch import Descriptor
 
 PRESSURE = Path("/proc/pressure")
@@ -38,7 +38,7 @@ class Pressure:
                 if rate is not None:
                     share = min(rate / 1e6, 1.0)
                     name = "system_pressure_ratio"
-                    found.append(ratio(name, share, resource=resource, stall=stall))
+                    found.append(reading(name, share, resource=resource, stall=stall))
         return found
 
     def _waited(self, resource: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from realtime.collect.collector import Moment
 from realtime.collect.rates import Rates
-from realtime.collect.reading import Reading, ratio, reading
+from realtime.collect.reading import Reading, reading
 from realtime.collect.scan import STATES, Scan, Seen, best_scan
 from realtime.core.batch import Descriptor
 
@@ -109,7 +109,7 @@ class Processes:
         totals: defaultdict[str, float] = defaultdict(float)
         for command in sorted({*leading, *shown}):
             totals[self._admitted(command)] += amounts.get(command, 0)
-        return [ratio(name, amount, command=command) for command, amount in totals.items()]
+        return [reading(name, amount, command=command) for command, amount in totals.items()]
 
     def _admitted(self, command: str) -> str:
         if command not in self._commands:

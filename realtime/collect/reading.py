@@ -18,14 +18,11 @@ class Reading(NamedTuple):
     value: Number
 
 
-def ratio(name: str, value: float, **labels: str) -> Reading:
-    """A share or a time in seconds, without the noise of its arithmetic."""
-    return Reading(key(name, **labels), round(value, DIGITS))
-
-
 def reading(name: str, value: Number, **labels: str) -> Reading:
-    """Label values may be whatever the system calls a thing; they are cleaned here."""
-    return Reading(key(name, **labels), value)
+    """Without the noise of its arithmetic: digits beyond a millionth are none that were measured, and
+    cost most of what a sample takes on disk. Label values may be whatever the system calls a thing."""
+    told = round(value, DIGITS) if isinstance(value, float) else value
+    return Reading(key(name, **labels), told)
 
 
 @lru_cache(maxsize=8192)

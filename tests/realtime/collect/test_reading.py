@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.collect.reading import clean, key, ratio, reading
+from realtime.collect.reading import clean, key, reading
 from realtime.core.naming import parse_series
 
 
@@ -28,4 +28,4 @@ def test_any_name_of_the_system_becomes_a_label(value):
 
 def test_ratios_are_kept_without_noise():
     """A difference of floats is not written with all its sixteen digits."""
-    assert ratio("r", 0.1 + 0.2).value == 0.3
+    assert reading("r", 0.1 + 0.2).value == 0.3
