@@ -123,6 +123,19 @@ test("a clock set back takes the page along, and nothing of the future stays in 
   assert.equal(store.view.incomplete, "clock");
 });
 
+test("a chart that came empty is asked for again once there is something to draw", () => {
+  const store = watching();
+  const [load] = LIVE.charts;
+  store.apply({ type: "load", ...first({ ...LIVE, charts: [{ ...load, at: [], series: [] }] }) });
+  store.apply(frame(11, 11, [2]));
+  assert.equal(store.view.incomplete, "");
+  store.apply(frame(12, 12, [1, 2]));
+  assert.equal(store.view.incomplete, "empty");
+  store.apply({ type: "load", ...first(LIVE) });
+  store.apply(frame(13, 13, [1, 2]));
+  assert.equal(store.view.incomplete, "");
+});
+
 test("ages are counted by the server's clock, and before it has told by its tick", () => {
   const store = watching();
   assert.equal(store.now(), store.view.at);

@@ -9,12 +9,13 @@ const ROWS = 7_200;
 // A series that has been silent for longer no longer counts into a sum or a maximum (seconds).
 const STALE_S = 120;
 const YOUNGEST_S = 120;
+const LEAP_S = 60;
 // Every tick of a host bears these, and nobody else's samples do: what tells its own clock from samples somebody sent in its name.
 const PULSE = new Set(["playhead_loop_lag_seconds", "playhead_http_requests_per_second"]);
 // A series of one of these names, declared while we watch, belongs on a chart: the page asks for its charts again.
-const CHARTED = new Set([
-  "system_cpu_mode_ratio", "system_memory_bytes", "system_disk_io_bytes_per_second",
-  "system_network_io_bytes_per_second", "system_load",
+const CHARTED = new Map([
+  ["system_cpu_mode_ratio", "cpu"], ["system_memory_bytes", "memory"], ["system_disk_io_bytes_per_second", "disk"],
+  ["system_network_io_bytes_per_second", "network"], ["system_load", "load"],
 ]);
 
 export function blank() {
@@ -74,6 +75,7 @@ const FOLDS = {
     // "Now" is the host's newest tick in the order they come, not the greatest time anybody has claimed.
     if (ticked) now(view, at);
     const early = mine && at > view.at;
+    const barren = new Set([...view.charts.values()].filter(({ columns }) => columns.length === 0).map(({ name }) => name));
     const rows = new Map();
     for (let i = 0; i < ids.length; i += 1) {
       const id = ids[i];
@@ -82,6 +84,8 @@ const FOLDS = {
       view.latest.set(id, values[i]);
       view.latest_at.set(id, at);
       const slot = view.slots.get(id);
+      // A chart that came empty, because its time held nothing yet, learns its columns once there is something.
+      if (slot === undefined && ticked && barren.size && barren.has(CHARTED.get(view.series.get(id)?.name))) view.incomplete = "empty";
       if (slot === undefined || early) continue;
       let row = rows.get(slot.chart);
       if (row === undefined) rows.set(slot.chart, (row = new Array(slot.chart.columns.length).fill(NONE)));
@@ -138,6 +142,9 @@ function now(view, at) {
   if (at < view.at) {
     for (const { table } of view.charts.values()) table.cut(at);
     for (const table of view.trails.values()) table.cut(at);
+    view.incomplete = "clock";
+  } else if (at > view.at + LEAP_S) {
+    // Set forward, or back to where it was: the log may hold what lies between.
     view.incomplete = "clock";
   }
   view.at = at;
