@@ -35,7 +35,8 @@ async def test_a_year(tmp_path):
             ]
             await log.append([*drafts, Draft(begin, "a", System("started"))])
             await log.seal(log.head)
-            await log.forget(KEEP, begin + DAY)
+            if day % 5 == 4:
+                await log.forget(KEEP, begin + DAY)
             stats = await log.stats()
             sizes.append(stats.bytes - stats.wal_bytes)
             wals.append(stats.wal_bytes)
