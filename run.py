@@ -288,7 +288,7 @@ class House:
         self._end(1)
 
     def _unready(self) -> list[str]:
-        reasons = ["the disk is full: nothing can be recorded"] if self.spine.full else []
+        reasons = ["the disk is full, nothing can be recorded"] if self.spine.full else []
         return reasons + (["the server is stopping"] if self.hub.closing else [])
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
