@@ -6,6 +6,7 @@ import contextlib
 import gc
 import hashlib
 import json
+import re
 import shutil
 import socket
 import sqlite3
@@ -134,8 +135,20 @@ def test_one_writer():
                 if words in (["INSERT", "INTO"], ["UPDATE", "log"], ["DELETE", "FROM"]):
                     sql.add(path)
     assert appending == {"realtime/spine.py"}
-    assert writing == {"storage/log.py"}
-    assert sql == {"storage/log.py"}
+    # The log, and its two helpers, which are handed its turn and take it for every transaction.
+    helpers = {"storage/sealer.py", "storage/retention.py"}
+    assert writing == {"storage/log.py", *helpers}
+    for path in helpers:
+        text = (ROOT / path).read_text()
+        assert text.count(".transaction()") == len(
+            re.findall(
+                r"with self\._turn(?:, |:\n +async with )self\._engine\.transaction\(\)", text
+            )
+        ), path
+    # These are handed the connection of such a transaction, or write a file that no server has open.
+    handed = {"storage/tiers.py", "storage/producers.py"}
+    offline = {"storage/salvage.py", "storage/backup.py", "storage/compact.py"}
+    assert sql - offline == {"storage/log.py", *helpers, *handed}
 
 
 @pytest.mark.gen_test
