@@ -321,7 +321,9 @@ class Log:
                 (await connection.exec_driver_sql(question, (at,))).scalar()
                 for question in (
                     "SELECT min(seq) FROM events WHERE at >= ?",
-                    "SELECT min(first_seq) FROM segments WHERE end_at >= ?",
+                    # The index has both times; the rows each carry a head, and are not walked for them.
+                    "SELECT min(first_seq) FROM segments WHERE id IN "
+                    "(SELECT id FROM segments INDEXED BY segments_at WHERE end_at >= ?)",
                 )
             ]
         return min((seq for seq in found if seq is not None), default=None)

@@ -1,8 +1,8 @@
 """`make bench`: one table, each figure of ours beside a reference measured in the same run.
 
-make bench                        everything, some two minutes
+make bench                        everything, some ten minutes
 make bench ARGS=--json            the table as JSON
-make bench ARGS="--only reads"    one part: commits, idle, reads, latency
+make bench ARGS="--only reads"    one part: commits, idle, reads, latency, log
 make bench ARGS=--short           seconds instead of minutes; for a look, not for the record
 make bench ARGS=--write           everything, and the table into docs/performance.md
 """
@@ -14,15 +14,17 @@ prefer_bundled()
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from run import VERSION
-from tests.bench import commits, idle, latency, reads
+from tests.bench import commits, idle, latency, log, reads
 from tests.bench.table import Head, Row, head, markdown, plain
 
 PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Row]]]] = {
@@ -30,6 +32,7 @@ PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Row]]]] = {
     "reads": reads.measure,
     "latency": latency.measure,
     "idle": idle.measure,
+    "log": log.measure,
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
@@ -59,6 +62,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
     parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name} too")
     chosen = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if chosen.write and (chosen.only or chosen.short):
         parser.error("--write wants the whole table, measured in full")
     with tempfile.TemporaryDirectory(

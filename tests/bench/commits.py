@@ -11,9 +11,10 @@ from typing import Any
 import msgpack
 import msgspec
 
+from storage.checksum import crc
 from storage.engine import WRITER_PRAGMAS
 from storage.events import Draft, Metrics
-from storage.log import Log
+from storage.log import INSERT, Log
 from storage.migrate import migrate
 from tests.app import house, running
 from tests.bench import recording
@@ -129,7 +130,7 @@ def _plain(path: Path, schema: Sequence[str], drafts: Sequence[Sequence[Draft]])
             for d in batch
         ]
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(INSERT, [(*row, crc(*row)) for row in rows])
         connection.execute("COMMIT")
     spent = time.perf_counter() - begun
     connection.close()
