@@ -227,7 +227,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     command, rest = _command(list(argv))
     parser = _parser(command)
-    flags = vars(parser.parse_args(rest))
+    flags = vars(parser.parse_args(arguments.joined(rest)))
     if command not in ("serve", *arguments.COMMANDS):
         return Settings(command=command)
     rows = table()

@@ -1,6 +1,8 @@
 """The words each command of care understands besides the dials `config` and `data`."""
 
 import argparse
+import re
+from collections.abc import Sequence
 
 COMMANDS = ("verify", "compact", "backup", "restore", "export", "stats")
 FORMATS = ("parquet", "csv", "ndjson")
@@ -23,6 +25,17 @@ def add(command: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object on standard output, no progress"
     )
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """`--from -1h` as `--from=-1h`: a time in the past looks like a flag to argparse."""
+    out: list[str] = []
+    for word in words:
+        if out and out[-1] in ("--from", "--to") and re.match(r"-\d", word):
+            out[-1] += f"={word}"
+        else:
+            out.append(word)
+    return out
 
 
 _VERBS = {"backup": "write", "restore": "read"}

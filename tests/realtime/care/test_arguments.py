@@ -50,3 +50,10 @@ def test_other_dials_do_not_matter():
     """A log can be cared for whatever is wrong with a dial of the server."""
     got = load(["verify"], {"PLAYHEAD_PORT": "many", "PLAYHEAD_DATA": "/y"})
     assert got.data == "/y"
+
+
+@pytest.mark.parametrize("said", [["--from", "-1h", "--to", "-5m"], ["--from=-1h", "--to=-5m"]])
+def test_a_time_in_the_past_is_no_flag(said):
+    """`--from -1h` is understood, though it begins like a flag."""
+    asked = load(["export", *said], {}).asked
+    assert (asked["start"], asked["end"]) == ("-1h", "-5m")
