@@ -9,6 +9,7 @@ from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import strips
+from storage.engine import fetched
 from storage.errors import Damaged
 from storage.segments import Head, Tick, column, unseal
 from storage.strips import Place
@@ -49,17 +50,21 @@ class Archive:
 
     async def after(self, connection: AsyncConnection, seq: int, until: int) -> list[Segment]:
         """Segments that hold a tick with `seq < its seq ≤ until`, perhaps; oldest first."""
-        rows = await connection.exec_driver_sql(
-            f"{META} WHERE last_seq > ? AND first_seq <= ? ORDER BY first_seq", (seq, until)
+        rows = await fetched(
+            connection,
+            f"{META} WHERE last_seq > ? AND first_seq <= ? ORDER BY first_seq",
+            (seq, until),
         )
-        return [Segment._make(row) for row in rows.all()]
+        return [Segment._make(row) for row in rows]
 
     async def within(self, connection: AsyncConnection, start: int, end: int) -> list[Segment]:
         """Segments that may hold a sample with `start ≤ at < end`."""
-        rows = await connection.exec_driver_sql(
-            f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq", (start, end)
+        rows = await fetched(
+            connection,
+            f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq",
+            (start, end),
         )
-        return [Segment._make(row) for row in rows.all()]
+        return [Segment._make(row) for row in rows]
 
     async def columns(
         self, connection: AsyncConnection, ids: Iterable[int], start: int, end: int
@@ -81,10 +86,13 @@ class Archive:
         for begin in range(0, len(rows), ASKED):
             some = rows[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
-            found: Any = await connection.exec_driver_sql(
-                f"SELECT place, body FROM strips WHERE place IN ({marks})", tuple(some)
+            bodies.update(
+                await fetched(
+                    connection,
+                    f"SELECT place, body FROM strips WHERE place IN ({marks})",
+                    tuple(some),
+                )
             )
-            bodies.update((place, body) for place, body in found.all())
 
         def gather() -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
             pieces: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {id_: [] for id_ in wanted}
@@ -181,10 +189,12 @@ class Archive:
         for begin in range(0, len(missing), ASKED):
             some = missing[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
-            rows = await connection.exec_driver_sql(
-                f"SELECT id, head, directory FROM segments WHERE id IN ({marks})", tuple(some)
+            rows = await fetched(
+                connection,
+                f"SELECT id, head, directory FROM segments WHERE id IN ({marks})",
+                tuple(some),
             )
-            read: dict[int, Sleeve] = await loop.run_in_executor(None, _read_all, rows.all())
+            read: dict[int, Sleeve] = await loop.run_in_executor(None, _read_all, rows)
             sleeves.update(read)
         for segment in segments:
             if segment.first_seq not in self._sleeves and segment.id in sleeves:

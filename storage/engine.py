@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiosqlite  # noqa: F401  SQLAlchemy loads the driver by name; a frozen binary needs to see it
+import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -65,15 +65,15 @@ class Engine:
         Callers take turns themselves: only the log's writer may be inside.
         """
         with translated(self.path.parent):
-            await self.writer.exec_driver_sql("BEGIN IMMEDIATE")
+            driver = await driver_of(self.writer)
+            await driver.execute("BEGIN IMMEDIATE")
             try:
                 yield self.writer
-                await self.writer.exec_driver_sql("COMMIT")
+                await driver.execute("COMMIT")
             except BaseException:
                 # SQLite may have rolled back by itself (disk full); a second ROLLBACK would only hide why.
-                raw = await self.writer.get_raw_connection()
-                if getattr(raw.driver_connection, "in_transaction", False):
-                    await self.writer.exec_driver_sql("ROLLBACK")
+                if driver.in_transaction:
+                    await driver.execute("ROLLBACK")
                 raise
 
     @asynccontextmanager
@@ -87,17 +87,17 @@ class Engine:
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Several reads that see one state of the log: a sealing in between moves ticks, not what is told."""
         async with self.reader() as connection:
-            await connection.exec_driver_sql("BEGIN")
+            driver = await driver_of(connection)
+            await driver.execute("BEGIN")
             try:
                 yield connection
             finally:
-                await connection.exec_driver_sql("COMMIT")
+                await driver.execute("COMMIT")
 
     async def vacuum(self, pages: int) -> None:
         """Give up to so many free pages back to the file system; outside a transaction."""
         with translated():
-            raw = await self.writer.get_raw_connection()
-            driver: Any = raw.driver_connection
+            driver = await driver_of(self.writer)
             # Each step frees one page and tells nothing: only reading to the end takes them all.
             await driver.execute_fetchall(f"PRAGMA incremental_vacuum({pages})")
 
@@ -115,6 +115,22 @@ class Engine:
                 await self._writer.close()
             self._writer = None
         await self._write_engine.dispose()
+
+
+async def driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
+    """The connection below SQLAlchemy's: a statement is one trip to its thread, where SQLAlchemy makes
+    three. For the few places that are asked thousands of times; errors come out of `translated` alike."""
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    assert isinstance(driver, aiosqlite.Connection)
+    return driver
+
+
+async def fetched(
+    connection: AsyncConnection, question: str, values: tuple[Any, ...] = ()
+) -> list[Any]:
+    """All rows, in one trip."""
+    return list(await (await driver_of(connection)).execute_fetchall(question, values))
 
 
 def _engine(path: Path, pragmas: tuple[str, ...], size: int) -> AsyncEngine:

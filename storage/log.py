@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import codec, producers, schema, sqlite
 from storage.archive import Archive, Columns
 from storage.checksum import crc
-from storage.engine import Engine
+from storage.engine import Engine, driver_of
 from storage.errors import StorageBroken
 from storage.events import Draft, Event, Metrics
 from storage.producers import Taken
@@ -148,8 +148,9 @@ class Log:
             with self._timed():
                 async with self._engine.transaction() as connection:
                     if rows:
-                        await connection.exec_driver_sql(INSERT, rows)
-                        moved = await connection.exec_driver_sql(
+                        driver = await driver_of(connection)
+                        await driver.executemany(INSERT, rows)
+                        moved = await driver.execute(
                             "UPDATE log SET head = ?, samples = samples + ? WHERE id = 1 AND head = ?",
                             (rows[-1][0], samples, self.head),
                         )

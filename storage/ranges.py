@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, tiers
 from storage.archive import Archive, Columns, joined
-from storage.engine import Engine
+from storage.engine import Engine, fetched
 from storage.errors import TooMuch
 from storage.rollups import TIERS, Buckets, fold, merge, width
 from storage.rollups import block_start as start_of
@@ -112,15 +112,14 @@ class Ranges:
         at, seq, left = start, 0, most
         of_source = "AND source = ? " if source is not None else ""
         while True:
-            page: Any = (
-                await connection.exec_driver_sql(
-                    "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
-                    f"{of_source}AND type = 'metrics' ORDER BY at, seq LIMIT ?",
-                    (at, seq, at, end, *([source] if source is not None else []), PAGE),
-                )
-            ).all()
+            page = await fetched(
+                connection,
+                "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
+                f"{of_source}AND type = 'metrics' ORDER BY at, seq LIMIT ?",
+                (at, seq, at, end, *([source] if source is not None else []), PAGE),
+            )
             if not page:
-                return await _off_loop(gather.columns)
+                return await _off_loop(gather.columns) if left < most else gather.columns()
             await _off_loop(functools.partial(gather.add, page))
             at, seq = page[-1][0], page[-1][1]
             left -= len(page)

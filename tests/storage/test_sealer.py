@@ -9,12 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import aiosqlite
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage import tiers
+from storage.engine import driver_of
 from storage.errors import StorageError
 from storage.events import Draft, Metrics, Notification, System, canonical
 from storage.log import Log
@@ -294,7 +296,7 @@ STATEMENTS = (
 
 @pytest.mark.parametrize("where", STATEMENTS)
 @pytest.mark.gen_test
-async def test_a_sealing_that_fails_leaves_everything_as_it_was(tmp_path, where):
+async def test_a_sealing_that_fails_leaves_everything_as_it_was(tmp_path, monkeypatch, where):
     """Whichever statement is the last: rows or segment, never both and never neither; then it is made good."""
     from sqlalchemy import event
 
@@ -306,8 +308,18 @@ async def test_a_sealing_that_fails_leaves_everything_as_it_was(tmp_path, where)
                 raise Cut
 
         engine = log._engine._write_engine.sync_engine
+        execute = aiosqlite.Connection.execute
+
+        def below(connection, statement, *values):
+            # Transactions are spelled out to the driver, beneath what the event hears.
+            fail(connection, None, statement)
+            return execute(connection, statement, *values)
+
         event.listen(engine, "before_cursor_execute", fail)
-        with pytest.raises(Cut):
+        with monkeypatch.context() as patched, pytest.raises(Cut):
+            if where == "COMMIT":
+                driver = await driver_of(log._engine.writer)
+                patched.setattr(driver, "execute", lambda *given: below(driver, *given))
             await log.seal(log.head)
         event.remove(engine, "before_cursor_execute", fail)
         assert (rows(log.path), rows(log.path, "SELECT count(*) FROM segments")) == (25, 0)
