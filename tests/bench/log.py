@@ -173,35 +173,36 @@ def _inserted(path: Path, schema: Sequence[str], batches: Sequence[commits.Rows]
 
 
 async def _sizes(directory: Path, absent: str) -> list[Row]:
-    """The recording, once, sealed; the file with all that is in it."""
+    """The recording once: said again and again, it would measure who finds that it repeats itself."""
     place = _place(directory, "size")
-    start = _before(tape.LOOP)
-    path = await tape.written(place, start, tape.LOOP)
-    samples = tape.LOOP * len(recording.names())
-    ours = [peers.size(path.parent) / samples]
+    start, samples = _before(tape.LOOP), tape.LOOP * len(recording.names())
+    path = await tape.written(_place(place, "ours"), start, tape.LOOP)
+    ours = peers.size(path.parent)
+    theirs: dict[str, peers.Size] = {}
+    for peer in () if absent else (PROMETHEUS, VICTORIA):
+        theirs[peer.name] = await _fed(peer, _place(place, peer.name), start, tape.LOOP)
     rows = []
-    for peer, target in (
-        (PROMETHEUS, Target("ours", "≤", 0.45)),
-        (VICTORIA, Target("ratio", "≤", 1.0)),
+    for peer, measure_, target in (
+        (PROMETHEUS, "length", Target("ours", "≤", 0.45)),
+        (VICTORIA, "length", Target("ratio", "≤", 1)),
+        (VICTORIA, "blocks", Target("ratio", "≤", 1)),
     ):
-        theirs: list[float] = []
-        if not absent:
-            where = _place(place, peer.name)
-            theirs = [await _fed(peer, where, start, tape.LOOP) / samples]
+        found = theirs.get(peer.name)
+        how = "length of all files" if measure_ == "length" else "whole blocks of the disk"
         rows.append(
             Row(
-                "the host recording sealed, 343,800 samples, all files",
+                f"the host recording sealed, {samples:,} samples, {how}",
                 "bytes/sample",
-                ours,
-                peer.name if theirs else f"{peer.name}: {absent}",
-                theirs,
-                target if theirs or target.of == "ours" else None,
+                [getattr(ours, measure_) / samples],
+                peer.name if found else f"{peer.name}: {absent}",
+                [getattr(found, measure_) / samples] if found else (),
+                target if found or target.of == "ours" else None,
             )
         )
     return rows
 
 
-async def _fed(peer: Peer, directory: Path, start: int, count: int) -> int:
+async def _fed(peer: Peer, directory: Path, start: int, count: int) -> peers.Size:
     told = recording.looped(count)
     series = {name: [tick[name] for tick in told] for name in recording.names()}
     return await asyncio.to_thread(peer.feed, directory, range(start, start + count), series)

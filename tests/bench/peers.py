@@ -33,7 +33,7 @@ class Peer(NamedTuple):
     """`feed(directory, ats s, series)` gives the bytes on disk; `command(directory, port)` serves them."""
 
     name: str
-    feed: "Callable[[Path, Sequence[int], Series], int]"
+    feed: "Callable[[Path, Sequence[int], Series], Size]"
     command: Callable[[Path, int], list[str]]
     ready: str
 
@@ -70,7 +70,7 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_]", "_", name)
 
 
-def _feed_prometheus(directory: Path, ats: Sequence[int], series: Series) -> int:
+def _feed_prometheus(directory: Path, ats: Sequence[int], series: Series) -> Size:
     text = directory / "samples.txt"
     with text.open("w") as out:
         for name, values in series.items():
@@ -101,7 +101,7 @@ def _prometheus(directory: Path, port: int) -> list[str]:
     ]
 
 
-def _feed_victoria(directory: Path, ats: Sequence[int], series: Series) -> int:
+def _feed_victoria(directory: Path, ats: Sequence[int], series: Series) -> Size:
     times = [at * 1000 for at in ats]
     lines = [
         json.dumps({"metric": {"__name__": plain(name)}, "values": list(v), "timestamps": times})
@@ -179,9 +179,21 @@ def range_path(names: Sequence[str], start: int, end: int, step: int) -> str:
     )
 
 
-def size(directory: Path) -> int:
-    """Bytes in files, as long as they say they are."""
-    return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
+class Size(NamedTuple):
+    """Bytes of all files: as long as they say they are, and in whole blocks as the disk gives them."""
+
+    length: int
+    blocks: int
+
+
+def size(directory: Path) -> Size:
+    """What VictoriaMetrics saves of its caches is left out, for it can do without."""
+    files = [
+        file.stat()
+        for file in directory.rglob("*")
+        if file.is_file() and "cache" not in file.relative_to(directory).parts[:1]
+    ]
+    return Size(sum(f.st_size for f in files), sum(512 * f.st_blocks for f in files))
 
 
 def free_port() -> int:
