@@ -29,11 +29,18 @@ Series = Mapping[str, Sequence[float]]
 """Name → its values, one for each of the times."""
 
 
+class Size(NamedTuple):
+    """Bytes of all files: as long as they say they are, and in whole blocks as the disk gives them."""
+
+    length: int
+    blocks: int
+
+
 class Peer(NamedTuple):
     """`feed(directory, ats s, series)` gives the bytes on disk; `command(directory, port)` serves them."""
 
     name: str
-    feed: "Callable[[Path, Sequence[int], Series], Size]"
+    feed: Callable[[Path, Sequence[int], Series], Size]
     command: Callable[[Path, int], list[str]]
     ready: str
 
@@ -177,13 +184,6 @@ def range_path(names: Sequence[str], start: int, end: int, step: int) -> str:
     return "/api/v1/query_range?" + urlencode(
         {"query": query, "start": start, "end": end, "step": step}
     )
-
-
-class Size(NamedTuple):
-    """Bytes of all files: as long as they say they are, and in whole blocks as the disk gives them."""
-
-    length: int
-    blocks: int
 
 
 def size(directory: Path) -> Size:
