@@ -205,10 +205,13 @@ async def test_a_span_ends_before_it_is_too_much(tmp_path, monkeypatch):
 async def test_a_row_is_looked_at_once(tmp_path, monkeypatch):
     """While a span is open, each look at it begins where the last one ended."""
     async with logged(tmp_path / "a.db", 3600 * SECOND) as log:
-        looked = []
-        monkeypatch.setattr(
-            "storage.sealer._named", lambda begin: looked.append(begin) or _named(begin)
-        )
+        looked: list[bytes] = []
+
+        def named(begin):
+            looked.append(begin)
+            return _named(begin)
+
+        monkeypatch.setattr("storage.sealer._named", named)
         for n in range(5):
             await log.append([tick(BEGIN + n * SECOND)] * 3)
             assert await log.seal(log.head) == 0
@@ -369,6 +372,7 @@ async def test_kill_9_while_sealing(tmp_path):
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         )
+        assert child.stdout is not None
         assert await child.stdout.readline() == b"ready\n"
         await asyncio.sleep(0.01 * (1 + kills % 9))
         with contextlib.suppress(ProcessLookupError):
@@ -410,7 +414,7 @@ async def test_append_read_and_seal_at_once(tmp_path):
             return made + await log.seal(log.head)
 
         async def page(limit):
-            seen = []
+            seen: list[int] = []
             while len(seen) < 300:
                 seen += [e.seq for e in await log.read(seen[-1] if seen else 0, limit)]
                 await asyncio.sleep(0)
