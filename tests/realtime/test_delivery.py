@@ -1,8 +1,8 @@
 """The hub: rooms, polls, turns; and a simulation of everything at once against a list."""
 
 import asyncio
-import gc
 import contextlib
+import gc
 import json
 import random
 import time
