@@ -326,16 +326,21 @@ class House:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.upkeep.finish()
         try:
             if not self._writer.done():
                 await self.spine.record(System("stopped"), self.settings.source)
-                self.hub.close()
-                self.spine.close()
-                await self._writer
-                await self.spine.checkpoint()
         except PlayheadError as error:
             log_.error("the end could not be recorded", reason=error.detail, hint=error.hint)
         self.hub.close()
+        self.spine.close()
+        try:
+            await asyncio.wait({self._writer})
+            await self.spine.checkpoint()
+        except PlayheadError as error:
+            log_.warning(
+                "the view could not be saved; the next start folds more", reason=error.detail
+            )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.close_all_connections(), 1.0)
         await self.log.close()

@@ -210,7 +210,8 @@ class Hub:
             reading = self._reads[after] = asyncio.create_task(self._read(after))
             reading.add_done_callback(lambda task: self._was_read(after, task))
         page = await asyncio.shield(reading)
-        if not page or page[0].event.seq != after + 1:
+        # Facts outlive the ticks between them: a page with a hole is part of a gap, never the whole.
+        if not page or page[-1].event.seq - after != len(page):
             return Reset("truncated", f"what came after {after} is no longer held in full")
         return page
 

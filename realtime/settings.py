@@ -102,7 +102,7 @@ class Settings:
     source_lost_s: Annotated[float, Dial(RECORD, "silence after which a source counts as lost", "seconds", 1, 86_400)] = 30.0
     checkpoint_s: Annotated[float, Dial(RECORD, "time between two checkpoints, which make starting fast", "seconds", 1, 86_400)] = 300.0
     seal_after_s: Annotated[float, Dial(RECORD, "age at which ticks may be sealed into compressed columns", "seconds", 1, 86_400)] = 120.0
-    retain_raw_days: Annotated[float, Dial(RECORD, "how long every sample is kept", "days", 0.01, 36_500)] = 14.0
+    retain_raw_days: Annotated[float, Dial(RECORD, "how long every sample is kept", "days", 0.01, 36_500)] = 36_500.0
     retain_10s_days: Annotated[float, Dial(RECORD, "how long the 10 second rollup is kept", "days", 0.01, 36_500)] = 60.0
     retain_1m_days: Annotated[float, Dial(RECORD, "how long the 1 minute rollup is kept", "days", 0.01, 36_500)] = 400.0
     retain_1h_days: Annotated[float, Dial(RECORD, "how long the 1 hour rollup is kept", "days", 0.01, 36_500)] = 3650.0

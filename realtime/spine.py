@@ -159,8 +159,11 @@ class Spine:
                     view, seq, state, await self._ticks(state.newest - view.windows.span, seq)
                 )
         while view.seq < log.head:
-            for event in await log.read(view.seq, 200):
+            page = await log.read(view.seq, 200)
+            for event in page:
                 evolve(view, event)
+            if not page:  # retention took what the log ended with
+                view.seq = log.head
             await asyncio.sleep(0)
         self._live = Live(resume(view.alerts.values()), {})
 

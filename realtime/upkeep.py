@@ -31,7 +31,9 @@ class Paces(msgspec.Struct, frozen=True):
 
 
 class Upkeep:
-    """`bytes` is the size of the log on disk as of the last look."""
+    """Cancel `run`, then await `finish`: a transaction that is cut in two leaves the writer unusable.
+
+    `bytes` is the size of the log on disk as of the last look."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Upkeep:
         self.bytes = 0
         self.segments = 0
         """Segments sealed since start."""
+        self._under_way: asyncio.Future[None] | None = None
         self._log = log
         self._clock = clock
         self._paces = paces
@@ -67,9 +70,16 @@ class Upkeep:
                 await self._try("checkpoint", self._checkpoint)
             await asyncio.sleep(LOOK_S)
 
+    async def finish(self) -> None:
+        """Let the work end that was under way when `run` was cancelled; it begins nothing new."""
+        self._log.halt()
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way})
+
     async def _try(self, work: str, do: Callable[[], Awaitable[None]]) -> None:
+        self._under_way = asyncio.ensure_future(do())
         try:
-            await do()
+            await asyncio.shield(self._under_way)
         except StorageBroken:
             raise
         except StorageError as error:

@@ -311,6 +311,10 @@ class Log:
         """The buckets of a rollup tier that begin at `start ≤ at < end` (µs), up to the last commit."""
         return await self._ranges.buckets(ids, start, end, tier_s, most)
 
+    def halt(self) -> None:
+        """Begin no further piece of sealing or forgetting: the server is stopping."""
+        self._sealer.halted = self._retention.halted = True
+
     def since(self, tier_s: int) -> int:
         """The time (µs) from which a tier is whole, 0 s being the raw samples; 0 if it always was."""
         return self._ranges.since(tier_s)

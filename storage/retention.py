@@ -68,6 +68,8 @@ class Retention:
         archive: Archive,
         dropped: Callable[[int, int], None],
     ) -> None:
+        self.halted = False
+        """Nothing further is dropped: the server is stopping."""
         self._dropped = dropped
         self._engine = engine
         self._turn = turn
@@ -82,11 +84,13 @@ class Retention:
             async with self._turn, self._engine.transaction() as connection:
                 for tier, days in bounds.items():
                     await tiers.forget(connection, tier, now - int(days * DAY_US))
-            while (segment := await self._oldest()) and (
-                segment.end_at < now - int(keep.raw_days * DAY_US)
+            while (
+                not self.halted
+                and (segment := await self._oldest())
+                and (segment.end_at < now - int(keep.raw_days * DAY_US))
             ):
                 gone = gone.and_also(segment, await self._drop(segment))
-            while keep.bytes and (excess := await self.used() - keep.bytes) > 0:
+            while not self.halted and keep.bytes and (excess := await self.used() - keep.bytes) > 0:
                 weights = await self._weights()
                 heaviest = max(weights, key=lambda tier: weights[tier])
                 if weights[heaviest] == 0:
@@ -182,7 +186,7 @@ class Retention:
         """Return free pages to the file system, a bite at a time, but for a few that the next ticks
         will want; how many pages went."""
         returned = 0
-        for _ in range(BITES):
+        for _ in range(BITES if not self.halted else 0):
             async with self._turn:
                 begun = time.perf_counter()
                 before = await self._free()

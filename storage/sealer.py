@@ -60,6 +60,8 @@ class Sealer:
     ) -> None:
         self._engine = engine
         self._turn = turn
+        self.halted = False
+        """No further span is begun: the server is stopping."""
         self._alone = alone
         self._span_us = span_us
         self._open: Span | None = None
@@ -73,7 +75,7 @@ class Sealer:
         open one as well. Returns how many segments were made."""
         made = 0
         async with self._alone:
-            while (span := await self._next(settled, all_of_it)) is not None:
+            while not self.halted and (span := await self._next(settled, all_of_it)) is not None:
                 for run in await self._runs(span):
                     made += await self._seal(run)
                 self._open, self._passed = None, span.last

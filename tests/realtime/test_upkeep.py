@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 
 import pytest
 
 from realtime.clock import Clock
 from realtime.errors import StorageBroken, StorageError
 from realtime.upkeep import FORGET_S, LOOK_S, Paces, Upkeep
+from storage.events import Draft, System
+from storage.log import Log
+from storage.migrate import migrate
 from storage.retention import Gone, Keep
 
 KEEP = Keep(14, 60, 400, 3650, 0)
@@ -31,6 +35,9 @@ class Book:
         self.sealed = []
         self.forgot = 0
         self.wrong = {}
+
+    def halt(self):
+        self.head = -1
 
     async def stats(self):
         return type("Stats", (), {"bytes": 7})
@@ -120,3 +127,29 @@ async def test_a_broken_log_ends_the_server(monkeypatch):
     with pytest.raises(StorageBroken):
         async with kept(monkeypatch, book):
             pass
+
+
+@pytest.mark.gen_test
+async def test_a_stop_in_the_middle_of_work_leaves_the_writer_whole(tmp_path):
+    """Wherever `run` is cancelled, what was under way ends, and the log can be written after it."""
+    path = tmp_path / "a.db"
+    migrate(path)
+    log = Log(path)
+    await log.open(1)
+    body = os.urandom(300_000)
+    try:
+        for n in range(40):
+
+            async def save(n=n):
+                await log.save_checkpoint("view", n, log.head, body)
+
+            upkeep = Upkeep(log, Clock(), Paces(0, 60), KEEP, save)
+            work = asyncio.create_task(upkeep.run())
+            await asyncio.sleep(n * 0.0005)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            await upkeep.finish()
+            await log.append([Draft(n, "a", System("started"))])
+        assert log.head == 40
+    finally:
+        await log.close()
