@@ -5,6 +5,11 @@ import sqlite3
 
 import pytest
 
+from realtime.core.cursor import Reset
+from storage.events import Draft, Metrics
+from storage.log import Log
+from storage.migrate import migrate
+from storage.retention import Keep
 from tests import clients
 from tests.app import house
 from tests.laws.test_laws import API, S, Still, client, post
@@ -94,3 +99,35 @@ async def test_a_cursor_below_the_floor_is_truncated(tmp_path):
         assert [frame["event"] for frame in frames] == ["reset", "snapshot"]
         assert frames[0]["data"]["reason"] == "truncated"
         assert (await web.get(f"/{API}/dashboard/live?hours=24")).status_code == 200
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_page_with_a_hole_is_a_reset(tmp_path):
+    """Facts outlive the ticks between them: what is left of a gap is never told as the whole of it."""
+    clock = Still()
+    async with house(tmp_path, clock, ring_events=1) as it, client(it) as web:
+        await post(web, "notifications", {"type": "info", "message": "before"})
+        await fill(it, web, clock)
+        told = [event.seq for event in await it.log.read(0, 1000) if event.type == "notification"]
+        await it.log.seal(it.log.head, all_of_it=True)
+        gone = await it.log.forget(Keep(0.0001, 1000, 1000, 1000, 0), clock.now())
+        assert gone.segments
+        # The first event of the page follows the cursor without a gap; further on the ticks are missing.
+        answer = await it.hub.entries(told[0] - 1)
+        assert isinstance(answer, Reset) and answer.reason == "truncated"
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_start_ends_though_the_newest_events_were_forgotten(tmp_path):
+    """A log whose last events were ticks, all dropped since, is folded to its head."""
+    path = tmp_path / "playhead.db"
+    migrate(path)
+    log = Log(path)
+    await log.open(1)
+    await log.append([Draft(n * S, "a", Metrics((1,), (n,))) for n in range(1, 20)])
+    await log.seal(log.head, all_of_it=True)
+    await log.forget(Keep(0.0001, 1000, 1000, 1000, 0), 10**15)
+    assert log.floor == log.head + 1
+    await log.close()
+    async with house(tmp_path, Still()) as it:
+        assert it.tail.edge == it.log.head > 19
