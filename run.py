@@ -29,7 +29,7 @@ import structlog
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from realtime import delivery, intake, spine
+from realtime import delivery, heap, intake, spine
 from realtime.answers import Encoder
 from realtime.care import arguments, commands
 from realtime.clock import Clock
@@ -381,6 +381,7 @@ def address(one: socket.socket) -> str:
 
 
 async def serve(settings: Settings) -> int:
+    heap.tame()
     sys.setswitchinterval(SWITCH_S)
     house = House(settings)
     await house.open()
