@@ -127,6 +127,16 @@ tiers = Table(
 )
 """`position` is the seq of the newest tick in the rollups of this tier (seconds)."""
 
+horizons = Table(
+    "horizons",
+    metadata,
+    Column("tier", Seq, primary_key=True, autoincrement=False),
+    Column("at", Seq, nullable=False),
+    Column("crc", Seq),
+)
+"""A tier (seconds; 0 are the readings themselves) of which something was given up: nothing with a time
+before `at` can be vouched for. Written in the transaction that gives it up."""
+
 producers = Table(
     "producers",
     metadata,
@@ -136,6 +146,7 @@ producers = Table(
     Column("first", Seq, nullable=False),
     Column("last", Seq, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("crc", Seq),
     sqlite_with_rowid=False,
 )
 """The newest batch of each producer in its own epoch, and what it was answered; in the batch's transaction."""

@@ -33,6 +33,7 @@ PUBLISHED = {
     "r0001_the_log.py": "3501d3c292530d798c2ba24e39cd51c3757fb40ea162780708ac3b9d5601ff20",
     "r0002_segments.py": "080ab34174dd4c7d7e28c4d94b1c8efd52cb56aad0d73caeabd5913a85f42afc",
     "r0003_checksums.py": "bdc4679985bbdc3c3fe39ef03c2b03ee80b05c534d417757675b851923b20956",
+    "r0004_horizons.py": "855505608189d28f81c27e852eeca1dd6beb06cd03bb497a33a5f49f55c83cc4",
 }
 """Migrations that databases out there have run: file → SHA-256."""
 
