@@ -382,16 +382,23 @@ class History:
             kept = await self._from_shelf((question.points, question.stride), question, span, make)
             parts = [await self._drawn(question, start, first)] if start < first else []
             parts += [kept.of, await self._drawn(question, last, beyond)]
+        if all(sum(part[id_].came for part in parts) <= question.points for id_ in question.ids):
+            return _outlines(question, parts)
         return await self._off_loop(_outlines, question, parts)
 
     async def _drawn(self, question: Question, start: int, beyond: int) -> dict[int, "_Piece"]:
         thinned = {id_: _Thinned(question.points) for id_ in question.ids}
+        plain = True
         async with self._turn:
             tier = question.tier
             async for found, span in self._reads(question.ids, start, beyond, tier):
                 share = (span[1] - span[0]) / question.span
-                await self._off_loop(_thin, thinned, found, tier, span, share)
-        return await self._off_loop(_pieces, thinned)
+                plain &= not tier and all(thinned[id_].whole(len(found[id_][0])) for id_ in found)
+                if plain:  # nothing to cut: done sooner than a thread wakes up
+                    _thin(thinned, found, tier, span, share)
+                else:
+                    await self._off_loop(_thin, thinned, found, tier, span, share)
+        return _pieces(thinned) if plain else await self._off_loop(_pieces, thinned)
 
     async def _reads(
         self,
@@ -633,6 +640,10 @@ class _Thinned:
         self._ats: list[Times] = []
         self._values: list[Values] = []
 
+    def whole(self, more: int) -> bool:
+        """Whether all of it shows if so many come."""
+        return self._count + more <= self._points
+
     def add(self, at: Times, value: Values, share: float) -> None:
         self._count += len(at)
         if self._count > self._points:
@@ -648,13 +659,17 @@ class _Thinned:
         self._values.append(piece.value)
 
     def piece(self) -> _Piece:
+        if len(self._ats) == 1:
+            return _Piece(self._count, self._ats[0], self._values[0])
         at = np.concatenate([NOTHING.at, *self._ats])
         return _Piece(self._count, at, np.concatenate([NOTHING.value, *self._values]))
 
     def column(self, even: bool) -> Column:
         """At most so many points. `even`: they come at about one pace, and one try will do."""
         _, at, value = self.piece()
-        if even and self._points >= ROOMY and len(at) > self._points:
+        if len(at) <= self._points:
+            return Column(at, value)
+        if even and self._points >= ROOMY:
             kept = cut(at, [value], (self._points - LANDMARKS) // 2)
         else:
             kept = peaks(at, value, self._points)

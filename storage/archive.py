@@ -1,6 +1,7 @@
 """The sealed part of the log: reads segments, a few columns or whole ticks, decoding off the loop."""
 
 import asyncio
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,18 +10,23 @@ from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import strips
-from storage.engine import fetched
+from storage.engine import Plan, fetched, followed
 from storage.errors import Damaged
 from storage.segments import Head, Tick, column, unseal
 from storage.strips import Place
 
 SLEEVES_BYTES = 64 * 1024 * 1024
 """Decoded heads and directories kept: of ten-minute segments, some 50 kB each, a week."""
+COLUMNS_BYTES = 32 * 1024 * 1024
+"""Decoded columns kept: an hour of ten series at a second is half a megabyte."""
 ASKED = 500
 """Rows asked for in one statement."""
 
-Columns = dict[int, tuple[np.ndarray, np.ndarray]]
-"""Series id → (times int64 µs, values float64), in order of time."""
+Piece = tuple[np.ndarray, np.ndarray]
+"""Times (int64 µs) and values (float64), in order of time."""
+Columns = dict[int, Piece]
+Pieces = dict[int, list[Piece]]
+"""By series id."""
 
 META = "SELECT id, first_seq, last_seq, start_at, end_at FROM segments"
 
@@ -47,6 +53,9 @@ class Archive:
 
     def __init__(self) -> None:
         self._sleeves: LRUCache[int, Sleeve] = LRUCache(SLEEVES_BYTES, _size)
+        self._turn = threading.Lock()
+        """Questions are answered in threads of their own."""
+        self._columns = _Columns()
 
     async def after(self, connection: AsyncConnection, seq: int, until: int) -> list[Segment]:
         """Segments that hold a tick with `seq < its seq ≤ until`, perhaps; oldest first."""
@@ -57,58 +66,46 @@ class Archive:
         )
         return [Segment._make(row) for row in rows]
 
-    async def within(self, connection: AsyncConnection, start: int, end: int) -> list[Segment]:
-        """Segments that may hold a sample with `start ≤ at < end`."""
-        rows = await fetched(
-            connection,
-            f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq",
-            (start, end),
-        )
-        return [Segment._make(row) for row in rows]
-
-    async def columns(
-        self, connection: AsyncConnection, ids: Iterable[int], start: int, end: int
-    ) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+    def columns(self, ids: Iterable[int], start: int, end: int) -> Plan[Pieces]:
         """The sealed samples of some series with `start ≤ at < end`: a piece a segment, each in order
         of time. Reads no column but theirs."""
         wanted = list(ids)
-        segments = await self.within(connection, start, end)
-        sleeves = await self._read(connection, segments)
+        found = yield f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq", (start, end)
+        segments = [Segment._make(row) for row in found]
+        sleeves = yield from self._heads(segments)
+        known = {segment.id: self._columns.known(segment, wanted) for segment in segments}
         rows = sorted(
             {
                 segment.id << 32 | place.strip
                 for segment in segments
                 for id_ in wanted
-                if (place := sleeves[segment.id].places.get(id_))
+                if id_ not in known[segment.id] and (place := sleeves[segment.id].places.get(id_))
             }
         )
         bodies: dict[int, bytes] = {}
         for begin in range(0, len(rows), ASKED):
             some = rows[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
-            bodies.update(
-                await fetched(
-                    connection,
-                    f"SELECT place, body FROM strips WHERE place IN ({marks})",
-                    tuple(some),
-                )
-            )
-
-        def gather() -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-            pieces: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {id_: [] for id_ in wanted}
-            for segment in segments:
-                head, places = sleeves[segment.id]
-                for id_ in wanted:
-                    if head.has(id_):
-                        at, value = column(head, id_, _body(segment, places.get(id_), bodies))
-                        if segment.start_at < start or segment.end_at >= end:
-                            first, last = np.searchsorted(at, (start, end))
-                            at, value = at[first:last], value[first:last]
-                        if len(at):
-                            pieces[id_].append((at, value))
-            return pieces
-
-        return await asyncio.get_running_loop().run_in_executor(None, gather)
+            found = yield f"SELECT place, body FROM strips WHERE place IN ({marks})", tuple(some)
+            bodies.update(found)
+        pieces: Pieces = {id_: [] for id_ in wanted}
+        for segment in segments:
+            head, places = sleeves[segment.id]
+            whole = start <= segment.start_at and segment.end_at < end
+            for id_ in wanted:
+                if not head.has(id_):
+                    continue
+                read = known[segment.id].get(id_)
+                if read is None:
+                    read = column(head, id_, _body(segment, places.get(id_), bodies))
+                    self._columns.keep(segment, id_, read)
+                at, value = read
+                if not whole:
+                    first, last = np.searchsorted(at, (start, end))
+                    at, value = at[first:last], value[first:last]
+                if len(at):
+                    pieces[id_].append((at, value))
+        return pieces
 
     async def ticks(
         self,
@@ -179,37 +176,71 @@ class Archive:
     async def _read(
         self, connection: AsyncConnection, segments: Sequence[Segment]
     ) -> Mapping[int, Sleeve]:
-        sleeves: dict[int, Sleeve] = {}
-        for segment in segments:
-            # By its first seq: an id comes back once every segment is gone, a seq never does.
-            if (kept := self._sleeves.get(segment.first_seq)) is not None:
-                sleeves[segment.id] = kept
-        missing = [s.id for s in segments if s.id not in sleeves]
-        loop = asyncio.get_running_loop()
+        return self._kept(segments, whole=True) or await followed(connection, self._heads(segments))
+
+    def _heads(self, segments: Sequence[Segment]) -> Plan[dict[int, Sleeve]]:
+        sleeves = self._kept(segments)
+        missing = [segment for segment in segments if segment.id not in sleeves]
         for begin in range(0, len(missing), ASKED):
             some = missing[begin : begin + ASKED]
             marks = ",".join("?" * len(some))
-            rows = await fetched(
-                connection,
+            rows = yield (
                 f"SELECT id, head, directory FROM segments WHERE id IN ({marks})",
-                tuple(some),
+                tuple(segment.id for segment in some),
             )
-            read: dict[int, Sleeve] = await loop.run_in_executor(None, _read_all, rows)
-            sleeves.update(read)
-        for segment in segments:
-            if segment.first_seq not in self._sleeves and segment.id in sleeves:
-                sleeve = sleeves[segment.id]
-                if _size(sleeve) <= SLEEVES_BYTES:
-                    self._sleeves[segment.first_seq] = sleeve
+            for id_, head, directory in rows:
+                sleeves[id_] = Sleeve(Head.read(head), strips.read(directory))
+        with self._turn:
+            for segment in missing:
+                if segment.id in sleeves and _size(sleeves[segment.id]) <= SLEEVES_BYTES:
+                    self._sleeves[segment.first_seq] = sleeves[segment.id]
         return sleeves
+
+    def _kept(self, segments: Sequence[Segment], whole: bool = False) -> dict[int, Sleeve]:
+        """The known among them, by id; `whole`: all of them or none."""
+        with self._turn:
+            # By its first seq: an id comes back once every segment is gone, a seq never does.
+            found = {
+                segment.id: kept
+                for segment in segments
+                if (kept := self._sleeves.get(segment.first_seq)) is not None
+            }
+        return {} if whole and len(found) < len(segments) else found
 
     def forget(self, segment: Segment) -> None:
         """It is gone."""
-        self._sleeves.pop(segment.first_seq, None)
+        with self._turn:
+            self._sleeves.pop(segment.first_seq, None)
 
 
-def _read_all(rows: Sequence[Any]) -> dict[int, Sleeve]:
-    return {row[0]: Sleeve(Head.read(row[1]), strips.read(row[2])) for row in rows}
+class _Columns:
+    """Columns as they were read, the latest asked for, up to `COLUMNS_BYTES`; what is sealed does not change,
+    so they are never stale. Asked from many threads."""
+
+    def __init__(self) -> None:
+        self._read: LRUCache[tuple[int, int], Piece] = LRUCache(COLUMNS_BYTES, _weight)
+        self._turn = threading.Lock()
+
+    def known(self, segment: Segment, ids: Sequence[int]) -> dict[int, Piece]:
+        with self._turn:
+            return {
+                id_: piece
+                for id_ in ids
+                if (piece := self._read.get((segment.first_seq, id_))) is not None
+            }
+
+    def keep(self, segment: Segment, id_: int, piece: Piece) -> None:
+        for part in piece:
+            part.flags.writeable = False  # many get the same one
+        if _weight(piece) <= COLUMNS_BYTES:
+            with self._turn:
+                self._read[segment.first_seq, id_] = piece
+
+
+def _weight(piece: Piece) -> int:
+    """Bytes, if the times were its own: mostly they are the head's."""
+    at, value = piece
+    return at.nbytes + value.nbytes + 300
 
 
 def _size(sleeve: Sleeve) -> int:
@@ -233,7 +264,7 @@ def _whole(head: Head, bodies: Mapping[int, bytes]) -> Columns:
     return {id_: column(head, id_, bodies.get(id_)) for id_ in head.series()}
 
 
-def joined(pieces: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def joined(pieces: Sequence[Piece]) -> Piece:
     """Pieces of one series as one column in order of time; equal times keep their order of arrival."""
     if not pieces:
         return np.empty(0, np.int64), np.empty(0, np.float64)

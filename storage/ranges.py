@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, tiers
-from storage.archive import Archive, Columns, joined
-from storage.engine import Engine, fetched
+from storage.archive import Archive, Columns, Pieces, joined
+from storage.engine import Engine, Plan, fetched, followed
 from storage.errors import TooMuch
 from storage.rollups import TIERS, Buckets, fold, merge, width
 from storage.rollups import block_start as start_of
@@ -63,15 +63,27 @@ class Ranges:
             TooMuch: more than `most` ticks still stand as rows in the range.
         """
         wanted = frozenset(ids)
+        settled = await self._engine.look(self._settled(source, wanted, start, end))
+        if settled is not None:
+            return settled
         async with self._engine.snapshot() as connection:
-            sealed = await self._archive.columns(connection, wanted, start, end)
+            sealed = await followed(connection, self._archive.columns(wanted, start, end))
             hot = await self._hot(connection, source, wanted, start, end, most)
-        return await _off_loop(
-            lambda: {
-                id_: joined([*sealed[id_], hot[id_]] if len(hot[id_][0]) else sealed[id_])
-                for id_ in wanted
-            }
+        return await _off_loop(lambda: _together(sealed, hot))
+
+    def _settled(
+        self, source: str | None, wanted: frozenset[int], start: int, end: int
+    ) -> Plan[Columns | None]:
+        """As `columns`, where no tick of the range stands as a row; None where one does."""
+        of_source = "AND source = ? " if source is not None else ""
+        hot = yield (
+            f"SELECT 1 FROM events WHERE at >= ? AND at < ? {of_source}AND type = 'metrics' LIMIT 1",
+            (start, end, *([source] if source is not None else [])),
         )
+        if hot:
+            return None
+        sealed = yield from self._archive.columns(wanted, start, end)
+        return _together(sealed, {})
 
     async def buckets(
         self, ids: Collection[int], start: int, end: int, tier: int, most: int
@@ -85,10 +97,8 @@ class Ranges:
             stored = await tiers.read(connection, wanted, start, end, tier)
             fresh = await self._hot(connection, None, wanted, start, end, most)
             if tier == FINE:
-                sealed = await self._archive.columns(connection, wanted, start, end)
-                fresh = await _off_loop(
-                    lambda: {id_: joined([*sealed[id_], fresh[id_]]) for id_ in wanted}
-                )
+                sealed = await followed(connection, self._archive.columns(wanted, start, end))
+                fresh = await _off_loop(lambda: _together(sealed, fresh))
         return await _off_loop(
             lambda: {
                 id_: merge(stored[id_], fold(*fresh[id_], tier))
@@ -125,6 +135,13 @@ class Ranges:
             left -= len(page)
             if left < 0:
                 raise TooMuch(f"there are more than {most:,} unsealed ticks in this range")
+
+
+def _together(sealed: Pieces, hot: Columns) -> Columns:
+    return {
+        id_: joined([*pieces, hot[id_]] if id_ in hot and len(hot[id_][0]) else pieces)
+        for id_, pieces in sealed.items()
+    }
 
 
 async def _oldest(connection: AsyncConnection, tier: int) -> int | None:

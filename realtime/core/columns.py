@@ -27,9 +27,10 @@ class Column(NamedTuple):
 NOTHING = Column(np.empty(0, np.int64), np.empty(0, np.float64))
 
 
-def seconds(at: Times) -> list[float]:
-    """Epoch seconds, true to the microsecond."""
-    plain: list[float] = (at / SECOND).tolist()
+def seconds(at: Times) -> list[int] | list[float]:
+    """Epoch seconds, true to the microsecond; integers where all are whole."""
+    whole, rest = np.divmod(at, SECOND)
+    plain: list[int] | list[float] = (at / SECOND if rest.any() else whole).tolist()
     return plain
 
 

@@ -1,10 +1,11 @@
 """One connection writes, durably; the readers cannot."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
-from storage.engine import READERS, Engine
+from storage.engine import READERS, Engine, followed
 from storage.errors import NotWritable, StorageBroken, StorageError
 
 
@@ -117,3 +118,35 @@ async def test_errors_of_the_driver_are_translated_when_opening(tmp_path):
     with pytest.raises(StorageBroken):
         await engine.open()
     await engine.close()
+
+
+@pytest.mark.gen_test
+async def test_a_plan_is_followed_in_one_snapshot(engine):
+    """Alone or within a longer look: a row that is committed in between is not seen by halves; and what
+    a plan raises leaves the connection ready for the next one."""
+    add = "INSERT INTO t (n) VALUES ((SELECT count(*) FROM t))"
+    writer = sqlite3.connect(engine.path, isolation_level=None, check_same_thread=False)
+
+    def counted():
+        ((first,),) = yield "SELECT count(*) FROM t", ()
+        writer.execute(add)
+        ((second,),) = yield "SELECT count(*) FROM t WHERE n >= ?", (0,)
+        return first, second
+
+    def failing():
+        yield "SELECT 1", ()
+        raise LookupError
+
+    for before in range(3):
+        with pytest.raises(LookupError):
+            await engine.look(failing())
+        assert await engine.look(counted()) == (before, before)
+    async with engine.snapshot() as connection:
+        assert await followed(connection, counted()) == (3, 3)
+    writer.close()
+    with pytest.raises(StorageError):
+        await engine.look(iter_of("SELECT no_such_column FROM t"))
+
+
+def iter_of(statement):
+    return (yield statement, ())

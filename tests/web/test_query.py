@@ -132,6 +132,25 @@ async def test_the_answer_comes_as_it_is_wanted(site, wave):
 
 
 @pytest.mark.gen_test
+async def test_a_long_answer_comes_in_parts_that_add_up(site, wave):
+    """Its length is told before; plain, squeezed, first or from the shelf it says the same, and HEAD has
+    no body."""
+    asked = f"{PATH}?match=wave&match=other&from={AT}&to={AT + 2999}&points=3000"
+    told = []
+    for headers in ({}, {"Accept-Encoding": "gzip"}, {}, {"Accept-Encoding": "gzip"}):
+        answer = await site.ask(asked, headers=headers)
+        assert int(answer.headers["Content-Length"]) == len(answer.raw) > 16_384
+        packed = answer.headers.get("Content-Encoding") == "gzip"
+        assert packed is bool(headers)
+        data = msgspec.json.decode(gzip.decompress(answer.raw) if packed else answer.raw)["data"]
+        told.append((data.pop("cached"), [one["value"] for one in data["series"]]))
+    assert told == [(cached, [wave, wave]) for cached in (False, False, True, True)]
+    head = await site.ask(asked, method="HEAD")
+    assert (head.status, head.raw) == (200, b"")
+    assert (await site.ask(asked)).headers["Etag"] == head.headers["Etag"]
+
+
+@pytest.mark.gen_test
 async def test_who_has_the_answer_is_told_so(site, wave):
     """304 while the numbers are the same, whoever else wrote in the meantime; a new one has a new tag."""
     asked = f"{PATH}?series=wave&from={AT}&to={AT + 99}"

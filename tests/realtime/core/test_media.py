@@ -88,3 +88,26 @@ def test_the_tag_is_of_the_numbers(media):
     others += [page(table([1, 2]), "e:1", one).etag for one in (JSON, MSGPACK, CSV) if one != media]
     assert tag not in others
     assert len(set(others)) == 5
+
+
+@pytest.mark.parametrize("one", [0.0, -0.0, math.nan, 2.5, 7.0])
+def test_what_never_moved_is_told_every_time(one):
+    """As many numbers as readings, spelled as they are among others."""
+    values = [one] * 5
+    still, moving = (
+        msgspec.json.decode(page(table(told), "e:1", JSON).front + b"]}}")["data"]["series"][0][
+            "value"
+        ]
+        for told in (values, [*values, 1.5])
+    )
+    assert list(map(repr, still)) == list(map(repr, moving[:5]))
+
+
+def test_times_that_are_shared_are_held_once():
+    """Ten series that were read together do not take ten times the memory."""
+    value = np.arange(1000.0)
+    at = START + np.arange(1000) * SECOND
+    many = Table(ABOUT, [series(n) for n in range(10)], [Column(at + 0, value) for _ in range(10)])
+    made = page(many, "e:1", JSON)
+    assert len(made.front) == made.length > 140_000
+    assert made.size < 70_000
