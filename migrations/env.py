@@ -1,4 +1,5 @@
-"""Alembic's entry. Runs inside the server's start-up on the connection handed to it, one transaction a migration."""
+"""Alembic's entry. Runs inside the server's start-up on the connection handed to it, inside its
+transaction: an upgrade is done or not begun."""
 
 from alembic import context
 
@@ -8,7 +9,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
-    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

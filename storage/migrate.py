@@ -54,11 +54,17 @@ def migrate(path: Path) -> Migrated:
                 "start the newer Playhead, or restore a backup made before the upgrade",
             )
         backup = _backup(path, before) if before is not None else None
-        engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+        engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            poolclass=NullPool,
+            # The driver's own idea of transactions leaves out CREATE and ALTER.
+            isolation_level="AUTOCOMMIT",
+        )
         with engine.connect() as connection:
             for pragma in WRITER_PRAGMAS:
                 connection.exec_driver_sql(pragma)
-            connection.commit()
+            # One for all steps: a start that is killed between two of them finds the file as it was.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, newest)
             connection.commit()

@@ -104,6 +104,27 @@ def test_an_upgrade_keeps_every_row_and_a_copy_from_before(tmp_path, request):
     assert rows(done.backup, "PRAGMA integrity_check") == [("ok",)]
 
 
+@pytest.mark.parametrize("before", ["nothing", "an older log"])
+def test_an_upgrade_is_done_or_not_begun(tmp_path, request, before):
+    """What ends in the middle of its steps, by an error or with the process, leaves the tables as they were
+    before the first, and the next start does it all."""
+    path = tmp_path / "playhead.db"
+    if before == "an older log":
+        migrate(path)
+    request.getfixturevalue("tomorrow")
+    step = module.MIGRATIONS / "versions" / "r9999_tomorrow.py"
+    sound = step.read_text()
+    step.write_text(f"{sound}\n    raise RuntimeError('half way')\n")
+    tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    was = rows(path, tables)
+    with pytest.raises(RuntimeError, match="half way"):
+        migrate(path)
+    assert rows(path, tables) == was
+    step.write_text(sound)
+    assert migrate(path).after == "9999"
+    assert rows(path, "SELECT colour FROM events") == []
+
+
 def test_a_newer_database_is_refused_untouched(tmp_path, request, monkeypatch):
     """An older program leaves the file alone and says which way out there is."""
     path = tmp_path / "playhead.db"
