@@ -153,6 +153,10 @@ class Archive:
 
         return await asyncio.get_running_loop().run_in_executor(None, read)
 
+    async def times(self, connection: AsyncConnection, segment: Segment) -> np.ndarray:
+        """When its ticks were, in the order in which they came."""
+        return (await self._read(connection, [segment]))[segment.id].head.ats
+
     async def packed(
         self, connection: AsyncConnection, segment: Segment
     ) -> tuple[Head, dict[int, bytes]]:

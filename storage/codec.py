@@ -75,6 +75,15 @@ def samples(body: bytes) -> tuple[list[int], list[int | float]]:
     return ids, values
 
 
+def named(begin: bytes) -> int:
+    """How many series a tick names, by the first bytes of its body; 0 when that is no tick."""
+    kind = begin[1] if len(begin) > 1 else 0
+    if kind & 0xF0 == 0x90:
+        return kind & 0x0F
+    size = {0xDC: 2, 0xDD: 4}.get(kind, 0)
+    return int.from_bytes(begin[2 : 2 + size], "big")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]

@@ -19,6 +19,7 @@ from storage.checksum import crc
 from storage.engine import Engine, driver_of
 from storage.errors import StorageBroken
 from storage.events import Draft, Event, Metrics
+from storage.horizons import Horizons
 from storage.producers import Taken
 from storage.ranges import Ranges
 from storage.retention import WAL_BYTES, Gone, Keep, Retention
@@ -53,7 +54,8 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class LogStats(msgspec.Struct, frozen=True):
-    """`bytes` counts the file and its WAL. Commit times are over the last 1,000 commits."""
+    """`bytes` counts the file and its WAL; `over_bytes` is by how much the bound of retention is not kept.
+    Commit times are over the last 1,000 commits."""
 
     epoch: str
     head: int
@@ -62,6 +64,7 @@ class LogStats(msgspec.Struct, frozen=True):
     samples: int
     bytes: int
     wal_bytes: int
+    over_bytes: int
     bytes_per_sample: float | None
     commits: int
     commit_p50_s: float
@@ -87,10 +90,13 @@ class Log:
         self._engine = Engine(path)
         self._archive = Archive()
         self._ranges = Ranges(self._engine, self._archive)
+        self._horizons = Horizons()
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
         alone = asyncio.Lock()
-        self._retention = Retention(self._engine, self._turn, alone, self._archive, self._dropped)
+        self._retention = Retention(
+            self._engine, self._turn, alone, self._archive, self._horizons, self._dropped
+        )
         self._sealer = Sealer(self._engine, self._turn, alone, span_us)
 
     async def open(self, now: int) -> None:
@@ -114,6 +120,7 @@ class Log:
             for question in ("SELECT max(seq) FROM events", "SELECT max(last_seq) FROM segments"):
                 found_seq = (await connection.exec_driver_sql(question)).scalar()
                 newest = max(newest, found_seq or 0)
+            await self._horizons.load(connection)
         self.epoch, self.head, self.floor, self.samples = (
             row["epoch"],
             row["head"],
@@ -126,7 +133,6 @@ class Log:
                 f"the log says its newest event is {self.head}, but {newest} is the newest it holds",
                 "restore the last backup into a new directory",
             )
-        await self._ranges.look(self.floor > 1)
 
     async def close(self) -> None:
         await self._engine.close()
@@ -317,7 +323,7 @@ class Log:
 
     def since(self, tier_s: int) -> int:
         """The time (µs) from which a tier is whole, 0 s being the raw samples; 0 if it always was."""
-        return self._ranges.since(tier_s)
+        return self._horizons.at(tier_s)
 
     async def first_seq_since(self, at: int) -> int | None:
         """A seq before which no event has a time of `at` (µs) or later; None when none has."""
@@ -342,7 +348,6 @@ class Log:
         gone = await self._retention.apply(keep, now)
         async with self._turn, self._engine.transaction() as connection:
             await producers.forget(connection)
-        await self._ranges.look(self.floor > 1)
         await self._retention.give_back()
         if (await asyncio.get_running_loop().run_in_executor(None, self._sizes))[1] > WAL_BYTES:
             async with self._turn:
@@ -389,6 +394,7 @@ class Log:
             samples=self.samples,
             bytes=size + wal,
             wal_bytes=wal,
+            over_bytes=self._retention.over,
             bytes_per_sample=round(size / self.samples, 2) if self.samples else None,
             commits=self.commits,
             commit_p50_s=_quantile(durations, 0.50),

@@ -12,13 +12,11 @@ from storage import codec, tiers
 from storage.archive import Archive, Columns, Pieces, joined
 from storage.engine import Engine, Plan, fetched, followed
 from storage.errors import TooMuch
-from storage.rollups import TIERS, Buckets, fold, merge, width
-from storage.rollups import block_start as start_of
+from storage.rollups import Buckets, fold, merge, width
 
 T = TypeVar("T")
 
 PAGE = 2000
-LAST_BLOCK = (1 << 26) - 1
 FINE = 10
 """The tier that is not stored while raw columns say the same."""
 
@@ -29,30 +27,6 @@ class Ranges:
     def __init__(self, engine: Engine, archive: Archive) -> None:
         self._engine = engine
         self._archive = archive
-        self._since: dict[int, int] = {}
-
-    def since(self, tier: int) -> int:
-        """The time (µs) from which a tier is whole, 0 being the raw samples; 0 if it always was."""
-        return self._since.get(tier, 0)
-
-    async def look(self, dropped: bool) -> None:
-        """Take note of how far back each tier reaches; `dropped` when raw samples were given up."""
-        if not dropped:
-            self._since = {}
-            return
-        async with self._engine.snapshot() as connection:
-            raw = await _one(connection, "SELECT min(start_at) FROM segments")
-            if raw is None:
-                raw = await _one(connection, "SELECT min(at) FROM events WHERE type = 'metrics'")
-            starts = {tier: await _oldest(connection, tier) for tier in TIERS}
-        # What reaches as far back as the coarsest has forgotten nothing.
-        furthest = starts[TIERS[-1]]
-        self._since = {0: raw or 0} | {
-            tier: 0
-            if start is not None and furthest is not None and start <= furthest
-            else start or raw or 0
-            for tier, start in starts.items()
-        }
 
     async def columns(
         self, source: str | None, ids: Iterable[int], start: int, end: int, most: int
@@ -142,22 +116,6 @@ def _together(sealed: Pieces, hot: Columns) -> Columns:
         id_: joined([*pieces, hot[id_]] if id_ in hot and len(hot[id_][0]) else pieces)
         for id_, pieces in sealed.items()
     }
-
-
-async def _oldest(connection: AsyncConnection, tier: int) -> int | None:
-    """When the oldest stored block of a tier begins."""
-    low, high = (tiers.place_of(tier, 0, 0), tiers.place_of(tier, LAST_BLOCK, 0))
-    place = await _one(
-        connection, "SELECT min(place) FROM rollups WHERE place BETWEEN ? AND ?", (low, high)
-    )
-    return None if place is None else start_of(tiers.block_at(place), tier)
-
-
-async def _one(
-    connection: AsyncConnection, question: str, values: tuple[int, ...] = ()
-) -> int | None:
-    found: int | None = (await connection.exec_driver_sql(question, values)).scalar()
-    return found
 
 
 async def _off_loop(work: Callable[[], T]) -> T:

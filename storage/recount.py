@@ -52,19 +52,24 @@ def _when(at: int) -> str:
 
 
 class Recount:
-    """`blocks` says which segments have ticks in which block of minutes. `partly`: of some samples only
-    the rollups are left, so these may know of more than can be counted."""
+    """`blocks` says which segments have ticks in which block of minutes, `since` from when on a tier is
+    whole. `partly`: of some samples only the rollups are left, so these may know of more than can be
+    counted."""
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         blocks: Mapping[int, Collection[int]],
+        since: Mapping[int, int],
         partly: bool,
         tell: Tell,
         progress: Progress,
     ) -> None:
         self._connection = connection
         self._blocks = blocks
+        self._since = since
+        self._whole = -(-since.get(MINUTE, 0) // width(HOUR)) * width(HOUR)
+        """Minutes before were given up; late samples have brought back some of them, in part."""
         self._partly = partly
         self._tell = tell
         self._progress = progress
@@ -78,12 +83,12 @@ class Recount:
         """How many rows there are."""
         count = self._scan()
         held = self._places[MINUTE]
-        # What is older than the oldest block was forgotten, if it is not there.
-        wanted = held.keys() | {block for block in self._blocks if block >= min(held, default=0)}
+        wanted = held.keys() | self._blocks.keys()
         wanted |= {block_of(block_start(block, FINE), MINUTE) for block in self._places[FINE]}
         for done, block in enumerate(sorted(wanted)):
             self._progress("rollups", done, len(wanted))
-            self._minutes(block)
+            if block_start(block, MINUTE) >= self._whole:
+                self._minutes(block)
         self._hours()
         return count
 
@@ -134,15 +139,14 @@ class Recount:
             self._compare(MINUTE, block, stored, finer, True, "the 10 s tier")
 
     def _hours(self) -> None:
-        oldest = min(self._places[MINUTE], default=None)
-        if oldest is None:
-            return
-        known = block_start(oldest, MINUTE)
+        known = max(self._whole, self._since.get(HOUR, 0))
         hours = self._places[HOUR]
         below = {block_of(block_start(block, MINUTE), HOUR) for block in self._places[MINUTE]}
         for block in sorted(hours.keys() | below):
             start = block_start(block, HOUR)
             end = start + BLOCK * width(HOUR)
+            if end <= known:
+                continue
             minutes = range(block_of(max(start, known), MINUTE), block_of(end - 1, MINUTE) + 1)
             held = [each for each in minutes if each in self._places[MINUTE]]
             groups = set(hours.get(block, ())).union(*(self._places[MINUTE][each] for each in held))
@@ -151,6 +155,7 @@ class Recount:
                 counted = merge_all(
                     coarser(self._stored(MINUTE, [each], first), HOUR) for each in held
                 )
+                counted = self._within(counted, max(start, known), end)
                 self._compare(HOUR, block, stored, counted, False, "the 1 min tier")
 
     def _compare(

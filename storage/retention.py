@@ -2,20 +2,25 @@
 
 Facts stay: below `floor` the log is sparse, it holds alerts, notifications, declarations and life-cycle
 changes, but no ticks; what remains of those is in the rollup tiers, each for as long as its own bound.
+What of a tier is gone is on record with it (`storage.horizons`), in the transaction that takes it.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import tiers
-from storage.archive import Archive, Segment
+from storage import codec, tiers
+from storage.archive import META, Archive, Columns, Segment
 from storage.checksum import crc
 from storage.engine import Engine
-from storage.rollups import TIERS
+from storage.errors import Damaged
+from storage.horizons import RAW, Horizons
+from storage.rollups import TIERS, block_of
 
 DAY_US = 86_400_000_000
 BITE_PAGES = 256
@@ -24,9 +29,10 @@ BITE_S = 0.02
 BITES = 50
 """Bites a round: 12 MB with pages of 1 KiB."""
 WAL_BYTES = 64 * 1024 * 1024
-RAW = 0
-ROWS = 64
-"""Rows of a tier that go in one transaction."""
+SPARED = 2
+"""The newest segments, and the newest blocks of each tier, go by age alone: a log full of facts, or a bound
+too narrow for anything, must not cost what was measured just now."""
+FINE = TIERS[0]
 
 log_ = structlog.get_logger(__name__)
 
@@ -57,7 +63,8 @@ class Retention:
     held by whoever changes segments or rollups. `dropped(floor, samples)` is called before the turn is over.
 
     Over the bound in bytes, the oldest goes of what weighs most: raw samples, or one of the tiers. Rows
-    that are not sealed yet and facts never go, so a bound too narrow for them is not kept.
+    that are not sealed yet, facts, and the newest of everything never go for it: `over` is by how many
+    bytes the bound is not kept.
     """
 
     def __init__(
@@ -66,81 +73,119 @@ class Retention:
         turn: asyncio.Lock,
         alone: asyncio.Lock,
         archive: Archive,
+        horizons: Horizons,
         dropped: Callable[[int, int], None],
     ) -> None:
         self.halted = False
         """Nothing further is dropped: the server is stopping."""
+        self.over = 0
         self._dropped = dropped
         self._engine = engine
         self._turn = turn
         self._alone = alone
         self._archive = archive
+        self._horizons = horizons
 
     async def apply(self, keep: Keep, now: int) -> Gone:
         """One round; call it again when it forgot something, until it forgets nothing."""
         gone = Gone(0, 0, 0)
+        bounds = zip(TIERS, (keep.fine_days, keep.minute_days, keep.hour_days), strict=True)
         async with self._alone:
-            bounds = {10: keep.fine_days, 60: keep.minute_days, 3600: keep.hour_days}
-            async with self._turn, self._engine.transaction() as connection:
-                for tier, days in bounds.items():
-                    await tiers.forget(connection, tier, now - int(days * DAY_US))
-            while (
-                not self.halted
-                and (segment := await self._oldest())
-                and (segment.end_at < now - int(keep.raw_days * DAY_US))
-            ):
-                gone = gone.and_also(segment, await self._drop(segment))
-            while not self.halted and keep.bytes and (excess := await self.used() - keep.bytes) > 0:
-                weights = await self._weights()
-                heaviest = max(weights, key=lambda tier: weights[tier])
-                if weights[heaviest] == 0:
-                    break
-                if heaviest != RAW:
-                    await self._thin(heaviest, excess)
-                elif segment := await self._oldest():
-                    gone = gone.and_also(segment, await self._drop(segment))
+            for tier, days in bounds:
+                last = block_of(max(0, now - int(days * DAY_US)), tier) - 1
+                while not self.halted and await self._thin(tier, last):
+                    await asyncio.sleep(0)
+            before = now - int(keep.raw_days * DAY_US)
+            while not self.halted and (segment := await self._past(before, now)):
+                gone = gone.and_also(segment, (await self._drop(segment, now))[0])
+            self.over = self.over if keep.bytes else 0
+            if keep.bytes:
+                gone = await self._squeeze(keep.bytes, now, gone)
         return gone
 
-    async def _oldest(self) -> Segment | None:
+    async def _squeeze(self, most: int, now: int, gone: Gone) -> Gone:
+        """Down to `most` bytes, or as near as what may go brings it."""
+        weights: dict[int, int] = {}
+        while (excess := await self.used() - most) > 0 and not self.halted:
+            weights = weights or await self._weights()
+            heaviest = max(weights, key=lambda tier: weights[tier])
+            if weights[heaviest] <= 0:
+                break
+            if heaviest == RAW:
+                segment = await self._first(SPARED)
+                if segment is None:
+                    weights[RAW] = 0
+                    continue
+                samples, freed, grown = await self._drop(segment, now)
+                gone = gone.and_also(segment, samples)
+                weights[RAW] -= freed
+                weights[FINE] += grown
+            else:
+                freed = await self._thin(heaviest, block_of(now, heaviest) - SPARED)
+                weights[heaviest] = weights[heaviest] - freed if freed else 0
+        excess = max(0, excess)
+        if excess and not self.over and not self.halted:
+            log_.warning(
+                "the log is larger than its bound, and nothing more may go",
+                bound=most,
+                beyond=excess,
+                hint="give it more room with retain_bytes",
+            )
+        self.over = excess
+        return gone
+
+    async def _first(self, spared: int = 0) -> Segment | None:
+        """The oldest segment, if there are more than so many."""
         async with self._engine.reader() as connection:
-            row = (
-                await connection.exec_driver_sql(
-                    "SELECT id, first_seq, last_seq, start_at, end_at FROM segments ORDER BY id LIMIT 1"
-                )
-            ).one_or_none()
-        return Segment._make(row) if row else None
+            found = await connection.exec_driver_sql(f"{META} ORDER BY id LIMIT ?", (spared + 1,))
+            rows = found.all()
+        return Segment._make(rows[0]) if len(rows) > spared else None
+
+    async def _past(self, before: int, now: int) -> Segment | None:
+        """The oldest segment, if it is past its time. What is dated ahead of now keeps nothing: neither the
+        readings written beside it, nor those that follow."""
+        async with self._engine.snapshot() as connection:
+            found = await connection.exec_driver_sql(
+                f"{META} WHERE start_at <= ? ORDER BY id LIMIT 1", (now,)
+            )
+            row = found.one_or_none()
+            if row is None or await self._end(connection, Segment._make(row), now) >= before:
+                return None
+        return await self._first()
+
+    async def _end(self, connection: AsyncConnection, segment: Segment, now: int) -> int:
+        """The time of the newest reading that is not dated ahead of now."""
+        if segment.end_at <= now or segment.start_at > now:
+            return min(segment.end_at, now)
+        try:
+            ats = await self._archive.times(connection, segment)
+        except Damaged:
+            return segment.start_at
+        return int(ats[ats <= now].max(initial=segment.start_at))
 
     async def _weights(self) -> dict[int, int]:
         """Bytes of each tier, the raw samples as tier 0."""
-        questions = {RAW: "SELECT sum(length(body)) FROM strips"} | {
-            tier: "SELECT sum(length(body)) FROM rollups WHERE place BETWEEN "
+        questions = {
+            RAW: "SELECT (SELECT total(length(body)) FROM strips) "
+            "+ (SELECT total(length(head) + length(directory)) FROM segments)"
+        } | {
+            tier: "SELECT total(length(body)) FROM rollups WHERE place BETWEEN "
             f"{tiers.place_of(tier, 0, 0)} AND {tiers.place_of(tier, tiers.LAST_BLOCK + 1, 0) - 1}"
             for tier in TIERS
         }
         async with self._engine.reader() as connection:
-            weights = {
+            return {
                 tier: int((await connection.exec_driver_sql(question)).scalar() or 0)
                 for tier, question in questions.items()
             }
-            heads = await connection.exec_driver_sql(
-                "SELECT sum(length(head) + length(directory)) FROM segments"
-            )
-        weights[RAW] += int(heads.scalar() or 0)
-        return weights
 
-    async def _thin(self, tier: int, excess: int) -> None:
-        """Forget the oldest blocks of a tier, some `excess` bytes of it but a few rows a transaction."""
+    async def _thin(self, tier: int, last: int) -> int:
+        """Forget a bite of the oldest of a tier, no block after `last`; how many bytes went."""
         async with self._turn, self._engine.transaction() as connection:
-            found = await connection.exec_driver_sql(
-                "DELETE FROM rollups WHERE place IN (SELECT place FROM rollups "
-                "WHERE place >= ? ORDER BY place LIMIT ?) AND place < ? RETURNING length(body)",
-                (
-                    tiers.place_of(tier, 0, 0),
-                    min(ROWS, max(1, excess // 4096)),
-                    tiers.place_of(tier, tiers.LAST_BLOCK + 1, 0),
-                ),
-            )
-            found.all()
+            size, since = await tiers.forget(connection, tier, last)
+            if size:
+                await self._horizons.move(connection, {tier: since})
+        return size
 
     async def used(self) -> int:
         """Bytes of the pages that hold something: what the file shrinks to when space is given back."""
@@ -151,11 +196,24 @@ class Retention:
             ]
         return int((figures[0] - figures[1]) * figures[2])
 
-    async def _drop(self, segment: Segment) -> int:
+    async def _drop(self, segment: Segment, now: int) -> tuple[int, int, int]:
+        """Samples and bytes that went, and bytes by which the finest tier has grown."""
         low, high = segment.id << 32, (segment.id + 1 << 32) - 1
         async with self._engine.snapshot() as reader:
             columns, wrong = await self._archive.readable(reader, segment)
-            fine = await tiers.prepare(reader, columns, coarse=False)
+            # What was taken from the finest tier is not brought back in part.
+            fine = await tiers.prepare(
+                reader, _since(columns, self._horizons.at(FINE)), coarse=False
+            )
+            end = await self._end(reader, segment, now)
+            found = await reader.exec_driver_sql(
+                "SELECT (SELECT total(length(body)) FROM strips WHERE place BETWEEN ? AND ?) "
+                "+ (SELECT length(head) + length(directory) FROM segments WHERE id = ?)",
+                (low, high, segment.id),
+            )
+            freed = int(found.scalar() or 0)
+        gone = end + 1 if segment.start_at <= now else 0
+        to = {RAW: gone} | ({FINE: gone} if wrong or fine.damaged else {})
         for what in (*wrong, *fine.damaged):
             log_.error(
                 "part of the log is damaged, and forgotten with what is around it",
@@ -171,16 +229,17 @@ class Retention:
                 row = await connection.exec_driver_sql(
                     "DELETE FROM segments WHERE id = ? RETURNING samples", (segment.id,)
                 )
-                samples = int(row.scalar_one())
+                samples = int(row.scalar_one()) + await _unsealable(connection, segment.last_seq)
                 await connection.exec_driver_sql(
                     "UPDATE log SET floor = max(floor, ?), samples = samples - ? WHERE id = 1",
                     (segment.last_seq + 1, samples),
                 )
                 found = await connection.exec_driver_sql("SELECT epoch, floor, created_at FROM log")
                 await connection.exec_driver_sql("UPDATE log SET crc = ?", (crc(*found.one()),))
+                await self._horizons.move(connection, to)
             self._dropped(segment.last_seq + 1, samples)
         self._archive.forget(segment)
-        return samples
+        return samples, freed, fine.grown
 
     async def give_back(self, leave: int = BITE_PAGES) -> int:
         """Return free pages to the file system, a bite at a time, but for a few that the next ticks
@@ -201,3 +260,24 @@ class Retention:
     async def _free(self) -> int:
         async with self._engine.reader() as connection:
             return (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar() or 0
+
+
+def _since(columns: Columns, since: int) -> Columns:
+    firsts = {id_: int(np.searchsorted(at, since)) for id_, (at, _) in columns.items()}
+    return {
+        id_: (at[firsts[id_] :], value[firsts[id_] :])
+        for id_, (at, value) in columns.items()
+        if firsts[id_] < len(at)
+    }
+
+
+async def _unsealable(connection: AsyncConnection, last: int) -> int:
+    """Ticks up to `last` that are rows still are so for good, being damaged: they go with the segments around
+    them. How many samples they had, as far as that can be told."""
+    found = await connection.exec_driver_sql(
+        "DELETE FROM events WHERE seq <= ? AND seq >= (SELECT floor FROM log) AND type = 'metrics' "
+        "RETURNING CAST(substr(body, 1, 6) AS BLOB)",
+        (last,),
+    )
+    rows: Any = found.all()
+    return sum(codec.named(begin) for (begin,) in rows)

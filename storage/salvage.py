@@ -20,6 +20,7 @@ from storage.blocks import pack_buckets, unpack_buckets
 from storage.checksum import crc
 from storage.errors import Damaged, StorageError, translated
 from storage.events import Declared, Metrics, Series
+from storage.horizons import RAW
 from storage.lock import Lock
 from storage.log import INSERT
 from storage.look import FILE, Progress, quiet
@@ -36,7 +37,7 @@ from storage.rollups import (
     merge_all,
     width,
 )
-from storage.scan import readable, rows
+from storage.scan import Lost, readable, rows
 from storage.sealer import FORMAT, GENESIS
 from storage.segments import Head, Sealed, Shape, digest, seal, unseal
 from storage.seqs import Seqs
@@ -113,6 +114,10 @@ class _Salvage:
         self._torn = 0
         """The last seq of the newest segment that is not whole."""
         self._sealed = 0
+        self._ticks: list[tuple[int, int, int]] = []
+        """(first seq, last seq, newest time) of segments and of ticks that are rows."""
+        self._remade: set[int] = set()
+        """Tiers of which a row was damaged; such rows are made again from the samples there are."""
 
     def run(self, now: int) -> Salvaged:
         saved = self._saved
@@ -127,6 +132,7 @@ class _Salvage:
         head = self._rename(head)
         floor = max([1, self._torn + 1, *(last + 1 for _, last in saved.lost)])
         self._rollups()
+        self._horizons(floor)
         self._answers(head, floor)
         saved.head, saved.floor = head, floor
         self._out.execute(
@@ -176,6 +182,7 @@ class _Salvage:
             [(id_ << 32 | place, strip) for place, strip in enumerate(cut)],
         )
         self._seqs.take(head.seqs)
+        self._ticks.append((sealed.first_seq, sealed.last_seq, sealed.end_at))
         self._sealed = sealed.last_seq
         self._newest_at = max(self._newest_at, sealed.end_at)
         self._saved.segments += 1
@@ -202,6 +209,7 @@ class _Salvage:
             if isinstance(fact, Metrics):
                 self._saved.ticks += 1
                 self._saved.samples += len(fact.ids)
+                self._ticks.append((event.seq, event.seq, event.at))
                 self._used.update(dict.fromkeys(fact.ids, event.source))
             else:
                 self._saved.facts += 1
@@ -230,16 +238,47 @@ class _Salvage:
         self._saved.renamed = lost
         return head
 
+    def _horizons(self, floor: int) -> None:
+        """What was given up before, and what is lost now: of that nobody knows the time, but that it is none
+        later than what comes after it."""
+        saved = self._saved
+        answer = readable(self._in, "SELECT tier, at, crc FROM horizons")
+        if isinstance(answer, str):
+            self._tell(Damage("horizons", "", f"cannot be read ({answer})"))
+            answer = []
+        since: dict[int, int] = {}
+        for tier, at, check in answer:
+            if tier in (RAW, *TIERS) and type(at) is int and check in (None, crc(tier, at)):
+                since[tier] = at
+            else:
+                self._tell(Damage("horizons", str(tier), "it is not as it was written"))
+        if floor > 1 and saved.damages:
+            behind = min((at for first, _, at in self._ticks if first >= floor), default=0)
+            lost = max([behind, *(at + 1 for first, _, at in self._ticks if first < floor)])
+            # What was sealed is in the coarse tiers, whatever became of its segment.
+            unsealed = any(last > self._sealed for _, last in saved.lost)
+            coarse = {MINUTE, HOUR} if unsealed else self._remade & {MINUTE, HOUR}
+            for tier in {RAW, FINE} | coarse:
+                since[tier] = max(lost, since.get(tier, 0))
+        for tier, at in since.items():
+            self._out.execute(
+                "INSERT INTO horizons (tier, at, crc) VALUES (?, ?, ?)", (tier, at, crc(tier, at))
+            )
+
     def _rollups(self) -> None:
         """Rows that read are kept: of samples that are gone they are all that is left. The others are
         made again from the samples there are."""
         kept: set[int] = set()
-        for place, body in rows(
-            self._in, "place, body", "rollups", "place", told("rollups", self._tell)
-        ):
+
+        def lost(lost: Lost) -> None:
+            self._remade.update(TIERS)
+            told("rollups", self._tell)(lost)
+
+        for place, body in rows(self._in, "place, body", "rollups", "place", lost):
             try:
                 _readable_block(place, body)
             except Damaged as error:
+                self._remade.update(TIERS)
                 self._tell(Damage("rollups", str(place), error.detail))
                 continue
             self._out.execute("INSERT INTO rollups (place, body) VALUES (?, ?)", (place, body))

@@ -28,6 +28,10 @@ MOST_SAMPLES = 1_000_000
 MOST_TICKS = 50_000
 """A span ends here, too: its rows leave in one transaction, for which commits wait."""
 
+MOST_EARLY = 300
+"""So many ticks from before a span close it, should they be two thirds of it: one tick from the future
+does not put off sealing until then."""
+
 log_ = structlog.get_logger(__name__)
 
 
@@ -39,9 +43,16 @@ class Span(NamedTuple):
     end: int
     ticks: int
     samples: int
+    early: int = 0
+    """Ticks from long before the span: most of them, when it is its first tick that is dated wrong."""
 
     def takes(self, at: int, samples: int) -> bool:
-        return at < self.end and self.ticks < MOST_TICKS and self.samples + samples <= MOST_SAMPLES
+        return (
+            at < self.end
+            and self.ticks < MOST_TICKS
+            and self.samples + samples <= MOST_SAMPLES
+            and not (self.early >= MOST_EARLY and 3 * self.early >= 2 * self.ticks)
+        )
 
 
 class Sealer:
@@ -100,14 +111,17 @@ class Sealer:
             if not page:
                 return self._open if all_of_it else None
             for seq, at, begin in page:
-                samples = _named(begin)
+                samples = codec.named(begin)
                 if type(at) is not int:  # damaged: it stays, in whichever span
                     at = self._open.end - 1 if self._open else 0
                 span = self._open or Span(seq, seq, (at // self._span_us + 1) * self._span_us, 0, 0)
                 if span.ticks and not span.takes(at, samples):
                     return span
                 self._open = span._replace(
-                    last=seq, ticks=span.ticks + 1, samples=span.samples + samples
+                    last=seq,
+                    ticks=span.ticks + 1,
+                    samples=span.samples + samples,
+                    early=span.early + (at < span.end - 2 * self._span_us),
                 )
             await asyncio.sleep(0)
 
@@ -210,15 +224,6 @@ class Sealer:
             )
         ).one_or_none()
         return (row[0], row[1]) if row else (0, GENESIS)
-
-
-def _named(begin: bytes) -> int:
-    """How many series a tick names, by the first bytes of its body; 0 when that is no tick."""
-    kind = begin[1] if len(begin) > 1 else 0
-    if kind & 0xF0 == 0x90:
-        return kind & 0x0F
-    size = {0xDC: 2, 0xDD: 4}.get(kind, 0)
-    return int.from_bytes(begin[2 : 2 + size], "big")
 
 
 def _ticks(page: Sequence[Any]) -> list[tuple[int, Tick | None]]:

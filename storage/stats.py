@@ -17,6 +17,7 @@ TABLES = (
     "strips",
     "rollups",
     "tiers",
+    "horizons",
     "receipts",
     "producers",
     "checkpoints",
@@ -40,17 +41,20 @@ class TableStats(msgspec.Struct, frozen=True):
 
 
 class TierStats(msgspec.Struct, frozen=True):
-    """`oldest` and `newest` (µs) bound the blocks there are; `position` is the newest seq in them."""
+    """`oldest` and `newest` (µs) bound the blocks there are; `position` is the newest seq in them, and from
+    `since` on (µs) nothing of them was given up."""
 
     rows: int
     bytes: int
     position: int
+    since: int
     oldest: int | None
     newest: int | None
 
 
 class Stats(msgspec.Struct):
-    """Sizes in bytes, times in µs UTC. `free` is in the file and holds nothing."""
+    """Sizes in bytes, times in µs UTC. `free` is in the file and holds nothing. From `samples_since` on no
+    sample was given up; 0 when none ever was."""
 
     epoch: str
     created_at: int
@@ -68,6 +72,7 @@ class Stats(msgspec.Struct):
     segments: int
     sealed_ticks: int
     sealed_samples: int
+    samples_since: int
     oldest: int | None
     newest: int | None
     tables: dict[str, TableStats]
@@ -109,6 +114,7 @@ def stats(connection: sqlite3.Connection, path: Path) -> Stats:
         segments=segments,
         sealed_ticks=int(sealed_ticks),
         sealed_samples=int(sealed),
+        samples_since=int(one("SELECT total(at) FROM horizons WHERE tier = 0")[0]),
         oldest=min((at for at in (start, low) if at is not None), default=None),
         newest=max((at for at in (end, high) if at is not None), default=None),
         tables={table: _table(connection, table) for table in TABLES},
@@ -132,10 +138,12 @@ def _tier(connection: sqlite3.Connection, tier: int) -> TierStats:
         (low, high),
     ).fetchone()
     position = connection.execute("SELECT position FROM tiers WHERE tier = ?", (tier,)).fetchone()
+    since = connection.execute("SELECT at FROM horizons WHERE tier = ?", (tier,)).fetchone()
     return TierStats(
         rows,
         int(size),
         position[0] if position else 0,
+        since[0] if since else 0,
         None if first is None else block_start(block_at(first), tier),
         None if last is None else block_start(block_at(last), tier) + BLOCK * width(tier),
     )

@@ -23,7 +23,6 @@ from storage.rollups import (
     block_of,
     block_start,
     coarser,
-    differing,
     fold_all,
     laid_out,
     merge_all,
@@ -32,15 +31,10 @@ from storage.rollups import (
 
 __all__ = [
     "Columns",
-    "Difference",
     "Prepared",
-    "add",
     "forget",
-    "make_fine",
-    "position",
     "prepare",
     "read",
-    "recount",
     "write",
 ]
 
@@ -50,18 +44,13 @@ LAST_BLOCK: Final = (1 << 26) - 2
 """No time that can be told lies in a later one."""
 ASKED: Final = 500
 """Rows asked for in one statement."""
+ROWS: Final = 64
+BYTES: Final = 1_000_000
+"""What goes in one transaction, for which commits wait."""
 
 _Done = TypeVar("_Done")
 Place = int
 """`tier's number << 58 | block << 32 | first series of the group`; the tiers are numbered from 1."""
-
-
-class Difference(NamedTuple):
-    """A bucket that is not what its samples say."""
-
-    tier: int
-    series: int
-    at: int
 
 
 def place_of(tier: int, block: int, series: int) -> Place:
@@ -77,11 +66,13 @@ class Prepared(NamedTuple):
 
     `damaged` names blocks that cannot be read: they stay as they are, so that a reader is told of the
     damage and of nothing wrong, and what would have been merged into them is in the segments.
+    `grown`: bytes by which the tiers are larger afterwards.
     """
 
     rows: list[tuple[Place, bytes]]
     damaged: list[str]
     tiers: tuple[int, ...]
+    grown: int
 
 
 async def prepare(connection: AsyncConnection, columns: Columns, coarse: bool = True) -> Prepared:
@@ -92,13 +83,15 @@ async def prepare(connection: AsyncConnection, columns: Columns, coarse: bool = 
     )
     rows: list[tuple[Place, bytes]] = []
     damaged: list[str] = []
+    grown = 0
     for tier, sheaf in sheaves.items():
         parts = await _off_loop(functools.partial(_parts, tier, sheaf))
         stored = dict(await _rows(connection, sorted(parts)))
         merged, unread = await _off_loop(functools.partial(_merge_in, tier, parts, stored))
         rows += merged
         damaged += unread
-    return Prepared(rows, damaged, tuple(sheaves))
+        grown += sum(len(body) - len(stored.get(place, b"")) for place, body in merged)
+    return Prepared(rows, damaged, tuple(sheaves), grown)
 
 
 async def write(
@@ -116,38 +109,6 @@ async def write(
             await _move(connection, tier, position)
 
 
-async def add(connection: AsyncConnection, columns: Columns, position: int) -> None:
-    """Merge the samples of a sealed span into the coarse tiers, and note the seq it ends with.
-
-    Raises:
-        Damaged: a stored block that has to be merged with cannot be read.
-    """
-    await write(connection, _whole(await prepare(connection, columns)), position)
-
-
-async def make_fine(
-    connection: AsyncConnection, columns: Columns, position: int | None = None
-) -> None:
-    """Merge samples that are about to go into the finest tier.
-
-    Raises:
-        Damaged: a stored block that has to be merged with cannot be read.
-    """
-    await write(connection, _whole(await prepare(connection, columns, coarse=False)), position)
-
-
-def _whole(prepared: Prepared) -> Prepared:
-    if prepared.damaged:
-        raise Damaged("; ".join(prepared.damaged))
-    return prepared
-
-
-async def position(connection: AsyncConnection, tier: int) -> int:
-    """The seq up to which the samples are in the tier; 0 when there is none."""
-    found = await connection.exec_driver_sql("SELECT position FROM tiers WHERE tier = ?", (tier,))
-    return int(found.scalar() or 0)
-
-
 async def read(
     connection: AsyncConnection, ids: Collection[int], start: int, end: int, tier: int
 ) -> dict[int, Buckets]:
@@ -163,40 +124,26 @@ async def read(
     return {id_: found.get(id_, Buckets.none()).within(start, end) for id_ in ids}
 
 
-async def forget(connection: AsyncConnection, tier: int, before: int) -> int:
-    """Delete the blocks that end at `before` (µs) or earlier; how many rows that were."""
-    gone = await connection.exec_driver_sql(
-        "DELETE FROM rollups WHERE place >= ? AND place < ?",
-        (place_of(tier, 0, 0), place_of(tier, max(0, block_of(before, tier)), 0)),
+async def forget(connection: AsyncConnection, tier: int, last: int) -> tuple[int, int]:
+    """Delete the oldest rows of a tier, a bite of them, but none of a block after `last`. The bytes that
+    went, and the time (µs) before which the tier is not whole any more; 0 bytes when there was nothing."""
+    if last < 0:
+        return 0, 0
+    found = await connection.exec_driver_sql(
+        "SELECT place, length(body) FROM rollups WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?",
+        (place_of(tier, 0, 0), place_of(tier, min(last, LAST_BLOCK) + 1, 0) - 1, ROWS),
     )
-    return gone.rowcount
-
-
-async def recount(
-    connection: AsyncConnection, columns: Columns, start: int, end: int, tier: int
-) -> list[Difference]:
-    """Where the stored buckets are not those of `columns`, bit for bit.
-
-    `columns` are all sealed samples with `start ≤ at < end` (µs) of the series to be compared; both ends
-    begin a bucket. Where older raw samples are gone, ask only for what came after them.
-
-    Raises:
-        Damaged: a block in the range cannot be read.
-        ValueError: `start` or `end` is inside a bucket.
-    """
-    if start % width(tier) or end % width(tier):
-        raise ValueError(f"{start} to {end} does not begin and end with a bucket of {tier} s")
-    stored = await read(connection, columns.keys(), start, end, tier)
-
-    def compare() -> list[Difference]:
-        counted = fold_all(columns, tier).split()
-        return [
-            Difference(tier, id_, at)
-            for id_, buckets in stored.items()
-            for at in differing(buckets, counted.get(id_, Buckets.none()))
-        ]
-
-    return await _off_loop(compare)
+    rows: Any = found.all()
+    size, newest = 0, 0
+    for place, length in rows:
+        if size and size + length > BYTES:
+            break
+        size, newest = size + length, place
+    if size:
+        await connection.exec_driver_sql(
+            "DELETE FROM rollups WHERE place BETWEEN ? AND ?", (place_of(tier, 0, 0), newest)
+        )
+    return size, block_start(block_at(newest) + 1, tier)
 
 
 async def _move(connection: AsyncConnection, tier: int, position: int) -> None:

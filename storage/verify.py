@@ -11,6 +11,7 @@ from storage import proof
 from storage.checksum import crc
 from storage.errors import Damaged
 from storage.events import Declared, Metrics
+from storage.horizons import RAW
 from storage.look import Progress, quiet
 from storage.proof import Damage, Piece, told
 from storage.recount import HOUR, MINUTE, Recount
@@ -64,6 +65,8 @@ class _Verify:
         """Series → (source, where it was seen first)."""
         self._blocks: dict[int, list[int]] = {}
         """Block of minutes → segments with ticks in it."""
+        self._since: dict[int, int] = {}
+        """Tier → from when on it is whole."""
         self._damaged = False
         self._sealed = 0
         """The newest seq in a segment, if the newest segment can be read."""
@@ -209,6 +212,27 @@ class _Verify:
         if check not in (None, crc(epoch, floor, created)):
             self._tell(Damage("log", "", "its epoch, floor or time is not as it was written"))
         self._figures(head, floor, samples)
+        self._horizons(floor)
+
+    def _horizons(self, floor: int) -> None:
+        """What is given up has a time, and what has a time was given up."""
+        answer = readable(self._connection, "SELECT tier, at, crc FROM horizons")
+        if isinstance(answer, str):
+            self._tell(Damage("horizons", "", f"cannot be read ({answer})"))
+            return
+        for tier, at, check in answer:
+            if tier not in (RAW, *TIERS):
+                self._tell(Damage("horizons", str(tier), "there is no such tier"))
+            elif type(at) is not int or not 0 <= at < proof.LATEST:
+                self._tell(Damage("horizons", str(tier), f"is {at!r}"))
+            elif check not in (None, crc(tier, at)):
+                self._tell(Damage("horizons", str(tier), "it is not as it was written"))
+            else:
+                self._since[tier] = at
+        if (floor > 1) != any(tier == RAW for tier, _, _ in answer):
+            says = "the floor is 1, and yet" if floor == 1 else f"the floor is {floor}, and"
+            is_ = "samples are said to be gone" if floor == 1 else "nobody noted up to when"
+            self._tell(Damage("horizons", str(RAW), f"{says} {is_}"))
 
     def _figures(self, head: int, floor: int, samples: Any) -> None:
         """What the log says of itself, against what was met."""
@@ -227,7 +251,9 @@ class _Verify:
 
     def _rollups(self) -> None:
         partly = self._damaged or self._report.floor > 1
-        recount = Recount(self._connection, self._blocks, partly, self._tell, self._progress)
+        recount = Recount(
+            self._connection, self._blocks, self._since, partly, self._tell, self._progress
+        )
         self._report.rollups = recount.run()
         self._positions()
 

@@ -111,6 +111,9 @@ class Figures(Collector):
         yield GaugeMetricFamily("playhead_log_events", "Events held.", log.events)
         yield GaugeMetricFamily("playhead_log_bytes", "The log on disk, WAL included.", log.bytes)
         yield GaugeMetricFamily("playhead_log_wal_bytes", "Its WAL.", log.wal_bytes)
+        yield GaugeMetricFamily(
+            "playhead_log_over_bytes", "Beyond the bound of retain_bytes.", log.over_bytes
+        )
         yield CounterMetricFamily("playhead_log_commits", "Transactions committed.", log.commits)
         commits = GaugeMetricFamily(
             "playhead_commit_duration_seconds",

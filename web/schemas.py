@@ -308,7 +308,8 @@ class Requests(msgspec.Struct):
 
 
 class LogShape(msgspec.Struct):
-    """Commit times are over the last commits; `queue_events` wait for theirs."""
+    """Commit times are over the last commits; `queue_events` wait for theirs. `over_bytes` is by how much
+    the bound on the log's size is not kept."""
 
     epoch: str
     head: int
@@ -317,6 +318,7 @@ class LogShape(msgspec.Struct):
     samples: int
     bytes: int
     wal_bytes: int
+    over_bytes: int
     bytes_per_sample: float | None
     commits: int
     commit_p50_s: float

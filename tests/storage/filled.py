@@ -13,7 +13,10 @@ from storage.retention import Keep
 from tests.storage.conftest import NOW
 
 SECOND = 1_000_000
-TABLES = ("log", "events", "segments", "strips", "rollups", "tiers", "receipts", "checkpoints")
+TABLES = (
+    *("log", "events", "segments", "strips", "rollups", "tiers", "horizons", "receipts"),
+    "checkpoints",
+)
 
 
 def fill(path: Path, *, forget: bool = True) -> Log:

@@ -83,3 +83,11 @@ def test_old_versions_are_upcast_step_by_step(monkeypatch):
     monkeypatch.setattr(codec, "UPCASTERS", upcasters)
     told = codec.decode("notification", 1, msgpack.packb(["id", "text"]))
     assert told == Newest("id", "info", "text", "title", "room")
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 70_000])
+def test_the_first_bytes_tell_how_many(count):
+    """As msgpack writes the length of a list."""
+    body = codec.encode(Metrics(tuple(range(count)), (0,) * count))
+    assert codec.named(body[:6]) == count
+    assert codec.named(b"") == codec.named(b"\xc1") == 0

@@ -6,7 +6,6 @@ import pytest
 from storage.errors import TooMuch
 from storage.rollups import fold
 from tests.storage.conftest import tick
-from tests.storage.test_retention import ALL
 from tests.storage.test_sealer import BEGIN, SECOND, logged
 
 DAY_US = 86_400 * SECOND
@@ -43,20 +42,6 @@ async def test_every_tier_joins_what_is_rolled_up_with_what_is_not(tmp_path):
         order = np.argsort(np.array(ats), kind="stable")
         assert raw[0].tolist() == np.array(ats)[order].tolist()
         assert raw[1].tolist() == np.array(values)[order].tolist()
-
-
-@pytest.mark.gen_test
-async def test_it_is_known_from_when_a_tier_is_whole(tmp_path):
-    """Nothing forgotten: from ever. Raw samples gone: from the oldest that is held."""
-    async with logged(tmp_path / "a.db") as log:
-        assert log.since(0) == log.since(10) == log.since(3600) == 0
-        await log.append([tick(BEGIN + n * SECOND) for n in range(40)])
-        await log.seal(log.head)
-        assert log.since(0) == 0
-        await log.forget(ALL._replace(raw_days=1), BEGIN + 20 * SECOND + DAY_US)
-        assert log.since(0) == BEGIN + 20 * SECOND
-        assert log.since(3600) == 0
-        assert log.since(10) <= BEGIN
 
 
 @pytest.mark.gen_test

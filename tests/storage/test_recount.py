@@ -9,10 +9,10 @@ from storage.tiers import place_of
 from tests.storage.filled import change, fill
 
 
-def counted(path, blocks, partly=False):
+def counted(path, blocks, since=None, partly=False):
     named: list[Damage] = []
     with look(path) as connection:
-        rows = Recount(connection, blocks, partly, named.append, quiet).run()
+        rows = Recount(connection, blocks, since or {}, partly, named.append, quiet).run()
     return rows, named
 
 

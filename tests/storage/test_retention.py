@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from storage.errors import StorageError
 from storage.events import Draft, Metrics, Notification
 from storage.retention import DAY_US, Keep
 from tests.storage.conftest import tick
@@ -41,12 +42,12 @@ async def test_whole_segments_go_and_facts_stay(tmp_path):
         assert [e.seq for e in events if e.type == "notification"] == [11, 22, 33, 44, 55]
         after = (await log.buckets([1, 2], BEGIN, BEGIN + 60 * SECOND, 10))[1]
         assert [c.tolist() for c in after.columns] == [c.tolist() for c in before.columns]
-        assert log.since(0) == BEGIN + 20 * SECOND
-        assert log.since(10) <= BEGIN
+        assert log.since(0) == BEGIN + 19 * SECOND + 1
+        assert log.since(10) == 0
         assert await log.forget(*past(2)) == (0, 0, 0)
     async with logged(tmp_path / "a.db") as log:
         assert (log.floor, log.samples) == (22, 60)
-        assert log.since(0) == BEGIN + 20 * SECOND
+        assert log.since(0) == BEGIN + 19 * SECOND + 1
 
 
 @pytest.mark.gen_test
@@ -93,7 +94,7 @@ async def test_each_tier_has_its_own_time(tmp_path):
 
 
 @pytest.mark.gen_test
-async def test_a_budget_is_kept_by_what_weighs_most(tmp_path):
+async def test_a_budget_is_kept_by_what_weighs_most(tmp_path, logs):
     """Neither do rollups crowd out the newest raw samples, nor the other way round; the file shrinks."""
     async with logged(tmp_path / "a.db") as log:
         for span in range(60):
@@ -118,9 +119,16 @@ async def test_a_budget_is_kept_by_what_weighs_most(tmp_path):
         assert weights[0] > budget // 8, "the newest raw samples are still there"
         await log._engine.truncate_wal()
         assert log.path.stat().st_size <= budget + 300 * 1024
-        # A bound too narrow for anything is not kept, and does not spin.
-        await log.forget(ALL._replace(bytes=1), BEGIN + 600 * SECOND)
-        assert log.samples == 0
+        # A bound too narrow for anything is not kept, does not spin, costs not what is newest, and is said once.
+        for _ in range(2):
+            await log.forget(ALL._replace(bytes=1), BEGIN + 600 * SECOND)
+            assert log.samples == 2 * 10 * 100
+            assert (await log.stats()).over_bytes == await log._retention.used() - 1
+        logs.expect("larger than its bound.*retain_bytes")
+        assert not logs.lines
+        assert len((await log.buckets([1], 0, 2**60, 3600))[1].at) > 0
+        await log.forget(ALL, BEGIN + 600 * SECOND)
+        assert (await log.stats()).over_bytes == 0
 
 
 @pytest.mark.gen_test
@@ -155,3 +163,98 @@ async def test_space_comes_back_and_the_wal_is_cut(tmp_path, monkeypatch):
         await log.forget(ALL, BEGIN)
         assert rows(log.path, write_free) <= 256
         assert (await log.stats()).wal_bytes == 0
+
+
+@pytest.mark.gen_test
+async def test_a_horizon_stays_where_it_is(tmp_path):
+    """A late sample does not bring back what was given up, nor does a log without any raw sample forget that
+    it had some; a start finds it again."""
+    async with logged(tmp_path / "a.db") as log:
+        await filled(log, 3)
+        await log.forget(*past(2))
+        assert log.since(0) == BEGIN + 19 * SECOND + 1
+        await log.append([tick(BEGIN, s1=0.5)])
+        await log.seal(log.head, all_of_it=True)
+        await log.forget(ALL, BEGIN + 30 * SECOND)
+        assert log.since(0) == BEGIN + 19 * SECOND + 1
+        await log.forget(*past(9))
+        assert log.samples == 0
+        assert log.since(0) == BEGIN + 29 * SECOND + 1
+    async with logged(tmp_path / "a.db") as log:
+        assert log.since(0) == BEGIN + 29 * SECOND + 1
+        assert log.since(10) == log.since(60) == 0
+
+
+@pytest.mark.gen_test
+async def test_each_tier_has_its_own_horizon(tmp_path):
+    """It is at the end of the newest block that went, though a late sample begins that block anew."""
+    async with logged(tmp_path / "a.db") as log:
+        await filled(log, 3)
+        await log.forget(*past(9))
+        assert log.since(10) == 0
+        await log.forget(ALL._replace(fine_days=1), BEGIN + 2 * DAY_US)
+        assert log.since(10) == BEGIN + 3600 * SECOND
+        assert (log.since(60), log.since(3600)) == (0, 0)
+        await log.append([tick(BEGIN, s1=0.5)])
+        await log.seal(log.head, all_of_it=True)
+        await log.forget(*past(9))
+        assert log.since(10) == BEGIN + 3600 * SECOND
+        found = await log.buckets([1], BEGIN, BEGIN + 60 * SECOND, 10)
+        assert len(found[1].at) == 0, "what is given up does not come back in part"
+        assert (await log.buckets([1], BEGIN, BEGIN + 60 * SECOND, 60))[1].count.tolist() == [31]
+
+
+@pytest.mark.gen_test
+async def test_it_is_told_before_anyone_can_see_it(tmp_path, monkeypatch):
+    """Whoever reads a state of the log in which something is gone, and asks afterwards, is told."""
+    async with logged(tmp_path / "a.db") as log:
+        await filled(log)
+        seen = []
+        monkeypatch.setattr(log._retention, "_dropped", lambda *_: seen.append(log.since(0)))
+        await log.forget(*past(2))
+        assert seen == [BEGIN + 9 * SECOND + 1, BEGIN + 19 * SECOND + 1]
+
+        async def fails(*_):
+            raise StorageError("no room")
+
+        monkeypatch.setattr("storage.retention._unsealable", fails)
+        with pytest.raises(StorageError):
+            await log.forget(*past(3))
+        assert log.since(0) == BEGIN + 19 * SECOND + 1
+        assert rows(log.path, "SELECT count(*) FROM segments") == 3
+
+
+@pytest.mark.gen_test
+async def test_what_is_dated_ahead_keeps_nothing(tmp_path):
+    """Neither a tick from the future among others, nor a run of them, holds up what is past its time; and the
+    horizon is not theirs."""
+    async with logged(tmp_path / "a.db") as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(5)])
+        await log.append([tick(BEGIN + 400 * DAY_US, s1=9)])
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(5, 10)])
+        await log.seal(log.head, all_of_it=True)
+        await log.append([tick(BEGIN + 500 * DAY_US + n * SECOND, s1=n) for n in range(10)])
+        await log.seal(log.head, all_of_it=True)
+        await filled(log, 3)
+        held = rows(log.path, "SELECT count(*) FROM segments")
+        gone = await log.forget(*past(2))
+        assert gone.segments == held - 1
+        assert log.since(0) == BEGIN + 19 * SECOND + 1
+
+
+@pytest.mark.gen_test
+async def test_damaged_rows_leave_with_what_is_around_them(tmp_path, logs):
+    """What could not be sealed is not kept for ever; what cannot be sealed yet is."""
+    async with logged(tmp_path / "a.db") as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n, s2=n) for n in range(10)])
+        write(log.path, "UPDATE events SET crc = crc + 1 WHERE seq = 5")
+        await filled(log, 3)
+        logs.expect("damaged.*event 5")
+        assert rows(log.path) == 1
+        await log.append([tick(BEGIN + 60 * SECOND)])
+        before = log.samples
+        gone = await log.forget(*past(1))
+        assert rows(log.path) == 1, "the newest, which waits for its segment"
+        assert before - log.samples == gone.samples
+        held = rows(log.path, "SELECT sum(samples) FROM segments")
+        assert log.samples == held + 1

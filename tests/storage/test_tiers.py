@@ -55,7 +55,17 @@ def joined(*parts) -> Columns:
 async def add(engine, *parts):
     for seq, part in enumerate(parts, 1):
         async with engine.transaction() as connection:
-            await tiers.add(connection, part, seq)
+            prepared = await tiers.prepare(connection, part)
+            assert prepared.damaged == []
+            await tiers.write(connection, prepared, seq)
+
+
+async def position(engine, tier):
+    async with engine.reader() as connection:
+        found = await connection.exec_driver_sql(
+            "SELECT position FROM tiers WHERE tier = ?", (tier,)
+        )
+        return found.scalar() or 0
 
 
 async def read(engine, ids, tier, start=0, end=FOREVER):
@@ -79,8 +89,7 @@ async def test_spans_add_up_to_their_samples(engine, tier):
     for id_, column in whole.items():
         assert differing(found[id_], fold(*column, tier)) == []
     assert len(found[999].at) == 0
-    async with engine.reader() as connection:
-        assert await tiers.position(connection, tier) == len(parts)
+    assert await position(engine, tier) == len(parts)
 
 
 @pytest.mark.gen_test
@@ -119,14 +128,14 @@ async def test_a_range_is_answered_with_its_own_buckets(engine):
 async def test_the_fine_tier_takes_what_goes(engine):
     """Only what is handed to it, and its position only when told."""
     parts = [span(NOW + n * 600 * SECOND, 600, [1, 2, 3]) for n in range(2)]
-    for part, position in zip(parts, (None, 77), strict=True):
+    for part, told in zip(parts, (None, 77), strict=True):
         async with engine.transaction() as connection:
-            await tiers.make_fine(connection, part, position)
+            prepared = await tiers.prepare(connection, part, coarse=False)
+            await tiers.write(connection, prepared, told)
     found = await read(engine, [1, 2, 3], 10)
     for id_, column in joined(*parts).items():
         assert differing(found[id_], fold(*column, 10)) == []
-    async with engine.reader() as connection:
-        assert [await tiers.position(connection, tier) for tier in TIERS] == [77, 0, 0]
+    assert [await position(engine, tier) for tier in TIERS] == [77, 0, 0]
 
 
 @pytest.mark.gen_test
@@ -137,10 +146,12 @@ async def test_forgetting_takes_whole_blocks_of_one_tier(engine):
     before = await read(engine, [1, 70], 60)
     hours = await read(engine, [1, 70], 3600)
     edge = block_start(block_of(NOW, 60) + 2, 60)
+    last = block_of(edge, 60) - 1
     async with engine.transaction() as connection:
-        assert await tiers.forget(connection, 60, edge + HOUR) == 4
-        assert await tiers.forget(connection, 60, edge + HOUR) == 0
-        assert await tiers.forget(connection, 60, -1) == 0
+        size, since = await tiers.forget(connection, 60, last)
+        assert size > 0 and since == edge
+        assert (await tiers.forget(connection, 60, last))[0] == 0
+        assert (await tiers.forget(connection, 60, -1))[0] == 0
     left = await read(engine, [1, 70], 60)
     for id_ in (1, 70):
         assert differing(left[id_], before[id_].within(edge, FOREVER)) == []
@@ -148,27 +159,25 @@ async def test_forgetting_takes_whole_blocks_of_one_tier(engine):
         assert differing((await read(engine, [1, 70], 3600))[id_], hours[id_]) == []
 
 
-@pytest.mark.parametrize("tier", [60, 3600])
 @pytest.mark.gen_test
-async def test_a_recount_finds_what_is_not_so(engine, tier):
-    """Nothing when all is well; otherwise the series and the bucket, and a bucket too many as well."""
-    parts = [span(NOW + n * 700 * SECOND, 700, [1, 2, 3, 90]) for n in range(3)]
-    await add(engine, *parts)
-    whole = joined(*parts)
-    start, end = NOW // HOUR * HOUR, (NOW // HOUR + 2) * HOUR
-    async with engine.reader() as connection:
-        assert await tiers.recount(connection, whole, start, end, tier) == []
-        ats, values = whole[2]
-        changed = values.copy()
-        changed[1000] = np.nextafter(changed[1000], np.inf)
-        at = int(ats[1000]) // (tier * SECOND) * tier * SECOND
-        found = await tiers.recount(connection, {**whole, 2: (ats, changed)}, start, end, tier)
-        assert found == [tiers.Difference(tier, 2, at)]
-        nothing = (ats[:0], values[:0])
-        found = await tiers.recount(connection, {90: nothing}, start, end, tier)
-        assert [each.at for each in found] == fold(*whole[90], tier).at.tolist()
-        with pytest.raises(ValueError, match="does not begin and end with a bucket"):
-            await tiers.recount(connection, whole, start + 1, end, tier)
+async def test_forgetting_goes_in_bites(engine, monkeypatch):
+    """So many rows a transaction, or so many bytes but one row at least; a block that has been begun is given
+    up to its end."""
+    await add(engine, span(NOW, 30, range(1, 400, 64)), span(NOW + 6 * HOUR, 30, [1]))
+    block = block_of(NOW, 60)
+    end = block_start(block + 1, 60)
+    monkeypatch.setattr(tiers, "ROWS", 3)
+    bites = []
+    for most in (1_000_000, 1, 1_000_000, 1_000_000):
+        monkeypatch.setattr(tiers, "BYTES", most)
+        async with engine.transaction() as connection:
+            size, since = await tiers.forget(connection, 60, block)
+            found = await connection.exec_driver_sql(
+                "SELECT count(*) FROM rollups WHERE place >> 58 = 2"
+            )
+            bites.append(found.scalar())
+        assert since == end or not size
+    assert bites == [5, 4, 1, 1]
 
 
 @pytest.mark.gen_test
@@ -188,8 +197,11 @@ async def test_damage_is_named_and_stays_where_it_is(engine):
         )
     with pytest.raises(Damaged, match="60 s rollups of series 64 to 127 from 1795"):
         await read(engine, [70], 60)
-    with pytest.raises(Damaged):
-        await add(engine, span(NOW, 5, [70]))
+    async with engine.reader() as connection:
+        prepared = await tiers.prepare(connection, span(NOW, 5, [70]))
+    assert len(prepared.damaged) == 1 and [tiers.block_at(row[0]) for row in prepared.rows] == [
+        block_of(NOW, 3600)
+    ]
     assert len((await read(engine, [1], 60))[1].at) == 60
     assert len((await read(engine, [70], 60, NOW + 6 * HOUR))[70].at) == 30
     assert len((await read(engine, [70], 3600))[70].at) > 0
@@ -202,12 +214,12 @@ async def test_a_failed_transaction_leaves_nothing(engine):
     before = await read(engine, [1, 2], 60)
     with pytest.raises(LookupError):
         async with engine.transaction() as connection:
-            await tiers.add(connection, span(NOW + 600 * SECOND, 600, [1, 2]), 2)
+            prepared = await tiers.prepare(connection, span(NOW + 600 * SECOND, 600, [1, 2]))
+            await tiers.write(connection, prepared, 2)
             raise LookupError
     after = await read(engine, [1, 2], 60)
     assert all(differing(before[id_], after[id_]) == [] for id_ in (1, 2))
-    async with engine.reader() as connection:
-        assert await tiers.position(connection, 60) == 1
+    assert await position(engine, 60) == 1
 
 
 @pytest.mark.gen_test
@@ -228,6 +240,7 @@ async def test_half_an_hour_of_a_host_takes_18_kb(engine):
     async with engine.reader() as connection:
         found = await connection.exec_driver_sql("SELECT sum(length(body)), count(*) FROM rollups")
         size, rows = found.one()
-        end = NOW + 1800 * SECOND
-        assert await tiers.recount(connection, joined(*parts), NOW, end, 60) == []
+    stored = await read(engine, range(1, 192), 60)
+    for id_, column in joined(*parts).items():
+        assert differing(stored[id_], fold(*column, 60)) == []
     assert size + 20 * rows <= 18_000
