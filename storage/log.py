@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import zstandard
 from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +36,9 @@ PAGE = 1000
 
 ENCODED = 1000
 """Events encoded before others get the loop: a tick can hold a thousand samples."""
+
+ZSTD = zstandard.FRAME_HEADER
+"""What was saved by an older program does not begin with it."""
 
 RECEIPT_AGE_US = 24 * 3600 * 1_000_000
 """How long a repeated Idempotency-Key is answered with its first answer."""
@@ -371,9 +375,16 @@ class Log:
             return None
         cells = (row["name"], row["version"], row["seq"], row["body"])
         # Disposable: what is not as it was written is folded anew.
-        return None if row["crc"] not in (None, crc(*cells)) else (row["seq"], row["body"])
+        if row["crc"] not in (None, crc(*cells)):
+            return None
+        body = row["body"]
+        if body[: len(ZSTD)] == ZSTD:
+            body = zstandard.ZstdDecompressor().decompress(body)
+        return row["seq"], body
 
     async def save_checkpoint(self, name: str, version: int, seq: int, body: bytes) -> None:
+        # Mostly names, which repeat themselves: a sixth is left. In a thread, for there may be many.
+        body = await asyncio.get_running_loop().run_in_executor(None, zstandard.compress, body)
         async with self._turn, self._engine.transaction() as connection:
             await connection.exec_driver_sql(
                 "INSERT INTO checkpoints (name, version, seq, body, crc) VALUES (?, ?, ?, ?, ?) "

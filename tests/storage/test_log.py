@@ -314,6 +314,22 @@ async def test_the_newest_checkpoint_of_the_version_is_given_back(opened):
 
 
 @pytest.mark.gen_test
+async def test_a_checkpoint_takes_little_room(opened):
+    """Names repeat themselves; one that was written before they were packed is read all the same."""
+    body = b"".join(b'system_cpu_mode_ratio{cpu="%d"}' % n for n in range(200))
+    async with opened() as log:
+        await log.append([tick()])
+        await log.save_checkpoint("view", 1, 1, body)
+        assert await log.checkpoint("view", 1) == (1, body)
+        with sqlite3.connect(log.path) as connection:
+            ((length,),) = connection.execute("SELECT length(body) FROM checkpoints").fetchall()
+            connection.execute("UPDATE checkpoints SET body = ?, crc = NULL", (body,))
+        connection.close()
+        assert length < len(body) / 4
+        assert await log.checkpoint("view", 1) == (1, body)
+
+
+@pytest.mark.gen_test
 async def test_stats_count_what_is_there(opened):
     """Head, floor, events, samples and bytes are the log's own; commits are timed."""
     async with opened() as log:
