@@ -425,13 +425,13 @@ def named(
 ) -> list[bytes]:
     """The `series` frame that has to go before a compact tick, if the client lacks a name."""
     view = hub.view
-    newest = len(view.series)
+    newest = view.last_id
     if not form.compact or session.known >= newest or not isinstance(event.data, Metrics):
         return []
     new = [
         view.series[id_]
         for id_ in range(session.known + 1, newest + 1)
-        if only is None or id_ in only
+        if id_ in view.series and (only is None or id_ in only)
     ]
     session.known = newest
     return [wire.bytes_of(frames.of_series(new, view.texts, view.owner))] if new else []

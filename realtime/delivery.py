@@ -29,7 +29,7 @@ from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import Closing, Crowded
 from realtime.tail import Entry, Tail
-from storage.events import Event
+from storage.events import Event, Unreadable
 from storage.log import Log
 
 SWEEP_S = 1.0
@@ -210,6 +210,12 @@ class Hub:
             reading = self._reads[after] = asyncio.create_task(self._read(after))
             reading.add_done_callback(lambda task: self._was_read(after, task))
         page = await asyncio.shield(reading)
+        for entry in page:
+            if isinstance(entry.event.data, Unreadable):
+                lost = entry.event.data
+                return Reset(
+                    "damaged", f"of what came after {after}, event {lost.first} cannot be read"
+                )
         # Facts outlive the ticks between them: a page with a hole is part of a gap, never the whole.
         if not page or page[-1].event.seq - after != len(page):
             return Reset("truncated", f"what came after {after} is no longer held in full")

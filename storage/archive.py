@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,13 +11,16 @@ from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import strips
+from storage.damages import Damages
 from storage.engine import Plan, fetched, followed
 from storage.errors import Damaged
-from storage.segments import Head, Tick, column, unseal
+from storage.segments import Head, Opened, Tick, column
 from storage.strips import Place
 
 SLEEVES_BYTES = 64 * 1024 * 1024
 """Decoded heads and directories kept: of ten-minute segments, some 50 kB each, a week."""
+OPENED_BYTES = 32 * 1024 * 1024
+"""Decoded values kept for the next page of the same segment. The one read last stays, however large."""
 COLUMNS_BYTES = 32 * 1024 * 1024
 """Decoded columns kept: an hour of ten series at a second is half a megabyte."""
 ASKED = 500
@@ -51,18 +55,33 @@ class Sleeve(NamedTuple):
 class Archive:
     """Every method takes the reader's connection, so that one look sees one state of the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, damages: Damages) -> None:
+        self._damages = damages
+        self._opened: OrderedDict[int, Opened] = OrderedDict()
         self._sleeves: LRUCache[int, Sleeve] = LRUCache(SLEEVES_BYTES, _size)
         self._turn = threading.Lock()
         """Questions are answered in threads of their own."""
         self._columns = _Columns()
 
-    async def after(self, connection: AsyncConnection, seq: int, until: int) -> list[Segment]:
-        """Segments that hold a tick with `seq < its seq ≤ until`, perhaps; oldest first."""
+    async def after(
+        self,
+        connection: AsyncConnection,
+        seq: int,
+        until: int,
+        most: int,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> list[Segment]:
+        """The first `most` segments that may hold a tick with `seq < its seq ≤ until` and
+        `start ≤ at < end`; oldest first."""
+        within = " AND end_at >= ?" if start is not None else ""
+        within += " AND start_at < ?" if end is not None else ""
         rows = await fetched(
             connection,
-            f"{META} WHERE last_seq > ? AND first_seq <= ? ORDER BY first_seq",
-            (seq, until),
+            # By the index, and unary plus keeps it so: the rows each carry a head.
+            f"{META} WHERE last_seq > ? AND +first_seq <= ?{within.replace('AND ', 'AND +')} "
+            "ORDER BY last_seq LIMIT ?",
+            (seq, until, *(t for t in (start, end) if t is not None), most),
         )
         return [Segment._make(row) for row in rows]
 
@@ -72,7 +91,8 @@ class Archive:
         wanted = list(ids)
         found = yield f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq", (start, end)
         segments = [Segment._make(row) for row in found]
-        sleeves = yield from self._heads(segments)
+        sleeves = yield from self._heads(segments, isolated=True)
+        segments = [segment for segment in segments if segment.id in sleeves]
         known = {segment.id: self._columns.known(segment, wanted) for segment in segments}
         rows = sorted(
             {
@@ -97,7 +117,11 @@ class Archive:
                     continue
                 read = known[segment.id].get(id_)
                 if read is None:
-                    read = column(head, id_, _body(segment, places.get(id_), bodies))
+                    try:
+                        read = column(head, id_, _body(segment, places.get(id_), bodies))
+                    except Damaged as error:
+                        self._note(segment, id_, error.detail)
+                        continue
                     self._columns.keep(segment, id_, read)
                 at, value = read
                 if not whole:
@@ -112,18 +136,42 @@ class Archive:
         connection: AsyncConnection,
         segment: Segment,
         after: int,
-        source: str | None,
-        most: int | None = None,
+        most: int,
+        start: int | None = None,
+        end: int | None = None,
+        source: str | None = None,
     ) -> list[Tick]:
-        """The ticks of a segment after a seq, at most `most`, as they were appended; none if `source` is
-        not in it."""
+        """The ticks of a segment after a seq with `start ≤ at < end`, at most `most`, as they were appended;
+        without the samples of a column that cannot be read.
+
+        Raises:
+            Damaged: its head cannot be read, and so no tick of it.
+        """
         head, places = (await self._read(connection, [segment]))[segment.id]
         if source is not None and source not in head.sources:
             return []
-        bodies = await self._bodies(connection, segment, places)
+        opened = self._opened.pop(segment.first_seq, None)
+        if opened is None:
+            strips_of = await self._strips(connection, segment)
+            opened = await asyncio.get_running_loop().run_in_executor(
+                None, _open, segment, head, places, strips_of
+            )
+            for id_, detail in opened.lost.items():
+                self._note(segment, id_, detail)
+        self._opened[segment.first_seq] = opened
+        while len(self._opened) > 1 and sum(o.size for o in self._opened.values()) > OPENED_BYTES:
+            self._opened.popitem(last=False)
         return await asyncio.get_running_loop().run_in_executor(
-            None, unseal, head, bodies, after, most
+            None, opened.ticks, after, most, start, end, source
         )
+
+    def _note(self, segment: Segment, series: int, detail: str) -> None:
+        place = f"segment {segment.id} series {series}"
+        self._damages.note(place, detail, segment.start_at, segment.end_at)
+
+    def note(self, segment: Segment, detail: str) -> None:
+        """Nothing of it can be read."""
+        self._damages.note(f"segment {segment.id}", detail, segment.start_at, segment.end_at)
 
     async def whole(self, connection: AsyncConnection, segment: Segment) -> Columns:
         """Every series of a segment, decoded."""
@@ -182,7 +230,10 @@ class Archive:
     ) -> Mapping[int, Sleeve]:
         return self._kept(segments, whole=True) or await followed(connection, self._heads(segments))
 
-    def _heads(self, segments: Sequence[Segment]) -> Plan[dict[int, Sleeve]]:
+    def _heads(
+        self, segments: Sequence[Segment], isolated: bool = False
+    ) -> Plan[dict[int, Sleeve]]:
+        """Those that cannot be read are noted and left out, if `isolated`; else the first is raised."""
         sleeves = self._kept(segments)
         missing = [segment for segment in segments if segment.id not in sleeves]
         for begin in range(0, len(missing), ASKED):
@@ -192,8 +243,14 @@ class Archive:
                 f"SELECT id, head, directory FROM segments WHERE id IN ({marks})",
                 tuple(segment.id for segment in some),
             )
-            for id_, head, directory in rows:
-                sleeves[id_] = Sleeve(Head.read(head), strips.read(directory))
+            read = {id_: (head, directory) for id_, head, directory in rows}
+            for segment in some:
+                try:
+                    sleeves[segment.id] = _sleeve(*read.get(segment.id, (None, None)))
+                except Damaged as error:
+                    if not isolated:
+                        raise
+                    self.note(segment, error.detail)
         with self._turn:
             for segment in missing:
                 if segment.id in sleeves and _size(sleeves[segment.id]) <= SLEEVES_BYTES:
@@ -213,8 +270,15 @@ class Archive:
 
     def forget(self, segment: Segment) -> None:
         """It is gone."""
+        self._opened.pop(segment.first_seq, None)
         with self._turn:
             self._sleeves.pop(segment.first_seq, None)
+
+
+def _sleeve(head: Any, directory: Any) -> Sleeve:
+    if type(head) is not bytes or type(directory) is not bytes:
+        raise Damaged("the head or the directory of a segment is no bytes")
+    return Sleeve(Head.read(head), strips.read(directory))
 
 
 class _Columns:
@@ -247,6 +311,22 @@ def _weight(piece: Piece) -> int:
     return at.nbytes + value.nbytes + 300
 
 
+def _open(
+    segment: Segment, head: Head, places: Mapping[int, Place], strips_of: Mapping[int, bytes]
+) -> Opened:
+    bodies: dict[int, bytes] = {}
+    missing: dict[int, str] = {}
+    for id_ in head.series():
+        try:
+            body = _body(segment, places.get(id_), strips_of)
+        except Damaged as error:
+            missing[id_] = error.detail
+            continue
+        if body is not None:
+            bodies[id_] = body
+    return Opened.of(head, bodies, missing)
+
+
 def _size(sleeve: Sleeve) -> int:
     """Bytes, roughly: three numbers a tick, and some hundred bytes of objects a column or constant."""
     head, places = sleeve
@@ -261,6 +341,8 @@ def _body(segment: Segment, place: Place | None, bodies: Mapping[int, bytes]) ->
     strip = bodies.get(segment.id << 32 | place.strip)
     if strip is None:
         raise Damaged(f"strip {place.strip} of segment {segment.id} is missing")
+    if type(strip) is not bytes:
+        raise Damaged(f"strip {place.strip} of segment {segment.id} is no bytes")
     return strip[place.begin : place.end]
 
 

@@ -22,6 +22,16 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 _BY_TYPE: dict[str, type[Fact]] = {kind.type: kind for kind in KINDS}
 
 
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    msgpack.UnpackException,
+    msgspec.ValidationError,
+)
+"""All that bytes can raise that are not what was packed."""
+
 _packed = msgspec.msgpack.Encoder().encode
 """The same bytes as msgpack's own, in a quarter of the time."""
 
@@ -58,14 +68,7 @@ def decode(type_: str, version: int, body: bytes) -> Fact:
                 "use the newer Playhead that wrote it",
             )
         return msgspec.convert(dict(zip(kind.__struct_fields__, payload, strict=False)), kind)
-    except (
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        msgpack.UnpackException,
-        msgspec.ValidationError,
-    ) as error:
+    except UNREADABLE as error:
         raise StorageBroken(f"the payload of a {type_} event cannot be read ({error})") from error
 
 

@@ -1,6 +1,7 @@
 """Connections: one that writes, few that read. Every pragma of ours is here."""
 
 import asyncio
+import functools
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Generator
@@ -193,8 +194,14 @@ async def followed(connection: AsyncConnection, plan: Plan[T]) -> T:
         rows = await fetched(connection, *ask)
 
 
+_text = functools.partial(str, encoding="utf-8", errors="replace")
+"""One flipped bit can make a text no UTF-8: that is for its row's checksum to say, and no reason for a
+statement to fail with all its other rows."""
+
+
 def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     for pragma in READER_PRAGMAS:
         connection.execute(pragma)
     return connection
@@ -212,6 +219,7 @@ def _engine(path: Path, pragmas: tuple[str, ...], size: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
+        connection.driver_connection.text_factory = _text
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(pragma)

@@ -107,6 +107,20 @@ class System(msgspec.Struct, frozen=True, tag="system", tag_field="fact"):
     detail: dict[str, Any] = {}
 
 
+class Unreadable(msgspec.Struct, frozen=True, tag="damaged", tag_field="fact"):
+    """Stands in what is read for the events `first` to `last`, which are not as they were written. It is
+    never in the log, and is placed at `last`, so that a reader goes on behind it. Of a tick in a segment
+    that has lost a column, `ids` and `values` are what is left."""
+
+    type: ClassVar[str] = "damaged"
+
+    first: int
+    last: int
+    detail: str
+    ids: Sequence[int] = ()
+    values: Sequence[Number] = ()
+
+
 Fact = Declared | Metrics | Alert | Notification | System
 KINDS: tuple[type[Fact], ...] = (Declared, Metrics, Alert, Notification, System)
 
@@ -120,12 +134,12 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """A fact in the log, at `seq`."""
+    """A fact in the log, at `seq`; or that none can be read there, and then time and source are unknown."""
 
     seq: int
     at: int
     source: str
-    data: Fact
+    data: Fact | Unreadable
 
     @property
     def type(self) -> str:

@@ -11,25 +11,28 @@ from typing import Any, NamedTuple
 
 import msgspec
 import zstandard
-from sqlalchemy import RowMapping, func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, producers, schema, sqlite
-from storage.archive import Archive, Columns
+from storage.archive import Archive, Columns, Segment
 from storage.checksum import crc
-from storage.engine import Engine, driver_of
-from storage.errors import StorageBroken
-from storage.events import Draft, Event, Metrics
+from storage.damages import Damages
+from storage.engine import Engine, driver_of, fetched
+from storage.errors import Damaged, StorageBroken
+from storage.events import Draft, Event, Metrics, Unreadable
 from storage.horizons import Horizons
 from storage.producers import Taken
 from storage.ranges import Ranges
 from storage.retention import WAL_BYTES, Gone, Keep, Retention
 from storage.rollups import Buckets
+from storage.rows import EVENT, told
 from storage.sealer import Sealer
-from storage.segments import Tick
+from storage.segments import Head, Tick
 
 INSERT = (
-    "INSERT INTO events (seq, at, source, type, version, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    # A row that stands beyond the head got there by damage, and is no reason to record nothing more.
+    "INSERT OR REPLACE INTO events (seq, at, source, type, version, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 PAGE = 1000
 """Rows a read hands over at once: long enough to be quick, short enough to let others in."""
@@ -40,8 +43,13 @@ ENCODED = 1000
 ZSTD = zstandard.FRAME_HEADER
 """What was saved by an older program does not begin with it."""
 
+SEGMENTS = 16
+"""Segments looked up at once: a page seldom needs more than one."""
+
 RECEIPT_AGE_US = 24 * 3600 * 1_000_000
 """How long a repeated Idempotency-Key is answered with its first answer."""
+
+HEALED = "restore the last backup, or let verify --salvage save what is provable"
 
 SPAN_US = 600_000_000
 """How long a segment is: ten minutes."""
@@ -59,7 +67,8 @@ class Receipt(msgspec.Struct, frozen=True):
 
 class LogStats(msgspec.Struct, frozen=True):
     """`bytes` counts the file and its WAL; `over_bytes` is by how much the bound of retention is not kept.
-    Commit times are over the last 1,000 commits."""
+    Commit times are over the last 1,000 commits. `damaged` counts the parts that reading has met since the
+    start and that are not as they were written."""
 
     epoch: str
     head: int
@@ -73,6 +82,7 @@ class LogStats(msgspec.Struct, frozen=True):
     commits: int
     commit_p50_s: float
     commit_p99_s: float
+    damaged: int
     sqlite_version: str
 
 
@@ -92,8 +102,9 @@ class Log:
         self.samples = 0
         self._longest_commit_s = 0.0
         self._engine = Engine(path)
-        self._archive = Archive()
-        self._ranges = Ranges(self._engine, self._archive)
+        self.damages = Damages()
+        self._archive = Archive(self.damages)
+        self._ranges = Ranges(self._engine, self._archive, self.damages)
         self._horizons = Horizons()
         self._durations: deque[float] = deque(maxlen=1000)
         self._turn = asyncio.Lock()
@@ -107,11 +118,26 @@ class Log:
         """`now` (µs UTC) dates a log that is made here.
 
         Raises:
-            StorageBroken: the head on record is not the newest event held.
+            StorageBroken: the head on record is not the newest event held, or that record is damaged.
         """
+        try:
+            await self._open(now)
+        except BaseException:
+            await self._engine.close()
+            raise
+
+    async def _open(self, now: int) -> None:
         await self._engine.open()
         async with self._engine.transaction() as connection:
             found = (await connection.execute(select(schema.log))).mappings().one_or_none()
+            if found and found["crc"] not in (
+                None,
+                crc(found["epoch"], found["floor"], found["created_at"]),
+            ):
+                raise StorageBroken(
+                    "the log's own record, its epoch and its floor, is not as it was written",
+                    HEALED,
+                )
             row: Mapping[str, Any] = dict(
                 found or {"epoch": secrets.token_hex(8), "head": 0, "floor": 1, "samples": 0}
             )
@@ -120,9 +146,13 @@ class Log:
                 await connection.execute(
                     insert(schema.log).values(id=1, created_at=now, crc=check, **row)
                 )
+            astray = await self._astray(connection, row["head"])
             newest = 0
-            for question in ("SELECT max(seq) FROM events", "SELECT max(last_seq) FROM segments"):
-                found_seq = (await connection.exec_driver_sql(question)).scalar()
+            for question in (
+                "SELECT max(seq) FROM events WHERE seq <= ?",
+                "SELECT max(last_seq) FROM segments WHERE last_seq <= ?",
+            ):
+                found_seq = (await connection.exec_driver_sql(question, (row["head"],))).scalar()
                 newest = max(newest, found_seq or 0)
             await self._horizons.load(connection)
         self.epoch, self.head, self.floor, self.samples = (
@@ -132,11 +162,50 @@ class Log:
             row["samples"],
         )
         given_up = self.floor == self.head + 1
-        if newest != self.head and not given_up:
+        if self.head - newest > astray and not given_up:
             raise StorageBroken(
                 f"the log says its newest event is {self.head}, but {newest} is the newest it holds",
-                "restore the last backup into a new directory",
+                HEALED,
             )
+
+    async def _astray(self, connection: AsyncConnection, head: int) -> int:
+        """How many parts stand beyond the head because the number of their place is damaged.
+
+        Raises:
+            StorageBroken: one of them is as it was written, so that the head is not.
+        """
+        beyond: list[int] = []
+        damaged: list[tuple[str, str]] = []
+        for row in await fetched(
+            connection,
+            f"SELECT {EVENT} FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+            (head, PAGE),
+        ):
+            event = told(row)
+            if isinstance(event.data, Unreadable):
+                damaged.append((f"event {event.seq}", event.data.detail))
+            else:
+                beyond.append(event.seq)
+        for id_, last, body in await fetched(
+            connection, "SELECT id, last_seq, head FROM segments WHERE last_seq > ?", (head,)
+        ):
+            detail = f"it says it ends with event {last}, and the log ends with {head}"
+            try:
+                newest = int(Head.read(body).seqs[-1])
+            except Damaged as error:
+                newest, detail = 0, error.detail
+            if newest > head:
+                beyond.append(newest)
+            else:
+                damaged.append((f"segment {id_}", detail))
+        if beyond:
+            raise StorageBroken(
+                f"the log says its newest event is {head}, but {max(beyond)} is the newest it holds",
+                HEALED,
+            )
+        for place, detail in damaged:
+            self.damages.note(place, detail)
+        return len(damaged)
 
     async def close(self) -> None:
         await self._engine.close()
@@ -255,54 +324,146 @@ class Log:
     ) -> list[Event]:
         """Events with `after < seq ≤ until` and `start ≤ at < end` (µs), oldest first, at most `limit`.
 
-        Facts and ticks, from rows and from segments alike: a reader cannot tell what is sealed.
+        Facts and ticks, from rows and from segments alike: a reader cannot tell what is sealed. An event
+        that is not as it was written is `Unreadable`, and is noted in `damages`. Who asks without `start`,
+        `end`, `types` and `source` is told of every event from the floor on: of one that stands nowhere, too.
         """
         wanted = None if types is None else list(types)
-        ask = _Ask(after, self.head if until is None else until, start, end, source)
+        until = self.head if until is None else min(until, self.head)
+        ask = _Ask(after, until, start, end, source)
         async with self._engine.snapshot() as connection:
             rows = await self._rows(connection, ask, limit, wanted)
-            if wanted is not None and "metrics" not in wanted:
-                return [_event(row) for row in rows]
+            events = {row[0]: told(row) for row in rows}
             # Beyond the last of a full page nothing is wanted: what is sealed there comes in its turn.
-            last = rows[-1]["seq"] if len(rows) == limit else ask.until
-            ticks: list[Tick] = []
-            most = None if ask.picks else limit
-            for segment in await self._archive.after(connection, after, last):
-                if ask.misses(segment.start_at, segment.end_at):
-                    continue
-                found = await self._archive.ticks(connection, segment, after, source, most)
-                ticks += [tick for tick in found if tick.seq <= last and ask.takes(tick)]
+            last = rows[-1][0] if len(rows) == limit else until
+            closed: list[tuple[Segment, str]] = []
+            if wanted is None or "metrics" in wanted:
+                ticks, closed = await self._ticks(connection, ask, last, limit)
+                # A row whose seq is not what it was may stand where a tick does.
+                events.update((tick.seq, self._tick(tick)) for tick in ticks)
+            found = sorted(events)[:limit]
+            if len(found) == limit:
+                last = found[-1]
+            gaps: list[Unreadable] = []
+            if wanted is None and not ask.picks:
+                gaps = await self._gaps(connection, after, last, found, closed)
+            else:
+                gaps = [
+                    Unreadable(max(after + 1, one.first_seq), one.last_seq, why)
+                    for one, why in closed
+                    if one.last_seq <= last and one.last_seq not in events
+                ]
+        for gap in gaps:
+            events[gap.last] = Event(gap.last, 0, "", gap)
+        page = [events[seq] for seq in sorted(events)[:limit]]
+        for event in page:
+            if isinstance(event.data, Unreadable):
+                self._note(event.data)
+        return page
+
+    def _note(self, lost: Unreadable) -> None:
+        # What a segment lacks is noted where it was opened.
+        if not lost.ids and not lost.detail.startswith("segment "):
+            self.damages.note(f"event {span(lost.first, lost.last)}", lost.detail)
+
+    def _tick(self, tick: Tick) -> Event:
+        ids, values = tuple(tick.ids), tuple(tick.values)
+        if tick.whole:
+            return Event(tick.seq, tick.at, tick.source, Metrics(ids, values))
+        detail = "a column of its segment cannot be read: it had more values than these"
+        lost = Unreadable(tick.seq, tick.seq, detail, ids, values)
+        return Event(tick.seq, tick.at, tick.source, lost)
+
+    async def _ticks(
+        self, connection: AsyncConnection, ask: "_Ask", last: int, limit: int
+    ) -> tuple[list[Tick], list[tuple[Segment, str]]]:
+        """Sealed ticks up to `last`, `limit` of them where there are as many, and the segments among them
+        that cannot be read."""
+        ticks: list[Tick] = []
+        closed: list[tuple[Segment, str]] = []
+        place = ask.after
+        while True:
+            segments = await self._archive.after(
+                connection, place, last, SEGMENTS, ask.start, ask.end
+            )
+            for segment in segments:
+                try:
+                    ticks += await self._archive.ticks(
+                        connection,
+                        segment,
+                        ask.after,
+                        limit - len(ticks),
+                        ask.start,
+                        ask.end,
+                        ask.source,
+                    )
+                except Damaged as error:
+                    self._archive.note(segment, error.detail)
+                    closed.append((segment, f"segment {segment.id}: {error.detail}"))
                 if len(ticks) >= limit:
                     break
-        events = [_event(row) for row in rows] + [
-            Event(t.seq, t.at, t.source, Metrics(tuple(t.ids), tuple(t.values))) for t in ticks
-        ]
-        if ticks:
-            events.sort(key=lambda event: event.seq)
-        return events[:limit]
+            if len(segments) < SEGMENTS or len(ticks) >= limit:
+                return [tick for tick in ticks if tick.seq <= last], closed
+            place = segments[-1].last_seq
+
+    async def _gaps(
+        self,
+        connection: AsyncConnection,
+        after: int,
+        last: int,
+        found: Sequence[int],
+        closed: Sequence[tuple[Segment, str]],
+    ) -> list[Unreadable]:
+        """Where there is an event no more, though nobody has given it up."""
+        if len(found) == last - after:
+            return []
+        [(floor,)] = await fetched(connection, "SELECT floor FROM log WHERE id = 1")
+        gaps: list[Unreadable] = []
+        before = max(after, floor - 1)
+        for seq in (*found, last + 1):
+            if seq > before + 1:
+                why = next(
+                    (why for one, why in closed if one.first_seq < seq and one.last_seq > before),
+                    "it is neither a row nor in a segment",
+                )
+                gaps.append(Unreadable(before + 1, seq - 1, why))
+            before = max(before, seq)
+        return gaps
 
     async def _rows(
         self, connection: AsyncConnection, ask: "_Ask", limit: int, types: list[str] | None
-    ) -> Sequence[RowMapping]:
-        table = schema.events
-        query = select(table).where(table.c.seq > ask.after, table.c.seq <= ask.until)
-        if ask.start is not None or ask.end is not None:
-            within = [table.c.at >= ask.start] if ask.start is not None else []
-            within += [table.c.at < ask.end] if ask.end is not None else []
+    ) -> list[Any]:
+        where = ["seq > ?", "seq <= ?"]
+        values: list[Any] = [ask.after, ask.until]
+        within: list[tuple[str, Any]] = []
+        if ask.start is not None:
+            within.append(("at >= ?", ask.start))
+        if ask.end is not None:
+            within.append(("at < ?", ask.end))
+        if within:
             # The index answers with the bounds of the seqs, and the ordered scan stays short.
-            bounds = select(func.min(table.c.seq), func.max(table.c.seq)).where(*within)
-            low, high = (await connection.execute(bounds)).one()
+            [(low, high)] = await fetched(
+                connection,
+                f"SELECT min(seq), max(seq) FROM events WHERE {' AND '.join(w for w, _ in within)}",
+                tuple(value for _, value in within),
+            )
             if low is None:
                 return []
-            query = query.where(table.c.seq.between(low, high), *within)
+            within += [("seq >= ?", low), ("seq <= ?", high)]
         if types is not None:
-            query = query.where(table.c.type.in_(types))
             if "metrics" not in types:  # said again, in the words of the partial index
-                query = query.where(table.c.type != "metrics")
+                where.append("type <> 'metrics'")
+            where.append(f"type IN ({','.join('?' * len(types))})")
+            values += types
         if ask.source is not None:
-            query = query.where(table.c.source == ask.source)
-        ordered = query.order_by(table.c.seq).limit(limit)
-        return (await connection.execute(ordered)).mappings().all()
+            within.append(("source = ?", ask.source))
+        where += [words for words, _ in within]
+        values += [value for _, value in within]
+        return await fetched(
+            connection,
+            f"SELECT {EVENT} FROM events WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",
+            (*values, limit),
+        )
 
     async def columns(
         self, source: str, ids: Iterable[int], start: int, end: int, most: int = 1_000_000
@@ -342,6 +503,10 @@ class Log:
                 )
             ]
         return min((seq for seq in found if seq is not None), default=None)
+
+    def damaged(self, start: int, end: int) -> list[str]:
+        """Parts with samples of `start ≤ at < end` (µs) that reading has met and that cannot be read."""
+        return self.damages.within(start, end)
 
     async def seal(self, settled: int, *, all_of_it: bool = False) -> int:
         """Seal the closed spans of ticks up to the seq `settled`; how many segments were made."""
@@ -410,6 +575,7 @@ class Log:
             commits=self.commits,
             commit_p50_s=_quantile(durations, 0.50),
             commit_p99_s=_quantile(durations, 0.99),
+            damaged=self.damages.count,
             sqlite_version=sqlite.version(),
         )
 
@@ -438,21 +604,9 @@ class _Ask(NamedTuple):
         """Not every tick between its seqs is wanted."""
         return not (self.start is None and self.end is None and self.source is None)
 
-    def misses(self, first: int, last: int) -> bool:
-        return (self.start is not None and last < self.start) or (
-            self.end is not None and first >= self.end
-        )
 
-    def takes(self, tick: Tick) -> bool:
-        return (self.source is None or tick.source == self.source) and not self.misses(
-            tick.at, tick.at
-        )
-
-
-def _event(row: RowMapping) -> Event:
-    return Event(
-        row["seq"], row["at"], row["source"], codec.decode(row["type"], row["version"], row["body"])
-    )
+def span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -2,25 +2,22 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
 
-from storage import codec, strips
-from storage.checksum import crc
-from storage.errors import Damaged, StorageBroken
+from storage import rows, strips
+from storage.errors import Damaged
 from storage.events import Event, Metrics
 from storage.packing import Doubles, Ints
-from storage.scan import Lost, readable, rows
+from storage.rows import EVENT as EVENT
+from storage.rows import LATEST as LATEST
+from storage.scan import Lost, readable
+from storage.scan import rows as scan
 from storage.sealer import FORMAT
 from storage.segments import Head, column, digest
 from storage.strips import Place
 
-LATEST = 1 << 62
-"""No time in µs and no seq is as large."""
-
-EVENT = "seq, at, source, type, version, body, crc"
 META = "id, first_seq, last_seq, start_at, end_at, ticks, samples, format, hash, previous"
 
 
@@ -31,8 +28,6 @@ class Damage(msgspec.Struct, frozen=True, order=True):
     key: str
     what: str
 
-
-_LISTS = (list, tuple)
 
 Tell = Callable[[Damage], None]
 
@@ -97,37 +92,15 @@ def event(row: tuple[Any, ...]) -> Event:
     Raises:
         Damaged: what the row holds cannot have been written.
     """
-    seq, at, source, type_, version, body, check = row
-    if type(at) is not int or not 0 <= at < LATEST:
-        raise Damaged(f"its time is {at!r}")
-    if type(source) is not str or type(type_) is not str:
-        raise Damaged("its source or its type is no text")
-    if type(version) is not int or type(body) is not bytes:
-        raise Damaged("its version is no number or its payload no bytes")
-    if check not in (None, crc(*row[:-1])):
-        raise Damaged("it is not as it was written: its checksum is another one")
-    try:
-        fact = codec.decode(type_, version, body)
-    except StorageBroken as error:
-        raise Damaged(error.detail) from error
-    if isinstance(fact, Metrics):
-        _check_tick(fact)
-    return Event(seq, at, source, fact)
-
-
-def _check_tick(fact: Metrics) -> None:
-    ids, values = fact.ids, fact.values
-    if not isinstance(ids, _LISTS) or not isinstance(values, _LISTS) or len(ids) != len(values):
-        raise Damaged("it has not one value for each series")
-    if not all(type(id_) is int and 0 < id_ < 1 << 32 for id_ in ids) or len(set(ids)) != len(ids):
-        raise Damaged("it names series by what is no id, or one twice")
-    if not all(type(value) in (int, float) and isfinite(value) for value in values):
-        raise Damaged("a value in it is no number")
+    found = rows.event(row)
+    if isinstance(found.data, Metrics):
+        rows.check_tick(found.data)
+    return found
 
 
 def metas(connection: sqlite3.Connection, tell: Tell) -> list[Meta]:
     """The segments, oldest first."""
-    found = [Meta(*row) for row in rows(connection, META, "segments", "id", told("segments", tell))]
+    found = [Meta(*row) for row in scan(connection, META, "segments", "id", told("segments", tell))]
     return sorted(found, key=lambda meta: meta.id)
 
 
@@ -140,7 +113,7 @@ def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> Piece:
         tell(damage)
 
     raw, head, places = sleeve(connection, meta.id, note)
-    scanned = rows(
+    scanned = scan(
         connection,
         "place, body",
         "strips",
@@ -224,7 +197,7 @@ def samples(
     here = [places[id_].strip for id_ in series if id_ in places]
     stored: dict[int, Any] = {}
     if here:
-        scanned = rows(
+        scanned = scan(
             connection,
             "place, body",
             "strips",

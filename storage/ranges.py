@@ -10,13 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, tiers
 from storage.archive import Archive, Columns, Pieces, joined
+from storage.damages import Damages
 from storage.engine import Engine, Plan, fetched, followed
-from storage.errors import TooMuch
-from storage.rollups import Buckets, fold, merge, width
+from storage.errors import Damaged, TooMuch
+from storage.rollups import BLOCK, Buckets, block_start, fold, merge, width
+from storage.rows import EVENT, check_row
 
 T = TypeVar("T")
 
 PAGE = 2000
+SERIES = (1 << 32) - 1
+"""The part of a rollup's place that names its first series."""
 FINE = 10
 """The tier that is not stored while raw columns say the same."""
 
@@ -24,9 +28,10 @@ FINE = 10
 class Ranges:
     """Reads through one snapshot a question, so that a sealing in between is not seen by halves."""
 
-    def __init__(self, engine: Engine, archive: Archive) -> None:
+    def __init__(self, engine: Engine, archive: Archive, damages: Damages) -> None:
         self._engine = engine
         self._archive = archive
+        self._damages = damages
 
     async def columns(
         self, source: str | None, ids: Iterable[int], start: int, end: int, most: int
@@ -67,13 +72,17 @@ class Ranges:
         step = width(tier)
         start, end = -(-start // step) * step, -(-end // step) * step
         wanted = frozenset(ids)
+        holes: dict[int, str] = {}
         async with self._engine.snapshot() as connection:
-            stored = await tiers.read(connection, wanted, start, end, tier)
+            stored = await tiers.read(connection, wanted, start, end, tier, holes)
             fresh = await self._hot(connection, None, wanted, start, end, most)
             if tier == FINE:
                 sealed = await followed(connection, self._archive.columns(wanted, start, end))
                 fresh = await _off_loop(lambda: _together(sealed, fresh))
-        return await _off_loop(
+        for place, detail in holes.items():
+            begin = block_start(tiers.block_at(place), tier)
+            self._damages.note(f"rollup {place}", detail, begin, begin + BLOCK * step - 1)
+        found = await _off_loop(
             lambda: {
                 id_: merge(stored[id_], fold(*fresh[id_], tier))
                 if len(fresh[id_][0])
@@ -81,6 +90,14 @@ class Ranges:
                 for id_ in wanted
             }
         )
+        # What is fresh of a bucket whose sealed part is lost would be a wrong answer, not a part of one.
+        for place in holes:
+            begin = block_start(tiers.block_at(place), tier)
+            for id_ in wanted & {*range(place & SERIES, (place & SERIES) + tiers.GROUP)}:
+                buckets = found[id_]
+                hit = (buckets.at >= begin) & (buckets.at < begin + BLOCK * step)
+                found[id_] = buckets.take(~hit)
+        return found
 
     async def _hot(
         self,
@@ -98,14 +115,15 @@ class Ranges:
         while True:
             page = await fetched(
                 connection,
-                "SELECT at, seq, body FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
+                f"SELECT {EVENT} FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
                 f"{of_source}AND type = 'metrics' ORDER BY at, seq LIMIT ?",
                 (at, seq, at, end, *([source] if source is not None else []), PAGE),
             )
             if not page:
                 return await _off_loop(gather.columns) if left < most else gather.columns()
-            await _off_loop(functools.partial(gather.add, page))
-            at, seq = page[-1][0], page[-1][1]
+            for lost, detail in await _off_loop(functools.partial(gather.add, page)):
+                self._damages.note(f"event {lost}", detail)
+            seq, at = page[-1][0], page[-1][1]
             left -= len(page)
             if left < 0:
                 raise TooMuch(f"there are more than {most:,} unsealed ticks in this range")
@@ -132,9 +150,17 @@ class _Gather:
         self._ids: list[int] = []
         self._places: list[tuple[int, int]] = []
 
-    def add(self, page: Sequence[Any]) -> None:
-        for at, _seq, body in page:
-            ids, values = codec.samples(body)
+    def add(self, page: Sequence[Any]) -> list[tuple[int, str]]:
+        """What of the page cannot be read is left out, and told by its seq."""
+        lost: list[tuple[int, str]] = []
+        for row in page:
+            try:
+                check_row(row)
+                ids, values = codec.samples(row[5])
+            except (Damaged, *codec.UNREADABLE) as error:
+                lost.append((row[0], str(error)))
+                continue
+            at = row[1]
             if (
                 ids != self._ids
             ):  # a source's ticks mostly name the same series: look the places up once
@@ -145,6 +171,7 @@ class _Gather:
             for place, id_ in self._places:
                 self._ats[id_].append(at)
                 self._values[id_].append(values[place])
+        return lost
 
     def columns(self) -> Columns:
         return {

@@ -96,7 +96,10 @@ class Sealer:
         """The next span, if it is closed: no later tick may belong to it."""
         if not self._passed:
             async with self._engine.reader() as connection:
-                newest = await connection.exec_driver_sql("SELECT max(last_seq) FROM segments")
+                # Up to here: a damaged one that says it ends in the future ends no sealing.
+                newest = await connection.exec_driver_sql(
+                    "SELECT max(last_seq) FROM segments WHERE last_seq <= ?", (settled,)
+                )
                 self._passed = newest.scalar() or 0
         while True:
             after = self._open.last if self._open else self._passed

@@ -5,7 +5,7 @@ docs/storage.md tells the format byte by byte. Everything here is pure: no file,
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
@@ -43,13 +43,15 @@ _COUNTS: Final = struct.Struct("<8I")
 
 
 class Tick(NamedTuple):
-    """One tick of one source, as its event tells it; `at` µs UTC."""
+    """One tick of one source, as its event tells it; `at` µs UTC. Not `whole` where a column of its segment
+    cannot be read, and so it lacks samples it had."""
 
     seq: int
     at: int
     source: str
     ids: Sequence[int]
     values: Sequence[Number]
+    whole: bool = True
 
 
 class Sealed(NamedTuple):
@@ -134,7 +136,7 @@ class Head:
         """Each once, in the order of their first ticks."""
         return list(dict.fromkeys(shape.source for shape in self.shapes))
 
-    def series(self) -> Iterable[int]:
+    def series(self) -> Set[int]:
         return self._series
 
     def has(self, series: int) -> bool:
@@ -219,6 +221,108 @@ def column(head: Head, series: int, body: bytes | None) -> tuple[Ints, Doubles]:
     return ats, values
 
 
+class Opened:
+    """A segment with its values decoded, eight bytes each: ticks are told out of it a page at a time.
+
+    `lost` says what is wrong with the series that cannot be read; the ticks come without them.
+    """
+
+    __slots__ = ("_begins", "_ids", "_values", "_whole", "head", "lost")
+
+    def __init__(self, head: Head, columns: Mapping[int, bytes], lost: Mapping[int, str]) -> None:
+        """
+        Raises:
+            Damaged: a column that is not among the lost is not one of this head.
+        """
+        self.head = head
+        self.lost = lost
+        values, owners, series = _by_tick(head, columns, lost)
+        shapes = [shape.ids for shape in head.shapes]
+        if lost:
+            gone = np.array(sorted(lost), dtype=np.uint32)
+            values = values[~np.isin(series, gone)[owners]]
+            shapes = [ids[~np.isin(ids, gone)] for ids in shapes]
+        lengths = np.array([len(ids) for ids in shapes], dtype=np.int64)
+        self._values = values
+        self._ids = [ids.tolist() for ids in shapes]
+        self._whole = [
+            len(ids) == len(shape.ids) for ids, shape in zip(shapes, head.shapes, strict=True)
+        ]
+        self._begins = np.concatenate(([0], np.cumsum(lengths[head.shape_of])))
+
+    @classmethod
+    def of(cls, head: Head, columns: Mapping[int, bytes], missing: Mapping[int, str]) -> Self:
+        """As much of it as can be read; `missing` are the series whose column was not found."""
+        known = {id_: body for id_, body in columns.items() if head.has(id_)}
+        try:
+            return cls(head, known, missing)
+        except Damaged:
+            lost = dict(missing)
+            for id_ in head.series() - missing.keys():
+                try:
+                    column(head, id_, known.get(id_))
+                except Damaged as error:
+                    lost[id_] = error.detail
+            return cls(head, {id_: body for id_, body in known.items() if id_ not in lost}, lost)
+
+    @property
+    def size(self) -> int:
+        """Bytes, roughly."""
+        return self._values.nbytes + self._begins.nbytes + 36 * sum(map(len, self._ids))
+
+    def ticks(
+        self,
+        after: int = 0,
+        most: int | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        source: str | None = None,
+    ) -> list[Tick]:
+        """The ticks with `after < seq` and `start ≤ at < end`, of one source or of all; at most `most`."""
+        head, begins = self.head, self._begins
+        first = int(np.searchsorted(head.seqs, after, side="right"))
+        wanted = np.ones(len(head.seqs) - first, dtype=bool)
+        if start is not None:
+            wanted &= head.ats[first:] >= start
+        if end is not None:
+            wanted &= head.ats[first:] < end
+        if source is not None:
+            theirs = np.array([shape.source == source for shape in head.shapes])
+            wanted &= theirs[head.shape_of[first:]]
+        places = np.flatnonzero(wanted)[: None if most is None else max(0, most)] + first
+        if not len(places):
+            return []
+        low, high = int(places[0]), int(places[-1]) + 1
+        values = self._values[begins[low] : begins[high]]
+        lengths = np.diff(begins[low : high + 1])
+        if len(places) < high - low:
+            values = values[np.repeat(wanted[low - first : high - first], lengths)]
+            lengths = lengths[places - low]
+        told: list[Number] = []
+        # A thread that makes a million objects at once lets nobody else run meanwhile.
+        for begin in range(0, len(values), TOLD):
+            told += _canonical(values[begin : begin + TOLD])
+        ends = np.cumsum(lengths).tolist()
+        return [
+            Tick(
+                seq,
+                at,
+                head.shapes[shape].source,
+                self._ids[shape],
+                told[begin:end],
+                self._whole[shape],
+            )
+            for seq, at, shape, begin, end in zip(
+                head.seqs[places].tolist(),
+                head.ats[places].tolist(),
+                head.shape_of[places].tolist(),
+                [0, *ends[:-1]],
+                ends,
+                strict=True,
+            )
+        ]
+
+
 def unseal(
     head: Head, columns: Mapping[int, bytes], after: int = 0, most: int | None = None
 ) -> list[Tick]:
@@ -227,35 +331,7 @@ def unseal(
     Raises:
         Damaged: these are not the columns of this head.
     """
-    first = int(np.searchsorted(head.seqs, after, side="right"))
-    last = len(head.seqs) if most is None else min(len(head.seqs), first + max(0, most))
-    values = _by_tick(head, columns)
-    lengths = head._lengths()[head.shape_of]
-    begins = np.concatenate(([0], np.cumsum(lengths)))[first : last + 1].tolist()
-    told: list[Number] = []
-    if begins:
-        wanted = values[begins[0] : begins[-1]]
-        # A thread that makes a million objects at once lets nobody else run meanwhile.
-        for begin in range(0, len(wanted), TOLD):
-            told += _canonical(wanted[begin : begin + TOLD])
-    ids = [shape.ids.tolist() for shape in head.shapes]
-    return [
-        Tick(
-            seq,
-            at,
-            head.shapes[shape].source,
-            ids[shape],
-            told[begin - begins[0] : end - begins[0]],
-        )
-        for seq, at, shape, begin, end in zip(
-            head.seqs[first:last].tolist(),
-            head.ats[first:last].tolist(),
-            head.shape_of[first:last].tolist(),
-            begins[:-1],
-            begins[1:],
-            strict=True,
-        )
-    ]
+    return Opened(head, columns, {}).ticks(after, most)
 
 
 def holds(head: Head, columns: Mapping[int, bytes], ticks: Sequence[Tick]) -> bool:
@@ -271,7 +347,7 @@ def holds(head: Head, columns: Mapping[int, bytes], ticks: Sequence[Tick]) -> bo
         for place, tick in zip(head.shape_of.tolist(), ticks, strict=True)
     ):
         return False
-    return _by_tick(head, columns).tobytes() == _values(ticks).tobytes()
+    return _by_tick(head, columns, {})[0].tobytes() == _values(ticks).tobytes()
 
 
 def digest(previous: bytes, head: bytes, columns: Mapping[int, bytes]) -> bytes:
@@ -335,8 +411,10 @@ def _owners(shapes: Sequence[Shape], shape_of: Ints) -> tuple[NDArray[Any], NDAr
     return series, np.concatenate([owners[place] for place in shape_of.tolist()])
 
 
-def _by_tick(head: Head, columns: Mapping[int, bytes]) -> Doubles:
-    """All values, tick by tick."""
+def _by_tick(
+    head: Head, columns: Mapping[int, bytes], lost: Mapping[int, str]
+) -> tuple[Doubles, NDArray[Any], NDArray[Any]]:
+    """All values, tick by tick (zeros for what is `lost`); for each, the place of its series; and those."""
     series, owners = _owners(head.shapes, head.shape_of)
     for id_ in columns:
         if not head.has(id_):
@@ -346,11 +424,11 @@ def _by_tick(head: Head, columns: Mapping[int, bytes]) -> Doubles:
     if len(series):
         values[np.argsort(owners, kind="stable")] = np.concatenate(
             [
-                _column(head, id_, columns.get(id_), count)
+                np.zeros(count) if id_ in lost else _column(head, id_, columns.get(id_), count)
                 for id_, count in zip(series.tolist(), counts.tolist(), strict=True)
             ]
         )
-    return values
+    return values, owners, series
 
 
 def _column(head: Head, series: int, body: bytes | None, count: int) -> Doubles:

@@ -7,7 +7,7 @@ Folding, packing and unpacking happen off the loop.
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -110,17 +110,33 @@ async def write(
 
 
 async def read(
-    connection: AsyncConnection, ids: Collection[int], start: int, end: int, tier: int
+    connection: AsyncConnection,
+    ids: Collection[int],
+    start: int,
+    end: int,
+    tier: int,
+    holes: dict[Place, str] | None = None,
 ) -> dict[int, Buckets]:
     """The stored buckets of some series that have part in `start ≤ at < end` (µs), for each id asked.
+    Into `holes` goes what is wrong with blocks that cannot be read, and the others are given.
 
     Raises:
-        Damaged: a block among them cannot be read.
+        Damaged: a block among them cannot be read, and there are no `holes`.
     """
     wanted = frozenset(ids)
     start = start // width(tier) * width(tier)
     rows = await _rows(connection, await _places(connection, wanted, start, end, tier))
-    found = await _off_loop(lambda: laid_out(_unpack(tier, row, wanted) for row in sorted(rows)))
+
+    def unpacked() -> Iterator[Sheaf]:
+        for row in sorted(rows):
+            try:
+                yield _unpack(tier, row, wanted)
+            except Damaged as error:
+                if holes is None:
+                    raise
+                holes[row[0]] = error.detail
+
+    found = await _off_loop(lambda: laid_out(unpacked()))
     return {id_: found.get(id_, Buckets.none()).within(start, end) for id_ in ids}
 
 
@@ -229,6 +245,8 @@ def _unpack(tier: int, row: tuple[Place, bytes], wanted: Collection[int] | None)
     place, body = row
     block, series = block_at(place), place & (1 << 32) - 1
     try:
+        if type(body) is not bytes:
+            raise Damaged("it is no bytes")
         return unpack_buckets(body, block, tier, wanted)
     except Damaged as error:
         raise Damaged(

@@ -8,7 +8,7 @@ import msgspec
 
 from realtime.core.frames import Data, about, plain
 from realtime.core.times import rfc3339
-from storage.events import Declared, Event, Metrics
+from storage.events import Declared, Event, Metrics, Unreadable
 from web.accept import chosen
 from web.handler import Handler
 from web.moments import moment
@@ -90,7 +90,7 @@ class Events(Handler):
     def _told(self, event: Event) -> Data:
         return {
             "seq": event.seq,
-            "at": rfc3339(event.at),
+            "at": rfc3339(event.at) if event.at else None,
             "type": event.type,
             "source": event.source,
             "data": self._data(event),
@@ -98,12 +98,14 @@ class Events(Handler):
 
     def _cloud(self, event: Event) -> Data:
         """CloudEvents 1.0 sections 3.1 and 3.3; `source` and `id` together are unique, as it asks."""
+        # What is not known is left out: `time` is optional there.
+        known: Data = {"time": rfc3339(event.at)} if event.at else {}
         return {
             "specversion": "1.0",
             "id": f"{self.services.spine.epoch}:{event.seq}",
             "source": f"/playhead/{quote(event.source, safe='')}",
             "type": f"playhead.{event.type}",
-            "time": rfc3339(event.at),
+            **known,
             "datacontenttype": JSON,
             "data": self._data(event),
         }
@@ -130,10 +132,17 @@ def data_of(event: Event, texts: Mapping[int, str]) -> Data:
     the same (shortest round-trip)."""
     fact = event.data
     if isinstance(fact, Metrics):
-        return {"values": {texts[i]: value for i, value in zip(fact.ids, fact.values, strict=True)}}
+        return {"values": _values(fact, texts)}
+    if isinstance(fact, Unreadable):
+        told: Data = {"first": fact.first, "last": fact.last, "detail": fact.detail}
+        return told | {"values": _values(fact, texts)} if fact.ids else told
     if isinstance(fact, Declared):
         return {"series": [about(one, texts[one.id], event.source) for one in fact.series]}
     return plain(fact, texts)
+
+
+def _values(fact: Metrics | Unreadable, texts: Mapping[int, str]) -> Data:
+    return {texts[id_]: value for id_, value in zip(fact.ids, fact.values, strict=True)}
 
 
 def _enveloped(events: Sequence[bytes], following: int | None, cursor: str) -> bytes:

@@ -14,6 +14,8 @@ from web.schemas import HistoryQuery
 
 SENT = 16 * 1024
 """Bytes from which a part of an answer goes to the socket as it is."""
+NAMED = 20
+"""Damaged places named in a header."""
 
 
 class Query(Handler):
@@ -49,6 +51,10 @@ class Query(Handler):
         else:
             # Readings up to now are of another range each time: they would only fill the shelf.
             page, cached = await make(), False
+        # Looked up now, not when the answer was made: damage may have been met since.
+        met = services.log.damaged(question.start, question.beyond)
+        if met:
+            self.set_header("Playhead-Damaged", _listed(met))
         await self._give(page, cached)
 
     async def _ids(self, query: HistoryQuery) -> list[int]:
@@ -79,6 +85,10 @@ class Query(Handler):
             if len(part) > SENT:
                 self.flush()
         await self.finish(end)
+
+
+def _listed(met: list[str]) -> str:
+    return ", ".join(met[:NAMED]) + (f" and {len(met) - NAMED} more" if len(met) > NAMED else "")
 
 
 def _step(text: str | UnsetType) -> int | None:

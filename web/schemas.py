@@ -309,7 +309,8 @@ class Requests(msgspec.Struct):
 
 class LogShape(msgspec.Struct):
     """Commit times are over the last commits; `queue_events` wait for theirs. `over_bytes` is by how much
-    the bound on the log's size is not kept."""
+    the bound on the log's size is not kept; `damaged` parts of the history were met since the start and
+    cannot be read: `verify` names them all."""
 
     epoch: str
     head: int
@@ -323,6 +324,7 @@ class LogShape(msgspec.Struct):
     commits: int
     commit_p50_s: float
     commit_p99_s: float
+    damaged: int
     sqlite_version: str
     queue_events: int
 
@@ -458,11 +460,14 @@ class EventsQuery(Asked, frozen=True):
 
 
 class EventShape(msgspec.Struct):
-    """A fact of the log. A `metrics` event's data is `{"values": {series: number}}`."""
+    """A fact of the log. A `metrics` event's data is `{"values": {series: number}}`. `damaged` stands for the
+    events `first` to `last` of its data, which are not as they were written and cannot be told; `detail` says
+    why, and what is left of a sealed tick is in `values`. Their time is null and their source empty when those
+    are not known."""
 
     seq: int
-    at: str
-    type: Literal["series", "metrics", "alert", "notification", "system"]
+    at: str | None
+    type: Literal["series", "metrics", "alert", "notification", "system", "damaged"]
     source: str
     data: dict[str, Any]
 

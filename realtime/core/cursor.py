@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-Reason = Literal["malformed", "epoch", "future", "truncated", "too_far"]
+Reason = Literal["malformed", "epoch", "future", "truncated", "too_far", "damaged"]
 
 
 class Reset(NamedTuple):

@@ -11,7 +11,7 @@ import msgspec
 
 from realtime.core.cursor import cursor
 from realtime.core.times import rfc3339
-from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
+from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System, Unreadable
 
 Encoding = Literal["json", "msgpack"]
 Road = Literal["websocket", "sse", "poll"]
@@ -75,7 +75,7 @@ def of_event(
             data["values"] = {texts[id_]: value for id_, value in zip(ids, values, strict=True)}
         if conflated > 1:
             data["conflated"] = conflated
-    elif isinstance(fact, Declared):
+    elif isinstance(fact, Declared | Unreadable):
         return None
     else:
         data.update(plain(fact, texts))

@@ -17,6 +17,9 @@ from storage.events import Alert, Declared, Event, Metrics, Notification, Series
 VERSION = 1
 """Of the fold: raised when its result changes, so that older checkpoints are folded anew."""
 
+UNNAMED = "unnamed"
+"""What a series is called whose name is lost: `unnamed{id="7"}`."""
+
 NOTIFICATIONS = 500
 RESOLVED = 200
 """How many of the newest notifications and resolved alerts stay in memory; the log has them all."""
@@ -47,6 +50,8 @@ class View:
         self.at = 0
         """Time of the newest event that was folded."""
         self.series: dict[int, Series] = {}
+        self.last_id = 0
+        """The largest id of a series: ids are given one after the other."""
         self.ids: dict[tuple[str, str], int] = {}
         """(source, series text) → id"""
         self.texts: dict[int, str] = {}
@@ -69,7 +74,7 @@ class View:
 
     @property
     def next_id(self) -> int:
-        return len(self.series) + 1
+        return self.last_id + 1
 
 
 def evolve(view: View, event: Event) -> View:
@@ -80,6 +85,7 @@ def evolve(view: View, event: Event) -> View:
         for series in fact.series:
             declare(view, event.source, series)
     elif isinstance(fact, Alert):
+        _name(view, event.source, fact.series)
         if fact.state == "firing":
             view.alerts[fact.id] = event
         else:
@@ -150,9 +156,16 @@ def fold(view: View, events: Iterable[Event]) -> View:
     return view
 
 
+def _name(view: View, source: str, id_: int) -> None:
+    """A series whose declaration cannot be read any more gets a name all the same."""
+    if id_ not in view.series:
+        declare(view, source, Series(id_, UNNAMED, {"id": str(id_)}))
+
+
 def declare(view: View, source: str, series: Series) -> None:
     text = series_text(series.name, series.labels)
     view.series[series.id] = series
+    view.last_id = max(view.last_id, series.id)
     view.ids[source, text] = series.id
     view.texts[series.id] = text
     view.owner[series.id] = source
@@ -163,6 +176,8 @@ def _metrics(view: View, event: Event, fact: Metrics) -> None:
     at, first = event.at, view.first
     # A sample that follows others of its series is never its first: only the rest need a look.
     for id_ in view.windows.add_tick(at, fact.ids, fact.values):
+        if id_ not in first:
+            _name(view, event.source, id_)
         if id_ not in first or at < first[id_]:
             first[id_] = at
     _heard(view, event.source, at, at)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.errors import StorageBroken, StorageError, TooMuch
-from storage.events import Draft, Metrics, Notification, System
+from storage.events import Draft, Metrics, Notification, System, Unreadable
 from storage.log import PAGE, RECEIPT_AGE_US, Log, Receipt
 from storage.migrate import migrate
 from tests.storage.conftest import NOW, drafts, tick
@@ -149,23 +149,67 @@ async def test_a_log_whose_past_was_given_up_is_opened(opened):
         await log.append([tick(), tick(), tick()])
         path = log.path
     write(path, "DELETE FROM events WHERE seq < 3")
-    write(path, "UPDATE log SET floor = 3")
+    write(path, "UPDATE log SET floor = 3, crc = NULL")
     async with opened() as log:
         assert (log.floor, log.head) == (3, 3)
     write(path, "DELETE FROM events")
-    write(path, "UPDATE log SET floor = 4")
+    write(path, "UPDATE log SET floor = 4, crc = NULL")
     async with opened() as log:
         assert [event.seq for event in await log.append([tick()])] == [4]
 
 
 @pytest.mark.gen_test
-async def test_damaged_payloads_are_said_to_be_broken(opened):
-    """An event that cannot be decoded is an error with a name, not a wrong value."""
+async def test_what_is_damaged_is_told_in_its_place(opened, logs):
+    """An event that cannot be read is neither a wrong value nor the end of the others; nor is one that is gone,
+    if nobody has given it up. Each is said once."""
+    async with opened() as log:
+        await log.append([tick(s1=n) for n in range(9)])
+        write(log.path, "UPDATE events SET body = x'c1', crc = NULL WHERE seq = 2")
+        write(log.path, "UPDATE events SET at = at + 1 WHERE seq = 3")
+        write(log.path, "DELETE FROM events WHERE seq IN (5, 6, 9)")
+        for limit in (100, 1, 2, 100):
+            told, after = [], 0
+            while page := await log.read(after, limit):
+                told += page
+                after = page[-1].seq
+            assert [event.seq for event in told] == [1, 2, 3, 4, 6, 7, 8, 9]
+            lost = [e.data for e in told if isinstance(e.data, Unreadable)]
+            assert [(one.first, one.last) for one in lost] == [(2, 2), (3, 3), (5, 6), (9, 9)]
+        assert (await log.stats()).damaged == 4
+        assert log.damaged(0, NOW) == ["event 2", "event 3", "event 5 to 6", "event 9"]
+    for words in ("payload", "checksum", "neither a row", "neither a row"):
+        logs.expect(words)
+
+
+@pytest.mark.gen_test
+async def test_what_stands_beyond_the_head_is_damage_or_the_head_is(opened, logs):
+    """A row whose seq was hit costs that row: the log goes on, over the place where it came to stand. Rows as
+    they were written, beyond the head, say that the head is wrong."""
+    async with opened() as log:
+        await log.append([tick() for _ in range(4)])
+    write(log.path, "UPDATE events SET seq = 6 WHERE seq = 4")
+    async with opened() as log:
+        logs.expect("event 6.*checksum")
+        await log.append([tick(s1=7), tick(s1=8)])
+        told = await log.read(0)
+        assert [event.seq for event in told] == [1, 2, 3, 4, 5, 6]
+        assert [event.type for event in told] == ["metrics"] * 3 + ["damaged"] + ["metrics"] * 2
+        logs.expect("event 4")
+    write(log.path, "UPDATE log SET head = 5")
+    with pytest.raises(StorageBroken, match="newest event is 5, but 6"):
+        async with opened():
+            pass
+
+
+@pytest.mark.gen_test
+async def test_a_damaged_record_of_the_log_itself_is_refused(opened):
+    """An epoch or a floor that is not what it was would hide the past, or take foreign cursors for ours."""
     async with opened() as log:
         await log.append([tick()])
-        write(log.path, "UPDATE events SET body = x'c1'")
-        with pytest.raises(StorageBroken):
-            await log.read(0)
+    write(log.path, "UPDATE log SET floor = 2")
+    with pytest.raises(StorageBroken, match="its epoch and its floor"):
+        async with opened():
+            pass
 
 
 STORY = [
