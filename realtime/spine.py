@@ -34,8 +34,8 @@ from realtime.errors import (
 )
 from storage.events import Declared, Event, Metrics, Notification, System
 from storage.log import Log
-from storage.log import Receipt as Kept
 from storage.producers import Taken
+from storage.receipts import Receipt as Kept
 
 CHECKPOINT = "view"
 SLICE = 20_000

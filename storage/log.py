@@ -14,7 +14,7 @@ import zstandard
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, producers, schema, sqlite
+from storage import codec, producers, receipts, schema, sqlite
 from storage.archive import Archive, Columns, Segment
 from storage.checksum import crc
 from storage.damages import Damages
@@ -24,6 +24,7 @@ from storage.events import Draft, Event, Metrics, Unreadable
 from storage.horizons import Horizons
 from storage.producers import Taken
 from storage.ranges import Ranges
+from storage.receipts import Receipt
 from storage.retention import WAL_BYTES, Gone, Keep, Retention
 from storage.rollups import Buckets
 from storage.rows import EVENT, told
@@ -46,23 +47,10 @@ ZSTD = zstandard.FRAME_HEADER
 SEGMENTS = 16
 """Segments looked up at once: a page seldom needs more than one."""
 
-RECEIPT_AGE_US = 24 * 3600 * 1_000_000
-"""How long a repeated Idempotency-Key is answered with its first answer."""
-
 HEALED = "restore the last backup, or let verify --salvage save what is provable"
 
 SPAN_US = 600_000_000
 """How long a segment is: ten minutes."""
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What an idempotent write was answered: its seqs, and an answer only the writer understands."""
-
-    key: str
-    at: int
-    first: int
-    last: int
-    body: bytes
 
 
 class LogStats(msgspec.Struct, frozen=True):
@@ -101,6 +89,8 @@ class Log:
         self.commits = 0
         self.samples = 0
         self._longest_commit_s = 0.0
+        self._receipts: int | None = None
+        """How many receipts are held, once they have been counted."""
         self._engine = Engine(path)
         self.damages = Damages()
         self._archive = Archive(self.damages)
@@ -211,19 +201,20 @@ class Log:
         await self._engine.close()
 
     async def append(
-        self, drafts: Sequence[Draft], receipts: Sequence[Receipt | Taken] = ()
+        self, drafts: Sequence[Draft], answers: Sequence[Receipt | Taken] = ()
     ) -> list[Event]:
         """Commit all or nothing, in order; returns when fsync has (law ack-is-durable).
 
-        Receipts carry seqs relative to this batch: 1 is its first event.
+        Answers carry seqs relative to this batch: 1 is its first event.
         """
-        keyed = [receipt for receipt in receipts if isinstance(receipt, Receipt)]
-        taken = [receipt for receipt in receipts if isinstance(receipt, Taken)]
+        keyed = [answer for answer in answers if isinstance(answer, Receipt)]
+        taken = [answer for answer in answers if isinstance(answer, Taken)]
         async with self._turn:
             events, rows = await self._places(drafts)
             samples = sum(
                 len(event.data.ids) for event in events if isinstance(event.data, Metrics)
             )
+            kept: int | None = None
             with self._timed():
                 async with self._engine.transaction() as connection:
                     if rows:
@@ -239,9 +230,13 @@ class Log:
                                 "find it and stop it, then start again",
                             )
                     if keyed:
-                        await self._keep(connection, keyed)
+                        # Until this is committed it is not known.
+                        held, self._receipts = self._receipts, None
+                        kept = await receipts.keep(connection, keyed, self.head, held)
                     if taken:
                         await producers.keep(connection, taken, self.head)
+            if keyed:
+                self._receipts = kept
             if rows:
                 self.head = rows[-1][0]
                 self.samples += samples
@@ -260,26 +255,6 @@ class Log:
                 await asyncio.sleep(0)
         return events, rows
 
-    async def _keep(self, connection: Any, receipts: Sequence[Receipt]) -> None:
-        offset = self.head
-        await connection.execute(
-            schema.receipts.delete().where(schema.receipts.c.at < receipts[-1].at - RECEIPT_AGE_US)
-        )
-        await connection.execute(
-            insert(schema.receipts),
-            [
-                {
-                    "key": r.key,
-                    "at": r.at,
-                    "first": r.first + offset,
-                    "last": r.last + offset,
-                    "body": r.body,
-                    "crc": crc(r.key, r.at, r.first + offset, r.last + offset, r.body),
-                }
-                for r in receipts
-            ],
-        )
-
     @contextmanager
     def _timed(self) -> Iterator[None]:
         begun = time.perf_counter()
@@ -295,21 +270,21 @@ class Log:
         return longest
 
     async def receipt(self, key: str) -> Receipt | None:
-        table = schema.receipts
         async with self._engine.reader() as connection:
-            row = (
-                (await connection.execute(select(table).where(table.c.key == key)))
-                .mappings()
-                .one_or_none()
-            )
-        return (
-            Receipt(row["key"], row["at"], row["first"], row["last"], row["body"]) if row else None
-        )
+            try:
+                return await receipts.find(connection, key)
+            except Damaged as error:
+                self.damages.note(f"receipt {key}", error.detail)
+                return None
 
     async def taken(self, producer: str, epoch: str) -> Taken | None:
         """The newest batch of a producer in one of its epochs."""
         async with self._engine.reader() as connection:
-            return await producers.newest(connection, producer, epoch)
+            try:
+                return await producers.newest(connection, producer, epoch)
+            except Damaged as error:
+                self.damages.note(f"producer {producer} {epoch}", error.detail)
+                return None
 
     async def read(
         self,

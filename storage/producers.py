@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.checksum import crc
+from storage.errors import Damaged
+
 MOST = 10_000
 """Rows kept. Beyond it those are forgotten that have been silent for the most events."""
 
@@ -26,23 +29,39 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 async def newest(connection: AsyncConnection, producer: str, epoch: str) -> Taken | None:
+    """
+    Raises:
+        Damaged: there is one, and it is not as it was written.
+    """
     row: Any = (
         await connection.exec_driver_sql(
-            "SELECT pseq, first, last, body FROM producers WHERE producer = ? AND epoch = ?",
+            "SELECT producer, epoch, pseq, first, last, body, crc FROM producers "
+            "WHERE producer = ? AND epoch = ?",
             (producer, epoch),
         )
     ).one_or_none()
-    return Taken(producer, epoch, row[0], row[1], row[2], row[3]) if row else None
+    if row is None:
+        return None
+    *cells, check = row
+    if check not in (None, crc(*cells)):
+        raise Damaged(
+            "it is not as it was written; the next batch of this epoch counts as its first"
+        )
+    return Taken(*cells)
 
 
 async def keep(connection: AsyncConnection, taken: Sequence[Taken], head: int) -> None:
     """Inside the batch's transaction. The seqs of `taken` count from `head`."""
-    rows = [(t.producer, t.epoch, t.number, t.first + head, t.last + head, t.body) for t in taken]
+    newest = {(t.producer, t.epoch): t for t in sorted(taken, key=lambda t: t.number)}
+    rows = [
+        (t.producer, t.epoch, t.number, t.first + head, t.last + head, t.body)
+        for t in newest.values()
+    ]
     await connection.exec_driver_sql(
-        "INSERT INTO producers (producer, epoch, pseq, first, last, body) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (producer, epoch) DO UPDATE SET pseq = excluded.pseq, first = excluded.first, "
-        "last = excluded.last, body = excluded.body WHERE excluded.pseq > producers.pseq",
-        rows,
+        # Whoever is older than the row there was refused before: unless that row could not be read.
+        "INSERT OR REPLACE INTO producers (producer, epoch, pseq, first, last, body, crc) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(*row, crc(*row)) for row in rows],
     )
 
 

@@ -329,7 +329,7 @@ class _Salvage:
         """Answers that were given, where what they answer for is held. Checkpoints are folded anew."""
         for table, place, cells in (
             ("receipts", 2, "key, at, first, last, body, crc"),
-            ("producers", 3, "producer, epoch, pseq, first, last, body"),
+            ("producers", 3, "producer, epoch, pseq, first, last, body, crc"),
         ):
             answer = readable(self._in, f"SELECT {cells} FROM {table}")
             if isinstance(answer, str):
@@ -338,7 +338,7 @@ class _Salvage:
             marks = ", ".join("?" * len(cells.split(",")))
             for row in answer:
                 first, last = row[place], row[place + 1]
-                if table == "receipts" and row[-1] not in (None, crc(*row[:-1])):
+                if row[-1] not in (None, crc(*row[:-1])):
                     self._tell(Damage(table, str(row[0]), "it is not as it was written"))
                 elif type(first) is int and type(last) is int and floor <= first <= last <= head:
                     self._out.execute(f"INSERT INTO {table} ({cells}) VALUES ({marks})", row)

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from storage.events import Declared, Draft, Metrics, Notification, Series, System
-from storage.log import Log, Receipt
+from storage.log import Log
 from storage.migrate import migrate
+from storage.producers import Taken
+from storage.receipts import Receipt
 from storage.retention import Keep
 from tests.storage.conftest import NOW
 
 SECOND = 1_000_000
 TABLES = (
     *("log", "events", "segments", "strips", "rollups", "tiers", "horizons", "receipts"),
-    "checkpoints",
+    *("producers", "checkpoints"),
 )
 
 
@@ -44,7 +46,8 @@ async def _filled(path: Path, forget: bool) -> Log:
             drafts.append(Draft(moment, "two", Metrics([4], [span * 600 + second])))
         drafts.insert(50, Draft(at, "one", Notification(f"n{span}", "info", "hello")))
         drafts.append(Draft(at, "one", System("source_seen", {"span": span})))
-        await log.append(drafts, [Receipt(f"key{span}", NOW, 1, len(drafts), b"answer")])
+        receipt = Receipt(f"key{span}", NOW, 1, len(drafts), b"answer")
+        await log.append(drafts, [receipt, Taken("till", f"e{span}", 7, 1, len(drafts), b"yes")])
     await log.seal(log.head)
     if forget:
         keep = Keep(1.0, 60, 400, 3650, 0)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from storage.errors import StorageBroken, StorageError, TooMuch
 from storage.events import Draft, Metrics, Notification, System, Unreadable
-from storage.log import PAGE, RECEIPT_AGE_US, Log, Receipt
+from storage.log import PAGE, Log
 from storage.migrate import migrate
+from storage.receipts import Receipt
 from tests.storage.conftest import NOW, drafts, tick
 
 
@@ -327,18 +328,6 @@ async def test_receipts_are_kept_with_their_events(opened):
         assert await log.receipt("one") == Receipt("one", NOW, 2, 3, b"x")
         assert await log.receipt("two") == Receipt("two", NOW, 4, 4, b"y")
         assert await log.receipt("three") is None
-
-
-@pytest.mark.gen_test
-async def test_receipts_are_forgotten_after_a_day(opened):
-    """They do not pile up for ever; one that is a day old to the microsecond is still there."""
-    async with opened() as log:
-        await log.append([tick()], [Receipt("old", NOW, 1, 1, b"")])
-        await log.append([tick()], [Receipt("day", NOW + RECEIPT_AGE_US, 1, 1, b"")])
-        assert await log.receipt("old") is not None
-        await log.append([tick()], [Receipt("more", NOW + RECEIPT_AGE_US + 1, 1, 1, b"")])
-        assert await log.receipt("old") is None
-        assert await log.receipt("day") is not None
 
 
 @pytest.mark.gen_test

@@ -5,6 +5,7 @@ import pytest
 from storage import producers
 from storage.producers import Taken
 from tests.storage.conftest import tick
+from tests.storage.filled import change
 
 
 def batch(number, producer="till", epoch="1", body=b"answer"):
@@ -26,10 +27,9 @@ async def test_the_newest_batch_is_remembered_over_a_restart(opened):
 
 @pytest.mark.gen_test
 async def test_an_older_number_never_takes_the_place(opened):
-    """Whatever the order in which two are committed, the higher number stays."""
+    """Of two that are committed together, in whichever order, the higher number stays."""
     async with opened() as log:
         await log.append([tick(), tick()], [batch(7), batch(6, body=b"older")])
-        await log.append([tick()], [batch(5, body=b"older")])
         assert await log.taken("till", "1") == Taken("till", "1", 7, 1, 1, b"answer")
 
 
@@ -62,3 +62,15 @@ async def test_those_longest_silent_are_forgotten(opened):
             assert await producers.forget(connection, 3) == 2
         left = [n for n in range(5) if await log.taken(f"p{n}", "1") is not None]
         assert left == [0, 3, 4]
+
+
+@pytest.mark.gen_test
+async def test_a_damaged_row_is_none(opened, logs):
+    """It is not believed, which is said; the producer's next batch takes its place, whatever the number."""
+    async with opened() as log:
+        await log.append([tick()], [batch(3)])
+        assert change(log.path, "UPDATE producers SET pseq = 1000") == 1
+        assert await log.taken("till", "1") is None
+        logs.expect("damaged place='producer till 1'.*counts as its first")
+        await log.append([tick()], [batch(4)])
+        assert (await log.taken("till", "1")).number == 4

@@ -1,0 +1,79 @@
+"""What idempotent writes were answered, by their Idempotency-Key: a retry gets the first answer again.
+
+A row is written in the transaction of its batch (law ack-is-durable). Rows go by age and by number, the
+oldest first and a bite at a time: a commit never waits for a day's worth of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.checksum import crc
+from storage.errors import Damaged
+
+AGE_US: Final = 24 * 3600 * 1_000_000
+"""How long a repeated key is answered with its first answer."""
+MOST: Final = 100_000
+"""Rows kept, some 20 MB. Beyond it the oldest are forgotten before their day is over."""
+BITE: Final = 100
+"""Rows that go with a commit beyond twice those that come."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What an idempotent write was answered: its seqs, and an answer only the writer understands."""
+
+    key: str
+    at: int
+    first: int
+    last: int
+    body: bytes
+
+
+async def find(connection: AsyncConnection, key: str) -> Receipt | None:
+    """
+    Raises:
+        Damaged: there is one, and it is not as it was written.
+    """
+    row: Any = (
+        await connection.exec_driver_sql(
+            "SELECT key, at, first, last, body, crc FROM receipts WHERE key = ?", (key,)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    *cells, check = row
+    if check not in (None, crc(*cells)):
+        raise Damaged("it is not as it was written; a request with this key counts as a new one")
+    return Receipt(*cells)
+
+
+async def keep(
+    connection: AsyncConnection, receipts: Sequence[Receipt], head: int, held: int | None
+) -> int:
+    """Inside the batch's transaction. The seqs of `receipts` count from `head`. `held` is how many there
+    are, None when that is not known; gives how many there are now."""
+    if held is None:
+        held = int(
+            (await connection.exec_driver_sql("SELECT count(*) FROM receipts")).scalar() or 0
+        )
+    bite = BITE + 2 * len(receipts)
+    gone = await connection.exec_driver_sql(
+        "DELETE FROM receipts WHERE key IN (SELECT key FROM receipts WHERE at < ? ORDER BY at LIMIT ?)",
+        (receipts[-1].at - AGE_US, bite),
+    )
+    held += len(receipts) - gone.rowcount
+    if held > MOST:
+        gone = await connection.exec_driver_sql(
+            "DELETE FROM receipts WHERE key IN (SELECT key FROM receipts ORDER BY at LIMIT ?)",
+            (min(bite, held - MOST),),
+        )
+        held -= gone.rowcount
+    rows = [(r.key, r.at, r.first + head, r.last + head, r.body) for r in receipts]
+    await connection.exec_driver_sql(
+        # One of this name is there only if it could not be read.
+        "INSERT OR REPLACE INTO receipts (key, at, first, last, body, crc) VALUES (?, ?, ?, ?, ?, ?)",
+        [(*row, crc(*row)) for row in rows],
+    )
+    return held
