@@ -20,7 +20,7 @@ class Lock:
             AlreadyRunning: another process holds the lock; the message names it.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _made(self.path.parent)
             file = self.path.open("a+", encoding="ascii")
         except OSError as error:
             raise NotWritable(
@@ -45,6 +45,21 @@ class Lock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _made(directory: Path) -> None:
+    """With every directory above it, and on disk: what will be synced in a directory whose own name a power
+    cut takes is lost with it (law ack-is-durable)."""
+    if directory.is_dir():
+        return
+    _made(directory.parent)
+    directory.mkdir(exist_ok=True)
+    if sys.platform != "win32":  # where a directory cannot be opened
+        handle = os.open(directory.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 if sys.platform == "win32":

@@ -56,6 +56,22 @@ def test_directories_are_made_and_release_may_come_twice(tmp_path):
     assert lock.path.exists()
 
 
+def test_directories_it_makes_are_on_disk(tmp_path, monkeypatch):
+    """Each name is synced in the directory that holds it, the outer one first: a log that is synced in a
+    directory whose own name is lost with the power is lost with it."""
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    lock = Lock(tmp_path / "not" / "yet")
+    lock.acquire()
+    lock.release()
+    assert synced == [str(tmp_path), str(tmp_path / "not")]
+    lock.acquire()
+    lock.release()
+    assert len(synced) == 2, "what is there is left alone"
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     """A file where the directory should be, and a file system that takes nothing, even from root."""
     (tmp_path / "file").write_text("")
