@@ -21,8 +21,9 @@ from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import structlog
@@ -62,6 +63,9 @@ from web.guard import Guard
 from web.openapi import document
 from web.selftest import selftest
 from web.services import Services
+
+if TYPE_CHECKING:
+    from web.socketio import Door
 
 VERSION = "0.1.0"
 STATIC = Path(__file__).resolve().parent / "web" / "static"
@@ -266,7 +270,15 @@ class House:
             max_body_bytes=s.max_body_bytes,
             query_points=s.query_points,
             poll_s=s.poll_s,
+            socketio=self._door(),
         )
+
+    def _door(self) -> "Door | None":
+        if self.settings.socketio == "off" or not (find_spec("socketio") and find_spec("engineio")):
+            return None
+        from web.socketio import Door  # an extra: it may not be there
+
+        return Door(self.hub)
 
     def _snapshot(self) -> dict[str, Any]:
         return dashboard(

@@ -121,7 +121,7 @@ class Hub:
 
     def count(self) -> dict[str, int]:
         """Open connections by road."""
-        roads = {"websocket": 0, "sse": 0, "poll": self._polls}
+        roads = {"websocket": 0, "sse": 0, "poll": self._polls, "socketio": 0}
         for connection in self._connections:
             roads[connection.wire.road] += 1
         return roads

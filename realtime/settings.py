@@ -131,6 +131,7 @@ class Settings:
     stall_s: Annotated[float, Dial(CLIENTS, "time after which a client that takes nothing is let go", "seconds", 1, 3_600)] = 30.0
     heartbeat_s: Annotated[float, Dial(CLIENTS, "time between two heartbeats on a quiet stream", "seconds", 1, 300)] = 15.0
     poll_s: Annotated[float, Dial(CLIENTS, "longest wait of a long poll", "seconds", 1, 300)] = 25.0
+    socketio: Annotated[str, Dial(CLIENTS, "Socket.IO clients at /socket.io/; auto: where the extra playhead[socketio] is installed", choices=("auto", "off"))] = "auto"
     resume_events: Annotated[int, Dial(CLIENTS, "events a returning client is told one by one; after more it starts from a snapshot", "", 0, 10 * MILLION)] = 20_000
     query_points: Annotated[int, Dial(CLIENTS, "points a query gives for each series unless it asks otherwise", "", 2, 10_000)] = 2_000
     query_rows: Annotated[int, Dial(CLIENTS, "samples one query may read", "", 1_000, 100 * MILLION)] = MILLION

@@ -33,7 +33,7 @@ def main() -> None:
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *("--quiet", "--output-file", str(LOCK), *sys.argv[1:]),
     ]
-    wanted = "\n".join(ranges("test", "dev"))
+    wanted = "\n".join(ranges("socketio", "test", "dev"))
     subprocess.run(command, input=wanted, text=True, check=True, stdout=subprocess.DEVNULL)
     LOCK.write_text(HEADER + LOCK.read_text(encoding="utf-8"), encoding="utf-8")
 

@@ -343,6 +343,8 @@ def serve_options() -> dict[str, Any]:
 
 def application(services: Services, routes: Sequence[Route] = ROUTES) -> Application:
     """The whole site."""
+    if services.socketio:
+        routes = (*routes, services.socketio.route)
     return Application(
         [_spec(route, services) for route in routes],
         default_handler_class=Nowhere,

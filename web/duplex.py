@@ -9,6 +9,7 @@ import base64
 import binascii
 from typing import Any
 
+from tornado.httputil import HTTPServerRequest
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
 from realtime.connection import MESSAGE_BYTES, Connection, Gone
@@ -43,46 +44,10 @@ class Duplex(Border, WebSocketHandler):
     _connection: Connection | None = None
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        self._check_upgrade()
+        check_upgrade(self.request)
         self._session = self.asked(Place).session()
         self.services.hub.admit()
         await WebSocketHandler.get(self, *args, **kwargs)
-
-    def _check_upgrade(self) -> None:
-        """The client's half of the handshake (RFC 6455, 4.2.1)."""
-        headers = self.request.headers
-        connection = headers.get("Connection", "").lower().split(",")
-        if (
-            headers.get("Upgrade", "").lower() != "websocket"
-            or "upgrade" not in map(str.strip, connection)
-            or self.request.version == "HTTP/1.0"
-        ):
-            raise Problem(
-                426,
-                "this address speaks WebSocket only",
-                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-            )
-        if headers.get("Sec-WebSocket-Version") != "13":
-            raise Problem(
-                426,
-                "this address speaks version 13 of WebSocket only",
-                [("Sec-WebSocket-Version", "13 would do")],
-                {
-                    "Sec-WebSocket-Version": "13",
-                    "Upgrade": "websocket",
-                    "Connection": "Upgrade",
-                },
-            )
-        try:
-            key = base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) != 16:
-            raise Problem(
-                400,
-                "the WebSocket handshake lacks its key",
-                [("Sec-WebSocket-Key", "16 random bytes in base64 would do")],
-            )
 
     def check_origin(self, origin: str) -> bool:
         return True  # judged in prepare, with Host, like every other request
@@ -130,3 +95,40 @@ class Duplex(Border, WebSocketHandler):
             super().close(code.code, code.reason)
         else:
             super().close(code, reason)
+
+
+def check_upgrade(request: HTTPServerRequest) -> None:
+    """The client's half of the handshake (RFC 6455, 4.2.1)."""
+    headers = request.headers
+    connection = headers.get("Connection", "").lower().split(",")
+    if (
+        headers.get("Upgrade", "").lower() != "websocket"
+        or "upgrade" not in map(str.strip, connection)
+        or request.version == "HTTP/1.0"
+    ):
+        raise Problem(
+            426,
+            "this address speaks WebSocket only",
+            headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+        )
+    if headers.get("Sec-WebSocket-Version") != "13":
+        raise Problem(
+            426,
+            "this address speaks version 13 of WebSocket only",
+            [("Sec-WebSocket-Version", "13 would do")],
+            {
+                "Sec-WebSocket-Version": "13",
+                "Upgrade": "websocket",
+                "Connection": "Upgrade",
+            },
+        )
+    try:
+        key = base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 16:
+        raise Problem(
+            400,
+            "the WebSocket handshake lacks its key",
+            [("Sec-WebSocket-Key", "16 random bytes in base64 would do")],
+        )

@@ -17,6 +17,7 @@ from web.guard import Guard
 
 if TYPE_CHECKING:
     from web.assets import Assets
+    from web.socketio import Door
 
 
 class LogStats(Protocol):
@@ -102,6 +103,8 @@ class Services:
     max_body_bytes: int
     query_points: int
     poll_s: float
+    socketio: "Door | None" = None
+    """For clients of Socket.IO, where the extra is installed and the dial allows."""
 
     def tell(self, event: Event) -> Data:
         """An event's data as its frame has it (law same-frames); for events that have one."""

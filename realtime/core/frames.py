@@ -14,7 +14,7 @@ from realtime.core.times import rfc3339
 from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System, Unreadable
 
 Encoding = Literal["json", "msgpack"]
-Road = Literal["websocket", "sse", "poll"]
+Road = Literal["websocket", "sse", "poll", "socketio"]
 Data = dict[str, Any]
 
 PLACED = ("heartbeat", "snapshot")
@@ -41,7 +41,7 @@ class Wire(NamedTuple):
         """A frame that answers a message, with the client's own id for it where it gave one."""
         if id_ is None:
             return self.bytes_of(frame)
-        return self.wrap(encode_answer(frame, id_, self.encoding))
+        return self.wrap(encode_answer(frame, id_, self.road, self.encoding))
 
 
 def of_event(
@@ -129,10 +129,12 @@ def about(series: Series, text: str, source: str) -> Data:
 
 
 def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:
-    """The bytes of a frame for a road: a WebSocket message (or poll item), or an SSE block."""
+    """The bytes of a frame for a road: a WebSocket message (or poll item), a Socket.IO event, an SSE block."""
     if encoding == "msgpack":
         return _msgpack.encode({"event": frame.event, "data": frame.data})
     data = _json.encode(frame.data)
+    if road == "socketio":
+        return b'2["%s",%s]' % (frame.event.encode(), data)
     if road != "sse":
         return b'{"event":"%s","data":%s}' % (frame.event.encode(), data)
     # JSON has no raw line break, so one `data:` line holds it (WHATWG HTML, 9.2.6).
@@ -142,9 +144,12 @@ def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:
     return b"event: %s\ndata: %s\n\n" % (frame.event.encode(), data)
 
 
-def encode_answer(frame: Frame, id_: Any, encoding: Encoding) -> bytes:
-    """A WebSocket message that answers one of the client's, with the client's own id on it."""
+def encode_answer(frame: Frame, id_: Any, road: Road, encoding: Encoding) -> bytes:
+    """A WebSocket message that answers one of the client's, with the client's own id on it; for Socket.IO
+    the same message in the acknowledgement that the id asks for."""
     answer = {"event": frame.event, "data": frame.data, "id": id_}
+    if road == "socketio":
+        return b"3%d[%s]" % (id_, _json.encode(answer))
     return _msgpack.encode(answer) if encoding == "msgpack" else _json.encode(answer)
 
 

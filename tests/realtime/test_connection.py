@@ -603,7 +603,7 @@ async def test_a_stalled_reader_is_let_go(tmp_path, road):
             assert pending(it.hub) < 400_000
         await eventually(lambda: it.hub.goodbyes.get("slow"))
         assert it.hub.goodbyes == {"slow": 1}
-        assert it.hub.count() == {"websocket": 1, "sse": 0, "poll": 0}
+        assert it.hub.count() == {"websocket": 1, "sse": 0, "poll": 0, "socketio": 0}
         await note(it, "still here")
         await reading
         end = {"websocket": b"\x88\x06\x0f\xa8slow", "sse": b"\r\n0\r\n\r\n"}
@@ -727,7 +727,7 @@ async def test_a_failure_of_the_transport(tmp_path, logs, monkeypatch):
         await other.until("notification", message="on")
         logs.expect("no such socket")
         logs.expect("could not be ended")
-        assert it.hub.count() == {"websocket": 0, "sse": 1, "poll": 0}
+        assert it.hub.count() == {"websocket": 0, "sse": 1, "poll": 0, "socketio": 0}
 
 
 @road

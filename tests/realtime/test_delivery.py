@@ -669,5 +669,7 @@ async def test_a_stream_is_counted_by_its_road(tmp_path):
     async with house(tmp_path) as it, sockets(it.url), events(it.url):
         async with slow(it.url, stream()) as one:
             await one.until(b"hello")
-            assert it.hub.count() == {"websocket": 1, "sse": 2, "poll": 0}
-        await eventually(lambda: it.hub.count() == {"websocket": 1, "sse": 1, "poll": 0})
+            assert it.hub.count() == {"websocket": 1, "sse": 2, "poll": 0, "socketio": 0}
+        await eventually(
+            lambda: it.hub.count() == {"websocket": 1, "sse": 1, "poll": 0, "socketio": 0}
+        )

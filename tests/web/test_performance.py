@@ -21,7 +21,7 @@ async def test_every_figure_is_there_and_counts(site):
     assert live["p50_ms"] <= live["p95_ms"] <= live["p99_ms"]
     assert endpoints["(nowhere)"]["refused"] == 2
     assert data["requests"]["total"]["count"] == 6
-    assert data["connections"] == {"websocket": 0, "sse": 0, "poll": 0}
+    assert data["connections"] == {"websocket": 0, "sse": 0, "poll": 0, "socketio": 0}
     assert data["log"]["head"] == site.log.head
     assert data["log"]["samples"] == 2
     assert data["log"]["queue_events"] == 0

@@ -120,7 +120,7 @@ async def test_a_head_request(tmp_path, road):
         assert answer.content == b""
         if road == "stream":
             assert answer.headers["Content-Type"].startswith("text/event-stream")
-        assert it.hub.count() == {"websocket": 0, "sse": 0, "poll": 0}
+        assert it.hub.count() == {"websocket": 0, "sse": 0, "poll": 0, "socketio": 0}
 
 
 @pytest.mark.gen_test
@@ -195,7 +195,7 @@ async def test_a_bad_query(tmp_path, road, query, field):
         assert answer.status_code == 400
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert [one["field"] for one in answer.json()["errors"]] == [field]
-        assert it.hub.count() == {"websocket": 0, "sse": 0, "poll": 0}
+        assert it.hub.count() == {"websocket": 0, "sse": 0, "poll": 0, "socketio": 0}
 
 
 @pytest.mark.gen_test

@@ -130,7 +130,7 @@ def parsed(block):
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_the_same_data_on_all_roads(name):
-    """Law same-frames: WebSocket, SSE and poll, JSON and msgpack, tell equal data."""
+    """Law same-frames: WebSocket, SSE, poll and Socket.IO, JSON and msgpack, tell equal data."""
     frame = told(event(FRAMES[name][0]), "e", TEXTS)
     socket = encode(frame, "websocket")
     assert encode(frame, "poll") == socket
@@ -140,6 +140,10 @@ def test_the_same_data_on_all_roads(name):
     assert one.event == name
     assert one.id == "e:7"
     assert one.json() == frame.data
+    event_of_socketio = encode(frame, "socketio")
+    assert event_of_socketio[:1] == b"2"  # Socket.IO protocol 5: an event, its name, its argument
+    assert json.loads(event_of_socketio[1:]) == [name, frame.data]
+    assert one.data.encode() in event_of_socketio
     # The very bytes of the data are the same, not only their meaning.
     assert one.data.encode() in socket
 
@@ -189,12 +193,22 @@ def test_an_answer_has_its_id(id_):
     """The client's own id stands beside the event, in both encodings; without one there is none."""
     pong = Frame("pong", {"server_time": "now"})
     wanted = {"event": "pong", "data": pong.data, "id": id_}
-    assert json.loads(encode_answer(pong, id_, "json")) == wanted
-    assert msgspec.msgpack.decode(encode_answer(pong, id_, "msgpack")) == wanted
+    assert json.loads(encode_answer(pong, id_, "websocket", "json")) == wanted
+    assert msgspec.msgpack.decode(encode_answer(pong, id_, "websocket", "msgpack")) == wanted
     wire = Wire("websocket", "json", lambda data: b"<" + data + b">")
     assert json.loads(wire.answer(pong, id_)[1:-1]) == wanted
     assert "id" not in json.loads(wire.answer(pong, None)[1:-1])
     assert wire.bytes_of(pong) == wire.answer(pong, None)
+
+
+def test_an_answer_to_socketio_is_an_acknowledgement():
+    """Of the packet that asked for one: by its number, with the WebSocket's message as the argument."""
+    pong = Frame("pong", {"server_time": "now"})
+    wire = Wire("socketio", "json", lambda data: b"4" + data)
+    assert wire.answer(pong, None) == b'42["pong",{"server_time":"now"}]'
+    told = wire.answer(pong, 12)
+    assert told[:4] == b"4312"
+    assert json.loads(told[4:]) == [{"event": "pong", "data": pong.data, "id": 12}]
 
 
 def test_frames_come_of_the_event_alone():
