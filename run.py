@@ -216,6 +216,7 @@ class House:
                 s.retain_bytes,
             ),
             self.spine.checkpoint,
+            self.spine.forgot,
         )
         server = Server(
             requests=self.requests.recent,

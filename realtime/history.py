@@ -287,7 +287,7 @@ class History:
             return Question(tuple(ids), grid.start, grid.beyond, tier, points)
         if step is None:
             step = round_step((end - start) // points)
-        tier = self._tier(ids, start, end, step)
+        tier = self._tier(ids, start, end, step, fn=fn)
         step = _whole(step, tier)
         grid = Grid.over(start, end, step)
         most = min(MOST_POINTS, MOST_CELLS // max(1, len(ids)))
@@ -324,8 +324,26 @@ class History:
     async def answer(self, question: Question) -> Table:
         """A column a series, in the order asked for: readings, or every step of the range.
 
-        A series of at most `points` readings comes whole. A step without a reading is NaN.
+        A series of at most `points` readings comes whole. A step without a reading is NaN. Should
+        retention take of the tier while it is read, it is asked anew of the next one: what comes is
+        whole, so it stays true of its range whatever is taken later, and may stand on the shelf.
         """
+        while True:
+            table = await self._answer(question)
+            if question.tier == self._still(question):
+                return table
+            step = question.step if question.fn else None
+            last = question.beyond - 1
+            question = self.ask(
+                question.ids, question.start, last, question.points, step, question.fn
+            )
+
+    def _still(self, question: Question) -> int:
+        """The finest tier from its own on that reaches back to where the answer begins."""
+        first, _ = self._read_span(question.ids, question.start, question.beyond)
+        return self._reaching(question.tier, first, question.step or 1, question.fn)
+
+    async def _answer(self, question: Question) -> Table:
         view, owner = self._view, self._view.owner
         described = [about(view.series[id_], view.texts[id_], owner[id_]) for id_ in question.ids]
         work = self._stepped if question.fn else self._outlined
@@ -470,7 +488,13 @@ class History:
         return {_late(source) for source in sources}
 
     def _tier(
-        self, ids: Sequence[int], start: int, end: int, step: int | None, points: int = 0
+        self,
+        ids: Sequence[int],
+        start: int,
+        end: int,
+        step: int | None,
+        points: int = 0,
+        fn: Fn | None = None,
     ) -> int:
         """The tier, in seconds, for steps of `step` or for so many `points`."""
         if self._buckets is None:
@@ -482,8 +506,15 @@ class History:
                 length = tier * SECOND
                 if step % length == 0 if step else 2 * (beyond - first) >= points * length:
                     finest = tier
+        return self._reaching(finest, first, step or 1, fn)
+
+    def _reaching(self, finest: int, first: int, step: int, fn: Fn | None) -> int:
+        """The first tier from `finest` on that is whole from the step on that holds `first` (µs), and as far
+        before it as `fn` looks."""
         for tier in (RAW, *TIERS):
-            if tier >= finest and self._held(tier) <= first:
+            unit = max(_whole(step, tier), tier * SECOND)
+            before = Grid(first, unit, first).lookback if fn in COUNTED else 0
+            if tier >= finest and self._held(tier) <= max(0, first // unit * unit - before):
                 return tier
         return TIERS[-1]
 

@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_origin, get_type_hints
 
@@ -102,10 +103,10 @@ class Settings:
     source_lost_s: Annotated[float, Dial(RECORD, "silence after which a source counts as lost", "seconds", 1, 86_400)] = 30.0
     checkpoint_s: Annotated[float, Dial(RECORD, "time between two checkpoints, which make starting fast", "seconds", 1, 86_400)] = 300.0
     seal_after_s: Annotated[float, Dial(RECORD, "age at which ticks may be sealed into compressed columns", "seconds", 1, 86_400)] = 120.0
-    retain_raw_days: Annotated[float, Dial(RECORD, "how long every sample is kept", "days", 0.01, 36_500)] = 36_500.0
-    retain_10s_days: Annotated[float, Dial(RECORD, "how long the 10 second rollup is kept", "days", 0.01, 36_500)] = 60.0
-    retain_1m_days: Annotated[float, Dial(RECORD, "how long the 1 minute rollup is kept", "days", 0.01, 36_500)] = 400.0
-    retain_1h_days: Annotated[float, Dial(RECORD, "how long the 1 hour rollup is kept", "days", 0.01, 36_500)] = 3650.0
+    retain_raw_days: Annotated[float, Dial(RECORD, "how long every sample is kept", "days", 0.01, 36_500)] = 14.0
+    retain_10s_days: Annotated[float, Dial(RECORD, "how long the 10 second rollup is kept; no shorter than every sample", "days", 0.01, 36_500)] = 60.0
+    retain_1m_days: Annotated[float, Dial(RECORD, "how long the 1 minute rollup is kept; no shorter than the 10 second one", "days", 0.01, 36_500)] = 400.0
+    retain_1h_days: Annotated[float, Dial(RECORD, "how long the 1 hour rollup is kept; no shorter than the 1 minute one", "days", 0.01, 36_500)] = 3650.0
     retain_bytes: Annotated[int, Dial(RECORD, "size of the log beyond which the oldest samples go before their time; 0 for no bound", "bytes", 0, 1 << 50)] = 0
     flush_ms: Annotated[float, Dial(RECORD, "longest wait for company before a commit", "milliseconds", 0, 1_000)] = 5.0
     flush_events: Annotated[int, Dial(RECORD, "events that start a commit at once", "", 1, MILLION)] = 500
@@ -479,6 +480,8 @@ def _check_together(settings: Settings, origins: Mapping[str, str]) -> None:
         )
     pairs = [(f"alert_{rule}_clear", "<", f"alert_{rule}_above") for rule in RULES]
     pairs += [("flush_events", "<=", "queue_events"), ("flush_bytes", "<=", "queue_bytes")]
+    tiers = [f"retain_{tier}_days" for tier in ("raw", "10s", "1m", "1h")]
+    pairs += [(finer, "<=", coarser) for finer, coarser in pairwise(tiers)]
     for small, relation, large in pairs:
         low, high = getattr(settings, small), getattr(settings, large)
         if not (low < high or (low == high and relation == "<=")):

@@ -26,6 +26,7 @@ from realtime.errors import (
     BadInput,
     Busy,
     Closing,
+    Damaged,
     FieldError,
     Overtaken,
     StorageBroken,
@@ -158,6 +159,7 @@ class Spine:
                 views.restore(
                     view, seq, state, await self._ticks(state.newest - view.windows.span, seq)
                 )
+        skipped = view.seq + 1 < log.floor
         while view.seq < log.head:
             page = await log.read(view.seq, 200)
             for event in page:
@@ -165,7 +167,22 @@ class Spine:
             if not page:  # retention took what the log ended with
                 view.seq = log.head
             await asyncio.sleep(0)
+        if skipped:
+            await self._recall()
+        self.forgot()
         self._live = Live(resume(view.alerts.values()), {})
+
+    async def _recall(self) -> None:
+        try:
+            remembered = await self._log.remembered()
+        except Damaged as error:
+            log_.error("part of the log is damaged", what=error.detail, hint=error.hint)
+        else:
+            views.recall(self.view, remembered, self._log.since(0))
+
+    def forgot(self) -> None:
+        """Let the view know no more of readings that are gone than the log does."""
+        views.forget(self.view, self._log.since(0))
 
     async def _ticks(self, since: int, until: int) -> list[Event]:
         first = await self._log.first_seq_since(since)

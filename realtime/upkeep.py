@@ -11,11 +11,16 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
+from realtime import trust
 from realtime.clock import Clock
 from realtime.errors import StorageBroken, StorageError
+from realtime.trust import Known, Now, Trust
 from storage.log import Log
 from storage.retention import Keep
 
+CHECKPOINT = "forgetting"
+VERSION = 1
+"""Under this name it is on record what time it is for forgetting."""
 LOOK_S = 5.0
 FORGET_S = 60.0
 
@@ -42,6 +47,7 @@ class Upkeep:
         paces: Paces,
         keep: Keep,
         checkpoint: Callable[[], Awaitable[None]],
+        forgot: Callable[[], None],
     ) -> None:
         self.bytes = 0
         self.segments = 0
@@ -52,6 +58,8 @@ class Upkeep:
         self._paces = paces
         self._keep = keep
         self._checkpoint = checkpoint
+        self._forgot = forgot
+        self._trust: Trust | None = None
         self._heads: deque[tuple[float, int]] = deque()
         self._failing: set[str] = set()
 
@@ -102,6 +110,27 @@ class Upkeep:
             self.segments += await self._log.seal(settled)
 
     async def _forget(self) -> None:
-        gone = await self._log.forget(self._keep, self._clock.now())
+        gone = await self._log.forget(self._keep, *await self._now())
         if gone.segments:
+            self._forgot()
             log_.info("forgot", segments=gone.segments, samples=gone.samples, floor=gone.floor)
+
+    async def _now(self) -> Now:
+        """What time it is for forgetting, which is on record before anything goes by it."""
+        monotonic = self._clock.monotonic()
+        if self._trust is None:
+            self._trust = Trust(await self._known(), monotonic)
+        now = self._trust.look(self._clock.now(), monotonic)
+        body = trust.save(self._trust.known)
+        await self._log.save_checkpoint(CHECKPOINT, VERSION, self._log.head, body)
+        return now
+
+    async def _known(self) -> Known:
+        """As it was saved; without that, when the tape ended before this start. An empty one cannot lose."""
+        saved = await self._log.checkpoint(CHECKPOINT, VERSION)
+        if saved is not None:
+            try:
+                return trust.load(saved[1])
+            except msgspec.DecodeError as error:
+                log_.warning("the time on record cannot be read", reason=str(error))
+        return Known(self._log.ended_at or self._clock.now())

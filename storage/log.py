@@ -14,7 +14,7 @@ import zstandard
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, producers, receipts, schema, sqlite
+from storage import codec, producers, receipts, schema, sqlite, tiers
 from storage.archive import Archive, Columns, Segment
 from storage.checksum import crc
 from storage.damages import Damages
@@ -26,7 +26,7 @@ from storage.producers import Taken
 from storage.ranges import Ranges
 from storage.receipts import Receipt
 from storage.retention import WAL_BYTES, Gone, Keep, Retention
-from storage.rollups import Buckets
+from storage.rollups import TIERS, Buckets
 from storage.rows import EVENT, told
 from storage.sealer import Sealer
 from storage.segments import Head, Tick
@@ -78,7 +78,8 @@ class Log:
     """Opened once by `run.py`. `append` belongs to the spine alone (law one-writer).
 
     `epoch` is the identity of this log, `head` the newest committed seq (0 when empty),
-    `floor` the oldest seq still held, `samples` how many samples its ticks carry.
+    `floor` the oldest seq still held, `samples` how many samples its ticks carry, `ended_at` the time
+    (µs) of the newest event when it was opened.
     """
 
     def __init__(self, path: Path, span_us: int = SPAN_US) -> None:
@@ -88,6 +89,7 @@ class Log:
         self.floor = 1
         self.commits = 0
         self.samples = 0
+        self.ended_at = 0
         self._longest_commit_s = 0.0
         self._receipts: int | None = None
         """How many receipts are held, once they have been counted."""
@@ -145,6 +147,7 @@ class Log:
                 found_seq = (await connection.exec_driver_sql(question, (row["head"],))).scalar()
                 newest = max(newest, found_seq or 0)
             await self._horizons.load(connection)
+            self.ended_at = await _ended(connection)
         self.epoch, self.head, self.floor, self.samples = (
             row["epoch"],
             row["head"],
@@ -465,6 +468,15 @@ class Log:
         """The time (µs) from which a tier is whole, 0 s being the raw samples; 0 if it always was."""
         return self._horizons.at(tier_s)
 
+    async def remembered(self) -> dict[int, tiers.End]:
+        """Of each series what the coarsest tier remembers of its first and last sample, raw or gone.
+
+        Raises:
+            Damaged: a block of it cannot be read.
+        """
+        async with self._engine.snapshot() as connection:
+            return await tiers.ends(connection, TIERS[-1])
+
     async def first_seq_since(self, at: int) -> int | None:
         """A seq before which no event has a time of `at` (µs) or later; None when none has."""
         async with self._engine.snapshot() as connection:
@@ -487,9 +499,10 @@ class Log:
         """Seal the closed spans of ticks up to the seq `settled`; how many segments were made."""
         return await self._sealer.seal(settled, all_of_it=all_of_it)
 
-    async def forget(self, keep: Keep, now: int) -> Gone:
-        """Drop what is past its time, give the space back, keep the WAL short."""
-        gone = await self._retention.apply(keep, now)
+    async def forget(self, keep: Keep, now: int, latest: int = 0) -> Gone:
+        """Drop what is past its time, give the space back, keep the WAL short. Only what is dated later than
+        `latest`, or `now`, is taken for dated ahead."""
+        gone = await self._retention.apply(keep, now, max(now, latest))
         async with self._turn, self._engine.transaction() as connection:
             await producers.forget(connection)
         await self._retention.give_back()
@@ -563,6 +576,17 @@ class Log:
                 f"{self.path} is gone: it was moved or deleted while it was recorded into",
                 "put it back, or restore a backup, and start again",
             ) from error
+
+
+async def _ended(connection: AsyncConnection) -> int:
+    for question in (
+        "SELECT at FROM events ORDER BY seq DESC LIMIT 1",
+        "SELECT end_at FROM segments ORDER BY id DESC LIMIT 1",
+    ):
+        found = (await connection.exec_driver_sql(question)).scalar()
+        if isinstance(found, int):
+            return found
+    return 0
 
 
 class _Ask(NamedTuple):

@@ -86,8 +86,9 @@ class Retention:
         self._archive = archive
         self._horizons = horizons
 
-    async def apply(self, keep: Keep, now: int) -> Gone:
-        """One round; call it again when it forgot something, until it forgets nothing."""
+    async def apply(self, keep: Keep, now: int, latest: int) -> Gone:
+        """One round; call it again when it forgot something, until it forgets nothing. Ages are told by `now`;
+        what is later than `latest` is dated ahead."""
         gone = Gone(0, 0, 0)
         bounds = zip(TIERS, (keep.fine_days, keep.minute_days, keep.hour_days), strict=True)
         async with self._alone:
@@ -96,14 +97,14 @@ class Retention:
                 while not self.halted and await self._thin(tier, last):
                     await asyncio.sleep(0)
             before = now - int(keep.raw_days * DAY_US)
-            while not self.halted and (segment := await self._past(before, now)):
-                gone = gone.and_also(segment, (await self._drop(segment, now))[0])
+            while not self.halted and (segment := await self._past(before, latest)):
+                gone = gone.and_also(segment, (await self._drop(segment, latest))[0])
             self.over = self.over if keep.bytes else 0
             if keep.bytes:
-                gone = await self._squeeze(keep.bytes, now, gone)
+                gone = await self._squeeze(keep.bytes, now, latest, gone)
         return gone
 
-    async def _squeeze(self, most: int, now: int, gone: Gone) -> Gone:
+    async def _squeeze(self, most: int, now: int, latest: int, gone: Gone) -> Gone:
         """Down to `most` bytes, or as near as what may go brings it."""
         weights: dict[int, int] = {}
         while (excess := await self.used() - most) > 0 and not self.halted:
@@ -116,7 +117,7 @@ class Retention:
                 if segment is None:
                     weights[RAW] = 0
                     continue
-                samples, freed, grown = await self._drop(segment, now)
+                samples, freed, grown = await self._drop(segment, latest)
                 gone = gone.and_also(segment, samples)
                 weights[RAW] -= freed
                 weights[FINE] += grown
@@ -141,27 +142,27 @@ class Retention:
             rows = found.all()
         return Segment._make(rows[0]) if len(rows) > spared else None
 
-    async def _past(self, before: int, now: int) -> Segment | None:
-        """The oldest segment, if it is past its time. What is dated ahead of now keeps nothing: neither the
+    async def _past(self, before: int, latest: int) -> Segment | None:
+        """The oldest segment, if it is past its time. What is dated ahead keeps nothing: neither the
         readings written beside it, nor those that follow."""
         async with self._engine.snapshot() as connection:
             found = await connection.exec_driver_sql(
-                f"{META} WHERE start_at <= ? ORDER BY id LIMIT 1", (now,)
+                f"{META} WHERE start_at <= ? ORDER BY id LIMIT 1", (latest,)
             )
             row = found.one_or_none()
-            if row is None or await self._end(connection, Segment._make(row), now) >= before:
+            if row is None or await self._end(connection, Segment._make(row), latest) >= before:
                 return None
         return await self._first()
 
-    async def _end(self, connection: AsyncConnection, segment: Segment, now: int) -> int:
-        """The time of the newest reading that is not dated ahead of now."""
-        if segment.end_at <= now or segment.start_at > now:
-            return min(segment.end_at, now)
+    async def _end(self, connection: AsyncConnection, segment: Segment, latest: int) -> int:
+        """The time of the newest reading that is not dated ahead."""
+        if segment.end_at <= latest or segment.start_at > latest:
+            return min(segment.end_at, latest)
         try:
             ats = await self._archive.times(connection, segment)
         except Damaged:
             return segment.start_at
-        return int(ats[ats <= now].max(initial=segment.start_at))
+        return int(ats[ats <= latest].max(initial=segment.start_at))
 
     async def _weights(self) -> dict[int, int]:
         """Bytes of each tier, the raw samples as tier 0."""
@@ -196,7 +197,7 @@ class Retention:
             ]
         return int((figures[0] - figures[1]) * figures[2])
 
-    async def _drop(self, segment: Segment, now: int) -> tuple[int, int, int]:
+    async def _drop(self, segment: Segment, latest: int) -> tuple[int, int, int]:
         """Samples and bytes that went, and bytes by which the finest tier has grown."""
         low, high = segment.id << 32, (segment.id + 1 << 32) - 1
         async with self._engine.snapshot() as reader:
@@ -205,14 +206,14 @@ class Retention:
             fine = await tiers.prepare(
                 reader, _since(columns, self._horizons.at(FINE)), coarse=False
             )
-            end = await self._end(reader, segment, now)
+            end = await self._end(reader, segment, latest)
             found = await reader.exec_driver_sql(
                 "SELECT (SELECT total(length(body)) FROM strips WHERE place BETWEEN ? AND ?) "
                 "+ (SELECT length(head) + length(directory) FROM segments WHERE id = ?)",
                 (low, high, segment.id),
             )
             freed = int(found.scalar() or 0)
-        gone = end + 1 if segment.start_at <= now else 0
+        gone = end + 1 if segment.start_at <= latest else 0
         to = {RAW: gone} | ({FINE: gone} if wrong or fine.damaged else {})
         for what in (*wrong, *fine.damaged):
             log_.error(

@@ -31,7 +31,9 @@ from storage.rollups import (
 
 __all__ = [
     "Columns",
+    "End",
     "Prepared",
+    "ends",
     "forget",
     "prepare",
     "read",
@@ -59,6 +61,14 @@ def place_of(tier: int, block: int, series: int) -> Place:
 
 def block_at(place: Place) -> int:
     return place >> 32 & (1 << 26) - 1
+
+
+class End(NamedTuple):
+    """When the first bucket of a series begins, and its last sample (µs)."""
+
+    first: int
+    last_at: int
+    last: float
 
 
 class Prepared(NamedTuple):
@@ -140,6 +150,27 @@ async def read(
     return {id_: found.get(id_, Buckets.none()).within(start, end) for id_ in ids}
 
 
+async def ends(connection: AsyncConnection, tier: int) -> dict[int, End]:
+    """What a tier remembers of the first and the last of each series, a few rows in memory at a time.
+
+    Raises:
+        Damaged: a block of it cannot be read.
+    """
+    found: dict[int, End] = {}
+    after, last = place_of(tier, 0, 0) - 1, place_of(tier, LAST_BLOCK + 1, 0)
+    while True:
+        rows: Any = (
+            await connection.exec_driver_sql(
+                "SELECT place, body FROM rollups WHERE place > ? AND place < ? ORDER BY place LIMIT ?",
+                (after, last, ROWS),
+            )
+        ).all()
+        if not rows:
+            return found
+        await _off_loop(functools.partial(_ends, tier, rows, found))
+        after = rows[-1][0]
+
+
 async def forget(connection: AsyncConnection, tier: int, last: int) -> tuple[int, int]:
     """Delete the oldest rows of a tier, a bite of them, but none of a block after `last`. The bytes that
     went, and the time (µs) before which the tier is not whole any more; 0 bytes when there was nothing."""
@@ -202,6 +233,13 @@ async def _rows(connection: AsyncConnection, places: Sequence[Place]) -> list[tu
         page: Any = found.all()
         rows += [(row[0], row[1]) for row in page]
     return rows
+
+
+def _ends(tier: int, rows: Sequence[Any], found: dict[int, End]) -> None:
+    for place, body in rows:
+        for id_, buckets in _unpack(tier, (place, body), None).split().items():
+            first = found[id_].first if id_ in found else int(buckets.at[0])
+            found[id_] = End(first, int(buckets.last_at[-1]), float(buckets.last[-1]))
 
 
 def _coarse(columns: Columns) -> dict[int, Sheaf]:

@@ -5,14 +5,23 @@ it runs for every sample; whoever wants a copy folds one (law views-are-disposab
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from realtime.core.naming import series_text
 from realtime.core.windows import Windows
-from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
+from storage.events import (
+    Alert,
+    Declared,
+    Event,
+    Metrics,
+    Notification,
+    Series,
+    System,
+    canonical,
+)
 
 VERSION = 1
 """Of the fold: raised when its result changes, so that older checkpoints are folded anew."""
@@ -25,8 +34,22 @@ RESOLVED = 200
 """How many of the newest notifications and resolved alerts stay in memory; the log has them all."""
 
 
+HOUR_US = 3_600_000_000
+"""Length of the buckets that are kept longest."""
+
 RUN = 4
 """Ticks from which taking a run at once pays."""
+
+
+class End(Protocol):
+    """What is known of a series without its readings: when the hour of its first began, and its last."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def last_at(self) -> int: ...
+    @property
+    def last(self) -> float: ...
 
 
 class SourceState(msgspec.Struct):
@@ -200,6 +223,39 @@ def _system(view: View, event: Event, fact: System) -> None:
         state.facts = fact.detail.get("facts", state.facts)
     elif fact.what == "source_lost" and event.source in view.sources:
         view.sources[event.source].state = "lost"
+
+
+def forget(view: View, since: int) -> View:
+    """Readings before `since` (µs) are gone: of when a series began only the hour is known, which is what
+    rollups tell whoever folds the log anew (law views-are-disposable)."""
+    for id_, first in view.first.items():
+        view.first[id_] = _hour(first, since)
+    for state in view.sources.values():
+        state.first_seen = _hour(state.first_seen, since)
+    return view
+
+
+def _hour(first: int, since: int) -> int:
+    hour = first // HOUR_US * HOUR_US
+    return hour if hour < since else first
+
+
+def recall(view: View, remembered: Mapping[int, End], since: int) -> View:
+    """What rollups remember of readings before `since` (µs), which the fold did not meet any more."""
+    for id_, end in remembered.items():
+        owner = view.owner.get(id_)
+        if owner is None:  # of a damaged log, whose names are lost
+            continue
+        state = view.sources.setdefault(owner, SourceState(owner, "live", 0, 0))
+        if end.first < since:
+            view.first[id_] = min(end.first, view.first.get(id_, end.first))
+            state.first_seen = min(end.first, state.first_seen or end.first)
+        if id_ not in view.latest or view.latest[id_][0] < end.last_at:
+            view.windows.add(id_, end.last_at, canonical(end.last))
+        state.last_seen = max(state.last_seen, end.last_at)
+        state.at = state.at or state.last_seen
+        view.at = max(view.at, end.last_at)
+    return view
 
 
 class Saved(msgspec.Struct, array_like=True):

@@ -1,15 +1,19 @@
 """What is sealed is told in the words it was told in before."""
 
+import asyncio
 import json
 import sqlite3
 
 import pytest
 
 from realtime.core.cursor import Reset
+from realtime.core.steps import FUNCTIONS
 from storage.events import Draft, Metrics
 from storage.log import Log
+from storage.look import look
 from storage.migrate import migrate
 from storage.retention import Keep
+from storage.verify import verify
 from tests import clients
 from tests.app import house
 from tests.laws.test_laws import API, S, Still, client, post
@@ -131,3 +135,111 @@ async def test_a_start_ends_though_the_newest_events_were_forgotten(tmp_path):
     await log.close()
     async with house(tmp_path, Still()) as it:
         assert it.tail.edge == it.log.head > 19
+
+
+LEFT = (
+    *(
+        f"query?series={name}&from=-30h&to=-1s{more}"
+        for name in ("steady", "silent", "late", "c_total")
+        for more in (
+            "",
+            "&points=40",
+            *(f"&step={step}&fn={fn}" for step in (10, 60, 3600) for fn in FUNCTIONS),
+        )
+    ),
+    "query?series=steady&from=-20m&to=-1s",
+    "metrics/live",
+    "series?match=steady&match=silent&match=late",
+    "events?limit=1000&type=notification",
+)
+
+
+async def lived(web, clock):
+    """A day and some hours: a series that goes on, one that has fallen silent, one that came late, a counter."""
+    now = clock.at / S
+    ats = [now - 30 * 3600 + 30 * n for n in range(3600)]
+    values = [round((n * 7919) % 101 / 7, 3) for n in range(3600)]
+    values[700] = 1e6
+    begun = len(ats) * 2 // 3
+    pushed: list[tuple[str, dict[str, list[float]], list[float]]] = [
+        ("here", {"steady": values, "c_total": [n % 1000 * 3 for n in range(3600)]}, ats),
+        ("gone", {"silent": values[:600]}, ats[:600]),
+        ("new", {"late": values[begun:]}, ats[begun:]),
+    ]
+    for source, series, some in pushed:
+        for first in range(0, len(some), 60):
+            part = {name: column[first : first + 60] for name, column in series.items()}
+            body = {"source": source, "at": some[first : first + 60], "series": part}
+            await post(web, "metrics", body)
+    for n in range(3):
+        await post(web, "notifications", {"type": "info", "message": f"words {n}"})
+
+
+async def answers(it, web):
+    it.shelf.clear()
+    heard = {}
+    for path in LEFT:
+        answer = await web.get(f"/{API}/{path}")
+        assert answer.status_code == 200, (path, answer.text)
+        data = answer.json()["data"]
+        data.pop("cursor", None)
+        heard[path] = data
+    sources = (await web.get(f"/{API}/dashboard/live")).json()["data"]["sources"]
+    heard["sources"] = [one for one in sources if one["source"] != "here"]
+    # The start itself is a reading of nobody, but the newest of events.
+    heard["metrics/live"] = {
+        id_: one for id_, one in heard["metrics/live"].items() if id_ not in ("at", "cached")
+    }
+    return heard
+
+
+@pytest.mark.parametrize("by", ["age", "bytes", "age and all of it"])
+@pytest.mark.gen_test(timeout=120)
+async def test_views_are_disposable_after_forgetting(tmp_path, by):
+    """What was dropped is answered from the next tier to the bit; a start without checkpoints, from a log that
+    was stopped in the middle of its upkeep, tells the same as before; the log is sound, facts and all."""
+    clock = Still()
+    async with house(tmp_path, clock) as it, client(it) as web:
+        await lived(web, clock)
+        await it.log.seal(it.log.head)
+        whole = await answers(it, web)
+        keep = Keep(10 / 24, 1000, 1000, 1000, 0)
+        if by == "bytes":
+            keep = Keep(1000, 1000, 1000, 1000, await it.log._retention.used() * 9 // 10)
+        elif by == "age and all of it":
+            await it.log.seal(it.log.head, all_of_it=True)
+            keep = Keep(0.0001, 1000, 1000, 1000, 0)
+        work = asyncio.create_task(it.log.forget(keep, clock.now() + 60 * S))
+        while it.log.floor == 1:
+            await asyncio.sleep(0.001)
+        it.log.halt()
+        await work
+        it.log._retention.halted = False
+        gone = await it.log.forget(keep, clock.now() + 60 * S)
+        assert by != "age" or gone.segments or it.log.floor > 2000
+        it.spine.forgot()
+        floor = it.log.floor
+        before = await answers(it, web)
+        told = {path: before[path]["tier"] for path in LEFT if "tier" in before[path]}
+        assert set(told.values()) >= {"10s", "60s", "3600s"} and all(
+            before[path]["series"][0]["value"]
+            for path in told
+            if "rate" not in path and "-20m" not in path
+        )
+        for path in LEFT:
+            if "step=3600" in path and "rate" not in path and "increase" not in path:
+                assert before[path]["series"] == whole[path]["series"], path
+        frames = (await clients.poll(it.url, cursor=f"{it.log.epoch}:3"))["frames"]
+        assert frames[0]["data"]["reason"] == "truncated"
+    with look(tmp_path / "playhead.db") as connection:
+        report = verify(connection)
+    assert report.damages == [] and report.floor == floor > 1
+    connection = sqlite3.connect(tmp_path / "playhead.db")
+    connection.execute("DELETE FROM checkpoints")
+    connection.commit()
+    connection.close()
+    async with house(tmp_path, clock) as it, client(it) as web:
+        assert it.log.floor == floor
+        after = await answers(it, web)
+        for path, told in before.items():
+            assert after[path] == told, path

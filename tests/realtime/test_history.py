@@ -487,6 +487,52 @@ async def test_what_retention_took_is_answered_from_what_is_left(pool: Executor)
     assert table.about["tier"] == "3600s"
 
 
+@pytest.mark.parametrize("step", [None, 60 * SECOND])
+@pytest.mark.gen_test
+async def test_what_is_taken_while_it_is_read_is_asked_anew(
+    pool: Executor, step: int | None
+) -> None:
+    """The answer is the one of the tier that was left whole, and not what was left of the other."""
+    tape = days_of(2)
+    horizons = {0: 0, 10: 0, 60: 0, 3_600: 0}
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, held=horizons.__getitem__)
+    start, end = START + 2 * HOUR, START + 4 * HOUR - 1
+    question = history.ask([1], start, end, 600, step, "sum" if step else None)
+    whole = await history.answer(question)
+    assert question.tier == 0
+    at, value = tape.columns[1]
+    read = tape.read
+
+    async def late(*asked: Any) -> Columns:
+        horizons[0] = start + HOUR
+        tape.columns[1] = at[at >= horizons[0]], value[at >= horizons[0]]
+        found = await read(*asked)
+        tape.columns[1] = at, value  # rollups have them still
+        return found
+
+    history = History(late, tape.view, pool, buckets=tape.buckets, held=horizons.__getitem__)
+    answer = await history.answer(question)
+    assert answer.about["tier"] == "10s"
+    if step:
+        assert of(answer) == of(whole)
+    else:
+        assert max(of(answer)[0][1]) == max(of(whole)[0][1])
+    assert len(answer.columns[0].at) and answer.columns[0].at[0] < start + HOUR
+
+
+@pytest.mark.gen_test
+async def test_a_step_is_never_answered_from_half_of_it(pool: Executor) -> None:
+    """Not even the first of them, which may begin before the range; nor a rate without what came before."""
+    tape = days_of(2)
+    horizons = {0: START + HOUR + 30 * SECOND, 10: 0, 60: 0, 3_600: 0}
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, held=horizons.__getitem__)
+    late = START + HOUR + 45 * SECOND
+    assert history.ask([1], late, late + HOUR, 600).tier == 0
+    assert history.ask([1], late, late + HOUR, 600, 60 * SECOND, "sum").tier == 10
+    assert history.ask([1], late + 60 * SECOND, late + HOUR, 600, 60 * SECOND, "sum").tier == 0
+    assert history.ask([1], late + 60 * SECOND, late + HOUR, 600, 60 * SECOND, "rate").tier == 10
+
+
 @pytest.mark.gen_test
 async def test_buckets_keep_the_peak_of_a_month(pool: Executor) -> None:
     """Thinned from buckets: at most so many points, the spike and the last reading among them."""

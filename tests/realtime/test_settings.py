@@ -208,6 +208,9 @@ def test_loopback(host):
         (["--alert-disk-above=50"], "alert_disk_above", "alert_disk_clear is 88"),
         (["--queue-events=10"], "queue_events", "flush_events must be at most queue_events"),
         (["--flush-bytes=1000000000"], "flush_bytes", "at most queue_bytes"),
+        (["--retain-raw-days=61"], "retain_raw_days", "is 61 and retain_10s_days is 60, but"),
+        (["--retain-10s-days=13"], "retain_10s_days", "retain_raw_days must be at most"),
+        (["--retain-1h-days=100"], "retain_1h_days", "retain_1m_days is 400"),
     ],
 )
 def test_dials_that_contradict(argv, dial, words):

@@ -17,11 +17,19 @@ from storage.retention import Gone, Keep
 KEEP = Keep(14, 60, 400, 3650, 0)
 
 
+BEGIN = 1_795_403_506_000_000
+YEARS = 10**14
+
+
 class Quick(Clock):
     """Time that a look takes LOOK_S of."""
 
     def __init__(self):
         self.passed = 0.0
+        self.ahead = 0
+
+    def now(self):
+        return BEGIN + self.ahead + int(self.passed * 1_000_000)
 
     def monotonic(self):
         return self.passed
@@ -34,6 +42,11 @@ class Book:
         self.head = 0
         self.sealed = []
         self.forgot = 0
+        self.forgotten_by = []
+        self.gone = Gone(0, 0, 0)
+        self.ended_at = 0
+        self.told = 0
+        self.known = None
         self.wrong = {}
 
     def halt(self):
@@ -48,18 +61,28 @@ class Book:
         self.sealed.append(settled)
         return 2
 
-    async def forget(self, keep, _now):
+    async def checkpoint(self, name, version):
+        assert (name, version) == ("forgetting", 1)
+        return self.known and (1, self.known)
+
+    async def save_checkpoint(self, name, version, _seq, body):
+        assert (name, version) == ("forgetting", 1)
+        self.known = body
+
+    async def forget(self, keep, now, latest):
+        self.forgotten_by.append((now, latest))
         if error := self.wrong.get("forget"):
             raise error
         assert keep is KEEP
         self.forgot += 1
-        return Gone(0, 0, 0)
+        return self.gone
 
 
 @contextlib.asynccontextmanager
-async def kept(monkeypatch, book, paces=None, looks=30):
+async def kept(monkeypatch, book, paces=None, looks=30, ahead=0):
     """Runs so many looks."""
     clock = Quick()
+    clock.ahead = ahead
     saved = []
 
     async def save():
@@ -67,7 +90,10 @@ async def kept(monkeypatch, book, paces=None, looks=30):
             raise error
         saved.append(clock.passed)
 
-    upkeep = Upkeep(book, clock, paces or Paces(20.0, 12.0), KEEP, save)
+    def forgot():
+        book.told = book.forgot
+
+    upkeep = Upkeep(book, clock, paces or Paces(20.0, 12.0), KEEP, save, forgot)
 
     async def sleep(seconds):
         assert seconds == LOOK_S
@@ -120,6 +146,38 @@ async def test_two_that_fail_are_each_said_once(monkeypatch, logs):
 
 
 @pytest.mark.gen_test
+async def test_a_clock_that_starts_years_ahead_forgets_nothing_by_it(monkeypatch, logs):
+    """What counts is when the tape ended, then what is on record of the time; not when something was saved
+    that cannot be read. An empty tape has nothing to lose."""
+    book = Book()
+    book.ended_at = BEGIN
+    async with kept(monkeypatch, book, ahead=YEARS):
+        (least, most), *_ = book.forgotten_by
+        assert least == BEGIN and most >= BEGIN + YEARS
+    book.ended_at = BEGIN + YEARS
+    async with kept(monkeypatch, book, ahead=YEARS):
+        assert all(least < BEGIN + 1000 * 1_000_000 for least, _ in book.forgotten_by)
+    book.known, before = b"rubbish", len(book.forgotten_by)
+    async with kept(monkeypatch, book, ahead=YEARS):
+        assert book.forgotten_by[before][0] >= BEGIN + YEARS
+    logs.expect("time on record cannot be read")
+    book.known, book.ended_at, before = None, 0, len(book.forgotten_by)
+    async with kept(monkeypatch, book):
+        assert book.forgotten_by[before] == (BEGIN + 60_000_000,) * 2
+
+
+@pytest.mark.gen_test
+async def test_the_view_is_told_what_is_gone(monkeypatch):
+    """And only then."""
+    book = Book()
+    async with kept(monkeypatch, book):
+        assert book.told == 0
+    book.gone = Gone(1, 10, 7)
+    async with kept(monkeypatch, book):
+        assert book.told == book.forgot > 0
+
+
+@pytest.mark.gen_test
 async def test_a_broken_log_ends_the_server(monkeypatch):
     """Better no server than one that lies."""
     book = Book()
@@ -143,7 +201,7 @@ async def test_a_stop_in_the_middle_of_work_leaves_the_writer_whole(tmp_path):
             async def save(n=n):
                 await log.save_checkpoint("view", n, log.head, body)
 
-            upkeep = Upkeep(log, Clock(), Paces(0, 60), KEEP, save)
+            upkeep = Upkeep(log, Clock(), Paces(0, 60), KEEP, save, lambda: None)
             work = asyncio.create_task(upkeep.run())
             await asyncio.sleep(n * 0.0005)
             work.cancel()

@@ -160,6 +160,23 @@ async def test_forgetting_takes_whole_blocks_of_one_tier(engine):
 
 
 @pytest.mark.gen_test
+async def test_the_ends_of_every_series_are_remembered(engine, monkeypatch):
+    """When the bucket of its first sample begins, and its last sample exactly; in as many looks as it takes."""
+    monkeypatch.setattr(tiers, "ROWS", 2)
+    parts = [span(NOW + n * 400 * HOUR, 3000, range(1, 200, 50)) for n in range(3)]
+    parts.append(span(NOW - 400 * HOUR, 10, [500]))
+    await add(engine, *parts)
+    async with engine.reader() as connection:
+        found = await tiers.ends(connection, 3600)
+        assert await tiers.ends(connection, 10) == {}
+    wanted = {
+        id_: (int(at[0]) // HOUR * HOUR, int(at[-1]), value[-1])
+        for id_, (at, value) in joined(*parts).items()
+    }
+    assert found == wanted
+
+
+@pytest.mark.gen_test
 async def test_forgetting_goes_in_bites(engine, monkeypatch):
     """So many rows a transaction, or so many bytes but one row at least; a block that has been begun is given
     up to its end."""

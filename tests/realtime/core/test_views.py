@@ -17,6 +17,7 @@ from storage.events import (
     System,
     canonical,
 )
+from storage.tiers import End
 
 SOURCES = ("a", "b")
 SERIES = {id_: Series(id_, "load", {"cpu": str(id_)}, "ratio") for id_ in range(1, 7)}
@@ -187,3 +188,57 @@ def test_what_is_no_checkpoint_of_this_version_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
         load(body)
     assert views.VERSION >= 1
+
+
+HOUR = 3_600_000_000
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_what_is_gone_is_remembered_as_well_as_rollups_do(data):
+    """A view that has seen readings go, and one folded from what is left with what rollups remember: of when
+    a series began the hour, and its last reading to the bit."""
+    ticks = data.draw(
+        st.lists(
+            st.tuples(st.integers(1, 5 * HOUR), st.sampled_from(SOURCES), st.integers(-5, 5)),
+            min_size=1,
+            max_size=12,
+            unique_by=lambda tick: tick[0],
+        )
+    )
+    names = [
+        Event(n, 1, source, Declared([SERIES[n], SERIES[n + 2]]))
+        for n, source in ((1, "b"), (2, "a"))
+    ]
+    readings = [
+        Event(
+            n,
+            at,
+            source,
+            Metrics((1, 3) if source == "b" else (2,), (value, 1)[: 1 + (source == "b")]),
+        )
+        for n, (at, source, value) in enumerate(ticks, 3)
+    ]
+    gone = data.draw(st.integers(0, len(readings)))
+    since = max([0, *(event.at + 1 for event in readings[:gone])])
+    columns: dict[int, tuple[list[int], list[float]]] = {}
+    for event in sorted(readings, key=lambda event: event.at):
+        assert isinstance(event.data, Metrics)
+        for id_, value in zip(event.data.ids, event.data.values, strict=True):
+            ats, values_ = columns.setdefault(id_, ([], []))
+            ats.append(event.at)
+            values_.append(value)
+    ends = {
+        id_: End(ats[0] // HOUR * HOUR, ats[-1], float(values_[-1]))
+        for id_, (ats, values_) in columns.items()
+    }
+    lived = views.forget(fold(View(), [*names, *readings]), since)
+    left = fold(View(), [*names, *readings[gone:]])
+    views.forget(views.recall(left, {**ends, 99: End(0, 1, 1.0)}, since), since)
+    for view in (lived, left):
+        for source in view.sources.values():
+            source.at = 0  # when the last tick came nobody knows but from the tick
+    before, after = state(lived), state(left)
+    for name in ("first", "latest", "sources", "at", "series"):
+        assert before[name] == after[name], name
+    assert views.forget(lived, since).first == left.first
