@@ -217,6 +217,7 @@ class House:
             ),
             self.spine.checkpoint,
             self.spine.forgot,
+            self.spine.note,
         )
         server = Server(
             requests=self.requests.recent,

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import structlog
 
+from realtime import trust
 from realtime.clock import Clock
 from realtime.core import views
 from realtime.core.alerts import Rule, resume, rules_by_series
@@ -483,6 +484,10 @@ class Spine:
         """Save the view as it stands; a start from here folds only what came after."""
         seq, body = self.view.seq, views.save(self.view)
         await self._log.save_checkpoint(CHECKPOINT, views.VERSION, seq, body)
+
+    async def note(self, body: bytes) -> None:
+        """Put on record what time it is for forgetting."""
+        await self._log.save_checkpoint(trust.CHECKPOINT, trust.VERSION, self._log.head, body)
 
 
 class _Answer(msgspec.Struct, array_like=True):

@@ -10,6 +10,9 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+CHECKPOINT = "forgetting"
+VERSION = 1
+"""Under this name it is on record."""
 LEAP_US = 86_400_000_000
 """How far the clock may be from what has passed. A server that was off for longer waits with forgetting."""
 PATIENCE_S = 86_400.0

@@ -18,9 +18,6 @@ from realtime.trust import Known, Now, Trust
 from storage.log import Log
 from storage.retention import Keep
 
-CHECKPOINT = "forgetting"
-VERSION = 1
-"""Under this name it is on record what time it is for forgetting."""
 LOOK_S = 5.0
 FORGET_S = 60.0
 
@@ -48,6 +45,7 @@ class Upkeep:
         keep: Keep,
         checkpoint: Callable[[], Awaitable[None]],
         forgot: Callable[[], None],
+        note: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self.bytes = 0
         self.segments = 0
@@ -59,6 +57,7 @@ class Upkeep:
         self._keep = keep
         self._checkpoint = checkpoint
         self._forgot = forgot
+        self._note = note
         self._trust: Trust | None = None
         self._heads: deque[tuple[float, int]] = deque()
         self._failing: set[str] = set()
@@ -121,13 +120,12 @@ class Upkeep:
         if self._trust is None:
             self._trust = Trust(await self._known(), monotonic)
         now = self._trust.look(self._clock.now(), monotonic)
-        body = trust.save(self._trust.known)
-        await self._log.save_checkpoint(CHECKPOINT, VERSION, self._log.head, body)
+        await self._note(trust.save(self._trust.known))
         return now
 
     async def _known(self) -> Known:
         """As it was saved; without that, when the tape ended before this start. An empty one cannot lose."""
-        saved = await self._log.checkpoint(CHECKPOINT, VERSION)
+        saved = await self._log.checkpoint(trust.CHECKPOINT, trust.VERSION)
         if saved is not None:
             try:
                 return trust.load(saved[1])

@@ -65,8 +65,7 @@ class Book:
         assert (name, version) == ("forgetting", 1)
         return self.known and (1, self.known)
 
-    async def save_checkpoint(self, name, version, _seq, body):
-        assert (name, version) == ("forgetting", 1)
+    async def note(self, body):
         self.known = body
 
     async def forget(self, keep, now, latest):
@@ -93,7 +92,7 @@ async def kept(monkeypatch, book, paces=None, looks=30, ahead=0):
     def forgot():
         book.told = book.forgot
 
-    upkeep = Upkeep(book, clock, paces or Paces(20.0, 12.0), KEEP, save, forgot)
+    upkeep = Upkeep(book, clock, paces or Paces(20.0, 12.0), KEEP, save, forgot, book.note)
 
     async def sleep(seconds):
         assert seconds == LOOK_S
@@ -201,7 +200,7 @@ async def test_a_stop_in_the_middle_of_work_leaves_the_writer_whole(tmp_path):
             async def save(n=n):
                 await log.save_checkpoint("view", n, log.head, body)
 
-            upkeep = Upkeep(log, Clock(), Paces(0, 60), KEEP, save, lambda: None)
+            upkeep = Upkeep(log, Clock(), Paces(0, 60), KEEP, save, lambda: None, save)
             work = asyncio.create_task(upkeep.run())
             await asyncio.sleep(n * 0.0005)
             work.cancel()
