@@ -149,7 +149,7 @@ def test_one_writer():
             )
         ), path
     # These are handed the connection of such a transaction, or write a file that no server has open.
-    handed = {"storage/tiers.py", "storage/horizons.py", "storage/producers.py"}
+    handed = {f"storage/{name}.py" for name in ("tiers", "horizons", "producers", "receipts")}
     offline = {"storage/salvage.py", "storage/backup.py", "storage/compact.py"}
     assert sql - offline == {"storage/log.py", *helpers, *handed}
 
