@@ -59,6 +59,7 @@ from storage.migrate import migrate
 from storage.retention import Keep
 from web.app import ROUTES, application, serve_options
 from web.assets import read_assets
+from web.budget import Budget
 from web.guard import Guard
 from web.openapi import document
 from web.selftest import selftest
@@ -177,7 +178,12 @@ class House:
             self.view,
             clock,
             self.rules,
-            Bounds(s.max_series, s.max_sources, int(s.source_lost_s * 1_000_000)),
+            Bounds(
+                s.max_series,
+                s.max_sources,
+                int(s.source_lost_s * 1_000_000),
+                s.max_series_total,
+            ),
             spine.Limits(
                 s.flush_ms / 1000, s.flush_events, s.flush_bytes, s.queue_events, s.queue_bytes
             ),
@@ -270,6 +276,7 @@ class House:
             source=s.source,
             interval_s=s.interval_s,
             max_body_bytes=s.max_body_bytes,
+            budget=Budget(s.queue_bytes),
             query_points=s.query_points,
             poll_s=s.poll_s,
             socketio=self._door(),

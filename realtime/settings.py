@@ -112,11 +112,12 @@ class Settings:
     flush_events: Annotated[int, Dial(RECORD, "events that start a commit at once", "", 1, MILLION)] = 500
     flush_bytes: Annotated[int, Dial(RECORD, "bytes that start a commit at once", "bytes", 1, GIB)] = 262_144
     queue_events: Annotated[int, Dial(RECORD, "events that may wait for a commit; more are answered with 429", "", 1, 10 * MILLION)] = 20_000
-    queue_bytes: Annotated[int, Dial(RECORD, "bytes that may wait for a commit; more are answered with 429", "bytes", 1, 16 * GIB)] = 16_777_216
+    queue_bytes: Annotated[int, Dial(RECORD, "bytes that may wait for a commit, and bytes of bodies in hand; more are answered with 429", "bytes", 1, 16 * GIB)] = 16_777_216
 
     max_body_bytes: Annotated[int, Dial(INTAKE, "largest body of a request; larger ones are answered with 413", "bytes", 1_024, GIB)] = 8_388_608
     max_samples: Annotated[int, Dial(INTAKE, "samples one request may bring", "", 1, 10 * MILLION)] = 200_000
     max_series: Annotated[int, Dial(INTAKE, "series one source may have", "", 1, 10 * MILLION)] = 10_000
+    max_series_total: Annotated[int, Dial(INTAKE, "series all sources may have together; each takes some 15 kB of memory", "", 1, 10 * MILLION)] = 100_000
     max_sources: Annotated[int, Dial(INTAKE, "sources this server may know", "", 1, MILLION)] = 1_000
     future_s: Annotated[float, Dial(INTAKE, "how far ahead of this server's clock a sample may lie", "seconds", 0, 86_400)] = 300.0
 

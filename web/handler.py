@@ -15,7 +15,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from realtime.answers import EFFORT, SMALL, Body
-from realtime.errors import PlayheadError
+from realtime.errors import Busy, PlayheadError
 from web.accept import takes_gzip
 from web.params import read_query
 from web.problem import MEDIA, Problem, problem_of, shown
@@ -218,6 +218,9 @@ class Receiver(Handler):
 
     _bound = 0
     _came = 0
+    _held = 0
+    """Bytes taken from the budget of all bodies."""
+    _crowded = False
 
     def prepare(self) -> None:
         super().prepare()
@@ -231,11 +234,40 @@ class Receiver(Handler):
         hesitant = "Expect" in self.request.headers
         if announced > self._bound and (hesitant or announced > DRAINED * self._bound):
             raise self._too_long()
+        self._hold(min(announced, self._bound))
+        if self._crowded and hesitant:
+            raise self._later()
+
+    def _hold(self, size: int) -> None:
+        """Of a body that finds no room nothing is kept; it is read to its end, so that its sender sees why."""
+        if size > self._held and not self._crowded and not self._finished:
+            if self.services.budget.take(size - self._held):
+                self._held = size
+            else:
+                self._crowded = True
+                self._chunks.clear()
+
+    def _later(self) -> Busy:
+        return Busy(detail="The bodies of other requests take all the room there is for them.")
+
+    def _let_go(self) -> None:
+        self.services.budget.give(self._held)
+        self._held = 0
+        self._chunks = []
+
+    def on_finish(self) -> None:
+        self._let_go()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._let_go()
 
     def data_received(self, chunk: bytes) -> None:
         self._came += len(chunk)
         if self._came <= self._bound:
-            self._chunks.append(chunk)
+            self._hold(self._came)
+            if not self._crowded:
+                self._chunks.append(chunk)
             return
         self._chunks.clear()
         if self._came > DRAINED * self._bound and not self._finished:
@@ -252,6 +284,8 @@ class Receiver(Handler):
         """The body and its media type, which must be among `media`; Problem 413 or 415."""
         if self._came > self._bound:
             raise self._too_long()
+        if self._crowded:
+            raise self._later()
         coding = self.request.headers.get("Content-Encoding", "identity").strip().lower()
         if coding != "identity":
             raise Problem(

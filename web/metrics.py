@@ -51,9 +51,10 @@ class Metrics(Receiver):
         if len(body) < OFF_LOOP:
             batch, rejected = services.intake.read(body, media, now)
         else:
-            batch, rejected = await asyncio.get_running_loop().run_in_executor(
-                None, services.intake.read, body, media, now
-            )
+            async with services.budget.turn:
+                batch, rejected = await asyncio.get_running_loop().run_in_executor(
+                    None, services.intake.read, body, media, now
+                )
         mark = hashlib.sha256(body).digest() if key else b""
         receipt = await services.spine.ingest(batch, key, mark, rejected)
         if not receipt.accepted:

@@ -13,6 +13,7 @@ from realtime.intake import Intake
 from realtime.shelf import Shelf
 from realtime.spine import Spine
 from storage.events import Event
+from web.budget import Budget
 from web.guard import Guard
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Services:
     source: str
     interval_s: float
     max_body_bytes: int
+    budget: Budget
     query_points: int
     poll_s: float
     socketio: "Door | None" = None

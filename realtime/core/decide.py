@@ -28,6 +28,7 @@ class Bounds(msgspec.Struct, frozen=True):
     max_series: int
     max_sources: int
     lost_us: int
+    max_series_total: int = 1 << 32
 
 
 class Live:
@@ -153,11 +154,17 @@ class Desk:
         ids: list[int] = []
         values: list[list[Number | None]] = []
         new: list[Series] = []
+        bounds = self._bounds
         room = (
-            self._bounds.max_series
+            bounds.max_series
             - len(self._view.of_source.get(source, ()))
             - self._added.get(source, 0)
         )
+        over = f"{bounds.max_series} allowed on source {source!r} (dial max_series)"
+        left = bounds.max_series_total - len(self._view.series) - sum(self._added.values())
+        if left < room:
+            room = left
+            over = f"{bounds.max_series_total} allowed in all (dial max_series_total)"
         for key, column in zip(columns.keys, columns.values, strict=True):
             id_ = known.get((source, key.text))
             if id_ is None:
@@ -168,8 +175,7 @@ class Desk:
                             Rejection(
                                 None,
                                 key.text,
-                                f"series {key.text} would be one more than the {self._bounds.max_series} "
-                                f"allowed on source {source!r} (dial max_series)",
+                                f"series {key.text} would be one more than the {over}",
                                 len(column) - column.count(None),
                             )
                         )

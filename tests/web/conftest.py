@@ -34,6 +34,7 @@ from storage.log import Log
 from storage.migrate import migrate
 from web.app import application, serve_options
 from web.assets import read_assets
+from web.budget import Budget
 from web.guard import Guard
 from web.services import Services
 
@@ -270,6 +271,7 @@ async def site(tmp_path: Path, static: Path):
         source=HOST,
         interval_s=1.0,
         max_body_bytes=MAX_BODY,
+        budget=Budget(8 * MAX_BODY),
         query_points=600,
         poll_s=0.2,
     )

@@ -348,3 +348,18 @@ def test_every_sample_is_kept_or_refused_by_name(batches):
     assert list(desks.view.series) == list(range(1, len(desks.view.series) + 1))
     assert all(len(ids) <= 4 for ids in desks.view.of_source.values())
     assert len(desks.view.sources) <= 2
+
+
+def test_a_burst_of_new_series_has_a_bound_over_all_sources():
+    """What fits is kept, in order; the rest is named one by one with the dial, and what was known goes on."""
+    desks = Desks(max_series=5_000, max_sources=3, max_series_total=7_000)
+    many = {f"n{n}": [n] for n in range(10_000)}
+    desks.ingest(columns([NOW], "a", **many))
+    assert (len(desks.view.series), len(desks.rejected)) == (5_000, 5_000)
+    assert "n5000 would be one more than the 5000 allowed on source 'a'" in desks.rejected[0].detail
+    desks.ingest(columns([NOW], "b", **many), columns([NOW + 1], "c", **many))
+    assert (len(desks.view.series), len(desks.rejected)) == (7_000, 18_000)
+    assert "7000 allowed in all (dial max_series_total)" in desks.rejected[0].detail
+    assert desks.rejected[0].field == "n2000"
+    assert kinds(desks.ingest(columns([NOW + S], "a", n1=[2]))) == ["metrics"]
+    assert desks.rejected == []
