@@ -85,12 +85,17 @@ class Archive:
         )
         return [Segment._make(row) for row in rows]
 
-    def columns(self, ids: Iterable[int], start: int, end: int) -> Plan[Pieces]:
-        """The sealed samples of some series with `start ≤ at < end`: a piece a segment, each in order
-        of time. Reads no column but theirs."""
+    def within(self, start: int, end: int) -> Plan[list[Segment]]:
+        """Segments that may hold a sample with `start ≤ at < end`."""
+        rows = yield f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq", (start, end)
+        return [Segment._make(row) for row in rows]
+
+    def columns(
+        self, segments: Sequence[Segment], ids: Iterable[int], start: int, end: int
+    ) -> Plan[Pieces]:
+        """The samples of some series with `start ≤ at < end` in `segments`: a piece a segment, each in
+        order of time. Reads no column but theirs, and nothing at all of what it remembers."""
         wanted = list(ids)
-        found = yield f"{META} WHERE end_at >= ? AND start_at < ? ORDER BY first_seq", (start, end)
-        segments = [Segment._make(row) for row in found]
         sleeves = yield from self._heads(segments, isolated=True)
         segments = [segment for segment in segments if segment.id in sleeves]
         known = {segment.id: self._columns.known(segment, wanted) for segment in segments}

@@ -49,6 +49,9 @@ SEGMENTS = 16
 
 HEALED = "restore the last backup, or let verify --salvage save what is provable"
 
+LATEST = 2**63 - 1
+"""No time is later."""
+
 SPAN_US = 600_000_000
 """How long a segment is: ten minutes."""
 
@@ -243,6 +246,9 @@ class Log:
             if rows:
                 self.head = rows[-1][0]
                 self.samples += samples
+                ats = [event.at for event in events if isinstance(event.data, Metrics)]
+                if ats:
+                    self._ranges.came(min(ats), max(ats))
         return events
 
     async def _places(self, drafts: Sequence[Draft]) -> tuple[list[Event], list[tuple[Any, ...]]]:
@@ -514,6 +520,7 @@ class Log:
     def _dropped(self, floor: int, samples: int) -> None:
         self.floor = max(self.floor, floor)
         self.samples -= samples
+        self._ranges.came(0, LATEST)
 
     async def checkpoint(self, name: str, version: int) -> tuple[int, bytes] | None:
         """The newest view saved under `name` by a fold of this `version`, with its seq."""

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import codec, tiers
 from storage.archive import Archive, Columns, Pieces, joined
 from storage.damages import Damages
-from storage.engine import Engine, Plan, fetched, followed
+from storage.engine import Engine, Plan, fetched, followed, unasked
 from storage.errors import Damaged, TooMuch
+from storage.quiet import Quiet, Stretch
 from storage.rollups import BLOCK, Buckets, block_start, fold, merge, width
 from storage.rows import EVENT, check_row
 
@@ -21,6 +22,10 @@ T = TypeVar("T")
 PAGE = 2000
 SERIES = (1 << 32) - 1
 """The part of a rollup's place that names its first series."""
+RECALLED = 2_000
+"""Columns that are put together from memory on the loop: some milliseconds (law loop-never-blocks)."""
+AROUND_US = 3600 * 1_000_000
+"""How far before and after a range it is looked whether all is sealed, at most."""
 FINE = 10
 """The tier that is not stored while raw columns say the same."""
 
@@ -32,6 +37,7 @@ class Ranges:
         self._engine = engine
         self._archive = archive
         self._damages = damages
+        self._quiet = Quiet()
 
     async def columns(
         self, source: str | None, ids: Iterable[int], start: int, end: int, most: int
@@ -42,27 +48,54 @@ class Ranges:
             TooMuch: more than `most` ticks still stand as rows in the range.
         """
         wanted = frozenset(ids)
-        settled = await self._engine.look(self._settled(source, wanted, start, end))
+        known = self._quiet.segments(source, start, end)
+        if known is not None and len(known) * len(wanted) <= RECALLED:
+            recalled = unasked(self._archive.columns(known, wanted, start, end))
+            if recalled is not None:
+                return _together(recalled, {})
+        with self._quiet.learning() as learnt:
+            settled = await self._engine.look(self._settled(source, wanted, start, end, learnt))
         if settled is not None:
             return settled
         async with self._engine.snapshot() as connection:
-            sealed = await followed(connection, self._archive.columns(wanted, start, end))
+            sealed = await followed(connection, self._sealed(wanted, start, end))
             hot = await self._hot(connection, source, wanted, start, end, most)
         return await _off_loop(lambda: _together(sealed, hot))
 
     def _settled(
-        self, source: str | None, wanted: frozenset[int], start: int, end: int
+        self,
+        source: str | None,
+        wanted: frozenset[int],
+        start: int,
+        end: int,
+        learnt: list[Stretch],
     ) -> Plan[Columns | None]:
-        """As `columns`, where no tick of the range stands as a row; None where one does."""
-        of_source = "AND source = ? " if source is not None else ""
-        hot = yield (
-            f"SELECT 1 FROM events WHERE at >= ? AND at < ? {of_source}AND type = 'metrics' LIMIT 1",
-            (start, end, *([source] if source is not None else [])),
-        )
-        if hot:
+        """As `columns`, where no tick of the range stands as a row; None where one does. Looks around a
+        little, for who asks next."""
+        around = min(end - start, AROUND_US)
+        low, high = start - around, end + around
+        asked = "SELECT at FROM events WHERE at >= ? AND at < ? AND type = 'metrics'"
+        asked += " AND source = ?" if source is not None else ""
+        named = () if source is None else (source,)
+        after = yield f"{asked} ORDER BY at LIMIT 1", (start, high, *named)
+        if after and after[0][0] < end:
             return None
-        sealed = yield from self._archive.columns(wanted, start, end)
+        before = yield f"{asked} ORDER BY at DESC LIMIT 1", (low, start, *named)
+        low, high = before[0][0] + 1 if before else low, after[0][0] if after else high
+        segments = yield from self._archive.within(low, high)
+        stretch = Stretch(source, low, high, segments)
+        inside = [s for s in segments if s.end_at >= start and s.start_at < end]
+        sealed = yield from self._archive.columns(inside, wanted, start, end)
+        learnt.append(stretch)
         return _together(sealed, {})
+
+    def _sealed(self, wanted: frozenset[int], start: int, end: int) -> Plan[Pieces]:
+        segments = yield from self._archive.within(start, end)
+        return (yield from self._archive.columns(segments, wanted, start, end))
+
+    def came(self, first: int, last: int) -> None:
+        """Ticks of these times (µs, both inside) were committed, or segments of them are gone."""
+        self._quiet.came(first, last)
 
     async def buckets(
         self, ids: Collection[int], start: int, end: int, tier: int, most: int
@@ -77,7 +110,7 @@ class Ranges:
             stored = await tiers.read(connection, wanted, start, end, tier, holes)
             fresh = await self._hot(connection, None, wanted, start, end, most)
             if tier == FINE:
-                sealed = await followed(connection, self._archive.columns(wanted, start, end))
+                sealed = await followed(connection, self._sealed(wanted, start, end))
                 fresh = await _off_loop(lambda: _together(sealed, fresh))
         for place, detail in holes.items():
             begin = block_start(tiers.block_at(place), tier)

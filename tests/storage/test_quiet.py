@@ -1,0 +1,89 @@
+"""A stretch that is sealed throughout is known without a look, until a late tick or a gap makes it untrue."""
+
+import pytest
+
+from storage.archive import Segment
+from storage.quiet import KEPT, Quiet, Stretch
+from tests.storage.conftest import tick
+from tests.storage.test_retention import ALL
+from tests.storage.test_sealer import BEGIN, SECOND, logged, write
+
+SEGMENTS = [Segment(n, 10 * n, 10 * n + 9, 100 * n, 100 * n + 90) for n in range(1, 6)]
+
+
+def learn(quiet, stretch, *came):
+    with quiet.learning() as learnt:
+        learnt.append(stretch)
+        for span in came:
+            quiet.came(*span)
+
+
+def test_what_is_known_answers_for_every_part_of_it():
+    """The segments that may hold something of the part; nothing is said beyond the ends or of others."""
+    quiet = Quiet()
+    learn(quiet, Stretch("a", 100, 600, SEGMENTS))
+    assert quiet.segments("a", 100, 600) == SEGMENTS
+    assert quiet.segments("a", 190, 300) == SEGMENTS[:2]
+    assert quiet.segments("a", 191, 200) == []
+    assert quiet.segments("a", 99, 200) is None
+    assert quiet.segments("a", 500, 601) is None
+    assert quiet.segments("b", 190, 300) is None
+    assert quiet.segments(None, 190, 300) is None
+
+
+@pytest.mark.parametrize(
+    ("came", "known"), [((600, 700), True), ((599, 599), False), ((0, 100), False)]
+)
+def test_a_tick_inside_ends_it(came, known):
+    """Before it was learnt, while it is learnt or after: only what came meanwhile or later counts."""
+    quiet = Quiet()
+    quiet.came(*came)
+    learn(quiet, Stretch("a", 100, 600, SEGMENTS))
+    assert quiet.segments("a", 100, 200) is not None
+    quiet.came(*came)
+    assert (quiet.segments("a", 100, 200) is not None) is known
+    meanwhile = Quiet()
+    learn(meanwhile, Stretch("a", 100, 600, SEGMENTS), came)
+    assert (meanwhile.segments("a", 100, 200) is not None) is known
+
+
+def test_few_are_remembered():
+    """The latest."""
+    quiet = Quiet()
+    for n in range(KEPT + 1):
+        learn(quiet, Stretch(str(n), 0, 9, []))
+    assert quiet.segments("0", 0, 9) is None
+    assert quiet.segments("1", 0, 9) == quiet.segments(str(KEPT), 0, 9) == []
+
+
+@pytest.mark.gen_test
+async def test_the_log_answers_from_memory_and_is_never_behind(tmp_path):
+    """Asked again the file is not read; late ticks, their sealing and what is given up are told at once."""
+    async with logged(tmp_path / "a.db") as log:
+
+        async def told(first, end):
+            at, value = (await log.columns("a", [1], BEGIN + first * SECOND, BEGIN + end * SECOND))[
+                1
+            ]
+            return list(zip(((at - BEGIN) / SECOND).tolist(), value.tolist(), strict=True))
+
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(40)])
+        await log.seal(log.head, all_of_it=True)
+        wanted = [(n, n) for n in range(5, 25)]
+        assert await told(5, 25) == wanted
+        write(log.path, "CREATE TABLE hidden AS SELECT * FROM segments")
+        write(log.path, "DELETE FROM segments")
+        assert await told(5, 25) == wanted
+        assert await told(8, 12) == wanted[3:7]
+        write(log.path, "INSERT INTO segments SELECT * FROM hidden")
+        await log.append([tick(BEGIN + 10 * SECOND + 1, s1=77)])
+        assert (10.000001, 77) in await told(5, 25)
+        await log.seal(log.head, all_of_it=True)
+        for _ in range(2):
+            assert (10.000001, 77) in await told(5, 25)
+        await log.append([tick(BEGIN + 100 * SECOND, s1=1)])
+        assert (100, 1) in await told(5, 101)
+        assert (100, 1) not in await told(5, 100)
+        assert len(await told(5, 25)) == len(await told(5, 25)) == 21
+        await log.forget(ALL._replace(raw_days=1), BEGIN + 10 * 86_400 * SECOND)
+        assert await told(5, 25) == []
