@@ -353,7 +353,7 @@ class House:
                 await self.spine.record(System("stopped"), self.settings.source)
         except PlayheadError as error:
             log_.error("the end could not be recorded", reason=error.detail, hint=error.hint)
-        self.hub.close()
+        await self.hub.close()
         self.spine.close()
         try:
             await asyncio.wait({self._writer})

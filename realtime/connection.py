@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
 
 import structlog
 
-from realtime.core import frames, goodbyes
-from realtime.core.cursor import Reset, cursor
+from realtime.audience import PAGE_EVENTS, Audience, Page, Send
+from realtime.core import goodbyes
+from realtime.core.cursor import Reset
 from realtime.core.frames import Frame, Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.held import Held
-from realtime.core.session import Form, MetricsAnswer, Reply, Resume, Session
-from realtime.core.times import rfc3339
+from realtime.core.session import MetricsAnswer, Reply, Resume, Session
 from realtime.errors import StorageError
 from realtime.tail import Entry
 from storage.events import Event, Metrics
@@ -28,14 +28,14 @@ from storage.events import Event, Metrics
 if TYPE_CHECKING:
     from realtime.delivery import Hub
 
-PAGE_EVENTS = 500
-PAGE_BYTES = 256 * 1024
-"""What a connection takes before it waits for the socket: its whole buffer, answers apart."""
 PIECE_BYTES = 16 * 1024
 """Bytes are handed on in pieces, so that a reader who takes one in `stall_s` is seen to read."""
 MESSAGE_BYTES = 64 * 1024
 LAG_S = 1.0
 """A live reader that has not been at the edge for so long gets the latest instead of everything."""
+
+PRESENT = ("joined_room", "left_room")
+"""Answers that tell how many are in the room."""
 
 log_ = structlog.get_logger(__name__)
 
@@ -58,8 +58,14 @@ class Sink(Protocol):
             Gone
         """
 
+    def direct(self) -> Send | None:
+        """How bytes go to the socket itself, while nothing waits before it; None if they cannot."""
+
     def close(self, goodbye: Goodbye) -> None:
         """After the last write; soon, if the peer does not take it."""
+
+    def abort(self) -> None:
+        """At once, with all that waits."""
 
 
 def _border(
@@ -80,16 +86,45 @@ def _border(
 class Connection:
     """`session` knows what the client wants, `sink` moves bytes, this keeps the place."""
 
-    def __init__(self, hub: "Hub", session: Session, sink: Sink) -> None:
+    __slots__ = (
+        "_asked",
+        "_behind",
+        "_due_us",
+        "_ended",
+        "_fill_to",
+        "_held",
+        "_progress",
+        "_reading",
+        "_seq",
+        "_timer",
+        "_writes",
+        "address",
+        "audience",
+        "client_id",
+        "due",
+        "hub",
+        "session",
+        "settled",
+        "sink",
+        "slot",
+        "wire",
+    )
+
+    def __init__(self, hub: "Hub", session: Session, sink: Sink, address: str = "") -> None:
         self.hub = hub
         self.session = session
         self.sink = sink
         self.wire = sink.wire
+        self.address = address
         self.client_id = secrets.token_hex(8)
-        self.seq = hub.tail.edge
-        """Everything up to here has been told, is held, or is not for this client."""
+        self.audience: Audience | None = None
+        self.settled = False
+        """It stands in its audience's loop, and its place is told there."""
+        self.slot = 0
+        """When it gets its heartbeat."""
         self.due = False
         """It is in the hub's queue."""
+        self._seq = hub.tail.edge
         self._fill_to = 0
         """Up to here every frame is told: a resume fills the whole gap (law prove-or-reset)."""
         self._writes = 0
@@ -98,13 +133,20 @@ class Connection:
         self._reading: asyncio.Task[None] | None = None
         self._behind: float | None = None
         """Since when a live reader has not been at the edge."""
-        self._held = Held()
+        self._held: Held | None = None
         self._due_us = 0
         self._timer: asyncio.TimerHandle | None = None
         self._progress = hub.clock.monotonic()
-        # The first beat comes at a moment of its own, so that ten thousand do not come at once.
-        self._beat = self._progress - random.uniform(0, hub.limits.heartbeat_s / 2)
         self._ended = False
+
+    @property
+    def seq(self) -> int:
+        """Everything up to here has been told, is held, or is not for this client."""
+        if self.settled and self.audience is not None:
+            cohort = self.audience.place(self)
+            if cohort is not None:
+                return self.hub.tail.edge if cohort is self.audience.ready else cohort.seq
+        return self._seq
 
     @_border
     def start(self, cursor_text: str | None) -> None:
@@ -123,16 +165,25 @@ class Connection:
         """One message of a client that can speak."""
         if self._ended:
             return
+        # What it says may change where it stands, what it hears and what it knows.
+        self.hub.unsettle(self)
         answer = self.session.receive(message, isinstance(message, bytes), self.hub.clock.now())
         for effect in answer.effects:
             if isinstance(effect, Reply):
-                self._answer(Frame(effect.event, effect.data), answer.id)
+                data = effect.data
+                if effect.event in PRESENT:
+                    self.hub.regroup(self)
+                    data = {**data, "present": self.hub.present(data["room"])}
+                self._answer(Frame(effect.event, data), answer.id)
             elif isinstance(effect, MetricsAnswer):
                 self._answer(Frame("metrics_response", self.hub.latest()), answer.id)
             elif isinstance(effect, Resume):
                 self._resume(effect.cursor, answer.id)
             else:
                 self.end(effect)
+        if not self._ended:
+            self.hub.regroup(self)
+            self._pull()
 
     @_border
     def wake(self) -> None:
@@ -140,25 +191,19 @@ class Connection:
         self._pull()
 
     @_border
-    def sweep(self, now: float) -> None:
-        if self._writes:
-            if now - self._progress > self.hub.limits.stall_s:
-                self.end(goodbyes.SLOW)
-        elif now - self._beat >= self.hub.limits.heartbeat_s:
-            self._beat = now
-            self._tell(
-                Frame(
-                    "heartbeat",
-                    {
-                        "head": self.hub.tail.edge,
-                        "cursor": cursor(self.hub.log.epoch, self._told()),
-                        "server_time": rfc3339(self.hub.clock.now()),
-                    },
-                )
-            )
+    def check(self, now: float) -> None:
+        """Let it go if it has taken nothing for too long."""
+        if self._writes and now - self._progress > self.hub.limits.stall_s:
+            self.end(goodbyes.SLOW)
 
-    def end(self, goodbye: Goodbye) -> None:
-        """Say why, and nothing after."""
+    @_border
+    def beat(self) -> None:
+        """A heartbeat, unless the client has still to read what came before it."""
+        if not self._writes and not self._ended:
+            self._send(self.hub.heartbeat(self.wire, self._told()))
+
+    def end(self, goodbye: Goodbye, spread_ms: int = 2000) -> None:
+        """Say why, and nothing after. Who may return is asked to at a moment within `spread_ms`."""
         if self._ended:
             return
         self.hub.said(goodbye)
@@ -171,7 +216,7 @@ class Connection:
                     "reason": goodbye.reason,
                     "detail": goodbye.detail,
                     "may_return": goodbye.may_return,
-                    "after_ms": random.randrange(200, 2000) if goodbye.may_return else None,
+                    "after_ms": random.randrange(200, spread_ms) if goodbye.may_return else None,
                 },
             )
         )
@@ -191,9 +236,32 @@ class Connection:
         """The peer is no longer there."""
         self._ended = True
         self.hub.leave(self)
-        self._held.clear()
+        self._held = None
         if self._timer:
             self._timer.cancel()
+
+    def cut(self) -> None:
+        """End it for the sake of the others: what waits for it goes at once."""
+        self.end(goodbyes.SLOW)
+        self.sink.abort()
+
+    @_border
+    def rest(self, page: Page, sent: int) -> None:
+        """Go on by itself: the socket has taken `sent` bytes of a page, or is in trouble."""
+        self._seq = page.seq
+        if self.session.taste.compact:
+            self.session.known = page.known
+        self._send(memoryview(page.data)[sent:] if sent else page.data)
+        # An error leaves nothing to wait for, and the stream has told it by now.
+        if not self._writes:
+            self._pull()
+
+    def leave_loop(self, seq: int, known: int) -> None:
+        """It is served by itself from here on."""
+        self.settled = False
+        self._seq = seq
+        if self.session.taste.compact:
+            self.session.known = known
 
     def _resume(self, cursor_text: str, id_: Any) -> None:
         place = self.hub.resolve(cursor_text)
@@ -203,56 +271,76 @@ class Connection:
 
     def _place(self, place: int | Reset | None, id_: Any = None) -> None:
         """Go on after a seq, or from a snapshot of now."""
-        self._held.clear()
+        self.hub.unsettle(self)
+        self._held = None
         self._behind = None
         self._fill_to = self.hub.tail.edge
         if isinstance(place, int):
-            self.seq = place
+            self._seq = place
             self._pull()
             return
-        self.seq = self.hub.tail.edge
+        self._seq = self.hub.tail.edge
         if place is not None:
             self.session.forget()
             self._answer(self.hub.reset(place), id_)
         self._send(self.hub.snapshot(self.wire), asked=id_ is not None)
+        self._pull()
 
     def _pull(self) -> None:
-        if self._ended or self._reading:
+        if self._ended or self._reading or self.settled:
             return
         if not self._is_drained():
             self._mark()
             return
-        page = self.hub.tail.after(self.seq, PAGE_EVENTS)
-        if page is None:
-            self._reading = asyncio.create_task(self._read())
-            return
-        if page:
+        if self._seq < self.hub.tail.edge:
+            page = self._next()
+            if page is None:
+                self._reading = asyncio.create_task(self._read())
+                return
             self._tell_page(page)
         if self._held and self._is_drained() and self._may_tick():
             self._send(b"".join(self._release()))
         self._mark()
-        if self._is_drained() and self.seq < self.hub.tail.edge:
+        if not self._is_drained():
+            return
+        if self._seq < self.hub.tail.edge:
             self.hub.again(self)
+        elif not self._held and not self.session.interval_us:
+            self.hub.settle(self)
+
+    def _next(self) -> "Page | list[Entry] | None":
+        """What comes next in memory: the bytes that all get, or events to be told to this one by itself."""
+        assert self.audience is not None
+        if self._is_plain():
+            return self.audience.page(self._seq, self.session.known)
+        return self.hub.tail.after(self._seq, PAGE_EVENTS)
+
+    def _is_plain(self) -> bool:
+        """Whether it is told what any other at its place would be."""
+        return not (self._held or self.session.interval_us or self._is_lagging())
+
+    def _is_lagging(self) -> bool:
+        return self._behind is not None and self.hub.clock.monotonic() - self._behind >= LAG_S
 
     def _is_drained(self) -> bool:
         return self._writes == 0
 
     def _mark(self) -> None:
         """Note since when a live reader has been behind."""
-        if self.seq >= self.hub.tail.edge:
+        if self._seq >= self.hub.tail.edge:
             self._behind = None
-        elif self._behind is None and self.seq >= self._fill_to:
+        elif self._behind is None and self._seq >= self._fill_to:
             self._behind = self.hub.clock.monotonic()
 
     async def _read(self) -> None:
         """A page from the log, for a reader that the tail has left behind."""
-        before = self.seq
+        before = self._seq
         try:
             page = await self.hub.entries(before)
             self._reading = None
             if self._ended:
                 return
-            if self.seq == before:  # otherwise it has asked to go on from somewhere else
+            if self._seq == before:  # otherwise it has asked to go on from somewhere else
                 if isinstance(page, Reset):
                     self._place(page)
                 else:
@@ -267,20 +355,23 @@ class Connection:
         except Exception:
             self.fail()
 
-    def _tell_page(self, page: list[Entry]) -> None:
-        lagging = (
-            len(page) > 1
-            and self._behind is not None
-            and self.hub.clock.monotonic() - self._behind >= LAG_S
-        )
-        most = min(PAGE_BYTES, self.hub.limits.outbox_bytes)
+    def _tell_page(self, page: Page | list[Entry]) -> None:
+        if isinstance(page, Page):
+            self._seq = page.seq
+            if self.session.taste.compact:
+                self.session.known = page.known
+            self._send(page.data)
+            return
+        lagging = len(page) > 1 and self._is_lagging()
+        assert self.audience is not None
+        most = self.audience.most
         out: list[bytes] = []
         size = 0
         for entry in page:
             for told in self._entry(entry, lagging):
                 out.append(told)
                 size += len(told)
-            self.seq = entry.event.seq
+            self._seq = entry.event.seq
             if size > most:
                 break
         if lagging and self._held and self._may_tick():
@@ -290,26 +381,25 @@ class Connection:
 
     def _entry(self, entry: Entry, lagging: bool) -> list[bytes]:
         event = entry.event
+        assert self.audience is not None
         if (
             isinstance(event.data, Metrics)
             and event.seq > self._fill_to
             and (lagging or self._held or self.session.interval_us)
         ):
-            if not self._is_for_us(event):
+            if not self.audience.wants(event):
                 return []
             if lagging or self._held or not self._may_tick():
-                self._held.add(event)
+                self._hold(event)
                 return self._release() if not lagging and self._may_tick() else []
-        told = told_to(self.session, entry, self.wire, self.hub)
+        told, self.session.known = self.audience.told(entry, self.session.known)
         # A fact goes at once, and what was held goes before it: order is kept, and so is the cursor.
         return self._release() + told if told and self._held else told
 
-    def _is_for_us(self, event: Event) -> bool:
-        form = self.session.wants(event)
-        if form is None or not form.match:
-            return form is not None
-        assert isinstance(event.data, Metrics)
-        return not self._only(form).isdisjoint(event.data.ids)
+    def _hold(self, event: Event) -> None:
+        if self._held is None:
+            self._held = Held()
+        self._held.add(event)
 
     def _may_tick(self) -> bool:
         """Whether the client's `max_hz` allows a tick now; if not, it is told when it does."""
@@ -333,43 +423,36 @@ class Connection:
     def _release(self) -> list[bytes]:
         """What was held, as the client wants it now."""
         out: list[bytes] = []
+        if self._held is None or self.audience is None:
+            return out
         for event, count in self._held.release():
-            form = self.session.wants(event)
-            if form is None:
-                continue
-            hub = self.hub
-            only = self._only(form) if form.match else None
-            frame = frames.of_event(
-                event,
-                hub.log.epoch,
-                hub.view.texts,
-                only=only,
-                compact=form.compact,
-                conflated=count,
-            )
-            if frame:
-                out += named(self.session, event, form, only, self.wire, hub)
-                out.append(self.wire.bytes_of(frame))
+            told, self.session.known = self.audience.merged(event, count, self.session.known)
+            out += told
         return out
 
-    def _only(self, form: Form) -> set[int]:
-        return self.session.matched(self.hub.view.series, self.hub.view.owner) or set()
-
     def _told(self) -> int:
-        first = self._held.first
+        first = self._held.first if self._held else None
         return self.seq if first is None else first - 1
 
+    @_border
+    def reply(self, data: bytes) -> None:
+        """Bytes that the transport owes for something the client sent."""
+        self._reply(data)
+
     def _answer(self, frame: Frame, id_: Any) -> None:
+        self._reply(self.wire.answer(frame, id_))
+
+    def _reply(self, data: bytes) -> None:
         if self._asked > self.hub.limits.outbox_bytes:
             # It keeps asking and does not read.
             self.end(goodbyes.SLOW)
         else:
-            self._send(self.wire.answer(frame, id_), asked=True)
+            self._send(data, asked=True)
 
     def _tell(self, frame: Frame) -> None:
         self._send(self.wire.bytes_of(frame))
 
-    def _send(self, data: bytes, asked: bool = False) -> None:
+    def _send(self, data: bytes | memoryview, asked: bool = False) -> None:
         if not data:
             return
         if len(data) <= PIECE_BYTES:
@@ -390,48 +473,21 @@ class Connection:
         if future is None:
             return
         if not self._writes:
+            self.hub.unsettle(self)
             self._progress = self.hub.clock.monotonic()
         size = len(data) if asked else 0
         self._writes += 1
         self._asked += size
         future.add_done_callback(functools.partial(self._written, size))
+        self.hub.waits(self, data)
 
     @_border
     def _written(self, asked: int, future: "asyncio.Future[None]") -> None:
         self._writes -= 1
         self._asked -= asked
         self._progress = self.hub.clock.monotonic()
+        self.hub.waits_no_more(self, self._writes == 0)
         if future.cancelled() or future.exception() is not None:
             self.gone()
         elif not self._writes:
             self._pull()
-
-
-def told_to(session: Session, entry: Entry, wire: Wire, hub: "Hub") -> list[bytes]:
-    """The frames of one event for one session: names first, where it does not have them yet."""
-    event = entry.event
-    form = session.wants(event)
-    if form is None:
-        return []
-    only = session.matched(hub.view.series, hub.view.owner) if form.match else None
-    told = entry.told(form, only, wire, hub.log.epoch, hub.view)
-    if told and form.compact:
-        return [*named(session, event, form, only, wire, hub), told]
-    return [told] if told else []
-
-
-def named(
-    session: Session, event: Event, form: Form, only: set[int] | None, wire: Wire, hub: "Hub"
-) -> list[bytes]:
-    """The `series` frame that has to go before a compact tick, if the client lacks a name."""
-    view = hub.view
-    newest = view.last_id
-    if not form.compact or session.known >= newest or not isinstance(event.data, Metrics):
-        return []
-    new = [
-        view.series[id_]
-        for id_ in range(session.known + 1, newest + 1)
-        if id_ in view.series and (only is None or id_ in only)
-    ]
-    session.known = newest
-    return [wire.bytes_of(frames.of_series(new, view.texts, view.owner))] if new else []

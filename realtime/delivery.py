@@ -1,9 +1,10 @@
 """From the tail to the clients: every connection reads at its own pace, from its own cursor.
 
-Nothing is queued for a client. A publish wakes the connections that wait, and each takes what came after
-its cursor; one that is still writing takes it when it has written. So a slow reader holds a page of bytes
-and no more (law slow-costs-itself): when it comes back, it finds its events in the tail or in the log,
-ticks that were overtaken are merged into the latest, and facts are all there.
+Nothing is queued for a client. Those who stand at the edge with nothing on its way to them are told a
+publish in one loop, audience by audience, with bytes that all share; whoever cannot be told so takes what
+came after its cursor when it has written. So a slow reader holds a page of bytes and no more (law
+slow-costs-itself): when it comes back, it finds its events in the tail or in the log, ticks that were
+overtaken are merged into the latest, and facts are all there.
 
 "After my cursor, up to the edge" is one look at the tail in one tick of the loop, so there is no seam
 between history and live to lose an event in (law no-gap-no-double).
@@ -11,20 +12,24 @@ between history and live to lose an event in (law no-gap-no-double).
 
 import asyncio
 import contextlib
+import random
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import msgspec
+import structlog
 
+from realtime.audience import PAGE_BYTES, PAGE_EVENTS, Audience, Cohort, Page, Send
 from realtime.clock import Clock
-from realtime.connection import MESSAGE_BYTES, PAGE_BYTES, PAGE_EVENTS, Connection, told_to
+from realtime.connection import LAG_S, MESSAGE_BYTES, Connection
 from realtime.core import goodbyes
 from realtime.core.cursor import Reset, cursor, resolve
 from realtime.core.frames import Frame, Wire
 from realtime.core.goodbyes import Goodbye
-from realtime.core.session import Session
+from realtime.core.session import Session, Taste, topics_of
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import Closing, Crowded
@@ -35,6 +40,17 @@ from storage.log import Log
 SWEEP_S = 1.0
 TURN_S = 0.005
 """How long connections are served before the loop gets its turn (law loop-never-blocks)."""
+CHUNK = 32
+"""Members told between two looks at the clock."""
+COPIED = 2048
+"""Bytes below which Tornado's buffer copies what it is given; longer ones stay everybody's."""
+ROOMS_TOLD = 50
+FAREWELLS = 200
+"""Goodbyes between two turns of the loop."""
+RETURNS_PER_S = 1000
+"""So many are asked back a second after a stop: the next server shakes hands with some more than that."""
+
+log_ = structlog.get_logger(__name__)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -45,6 +61,8 @@ class Limits(msgspec.Struct, frozen=True):
     resume_events: int
     heartbeat_s: float
     stall_s: float
+    outboxes_bytes: int = 1 << 28
+    max_per_address: int = 0
 
 
 class Hub:
@@ -71,20 +89,47 @@ class Hub:
         self.closing = False
         self.goodbyes: dict[str, int] = {}
         """How many connections ended for which reason."""
+        self.log_reads = 0
+        """Pages that readers needed and the tail did not hold."""
+        self.waiting_bytes = 0
+        """What waits in all connections together; bytes that several wait for count once."""
         self._snapshot = snapshot
         self._snapshots: dict[Wire, bytes] = {}
         self._snapshots_at = -1
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        self._audiences: dict[tuple[Wire, Taste], Audience] = {}
+        self._topics: dict[str, dict[Audience, None]] = {}
+        self._present: dict[str, int] = {}
+        self._addresses: dict[str, int] = {}
+        self._solo: dict[Connection, None] = {}
+        """Those that are not in their audience's loop."""
+        self._owed: deque[Audience] = deque()
         self._due: deque[Connection] = deque()
         self._serving = False
+        self._writing: dict[Connection, deque[tuple[int, int]]] = {}
+        """Who has bytes waiting, the one that has taken nothing for longest first."""
+        self._held_bytes: dict[int, int] = {}
+        self._relieving = False
+        self._wheel: list[dict[Connection, None]] = [
+            {} for _ in range(max(1, int(limits.heartbeat_s / SWEEP_S)))
+        ]
+        self._hand = 0
+        self._beats: dict[tuple[Wire, int], bytes] = {}
         self._reads: dict[int, asyncio.Task[list[Entry]]] = {}
         self._polls = 0
         self._published: asyncio.Event = asyncio.Event()
 
     def publish(self, events: list[Event]) -> None:
         """Events that are committed and applied (laws append-before-speak, edge-is-applied)."""
+        before = self.tail.edge
         self.tail.extend(events)
-        for connection in self._connections:
+        now = self.clock.monotonic()
+        for topic in {topic for event in events for topic in topics_of(event)}:
+            for audience in self._topics.get(topic, ()):
+                if audience.concern(before, now) and not audience.queued:
+                    audience.queued = True
+                    self._owed.append(audience)
+        for connection in self._solo:
             self._enqueue(connection)
         self._published.set()
         self._published = asyncio.Event()
@@ -98,6 +143,15 @@ class Hub:
             self._serving = True
             asyncio.get_running_loop().call_soon(self._serve)
 
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for a turn."""
+        return not self._owed and not self._due
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        return self._connections.keys()
+
     def _enqueue(self, connection: Connection) -> None:
         if not connection.due:
             connection.due = True
@@ -105,15 +159,198 @@ class Hub:
 
     def _serve(self) -> None:
         # What a connection reads is its own affair, so nobody misses anything while waiting for a turn.
+        # The crowd at the edge goes first: those who catch up can make any number of pages.
         self._serving = True
         until = self.clock.monotonic() + TURN_S
+        if self._due:
+            self._wake()
+        while self._owed and self.clock.monotonic() < until:
+            self._tell(self._owed[0])
         while self._due and self.clock.monotonic() < until:
-            connection = self._due.popleft()
-            connection.due = False
-            connection.wake()
-        self._serving = bool(self._due)
+            self._wake()
+        self._serving = not self.idle
         if self._serving:
             asyncio.get_running_loop().call_soon(self._serve)
+
+    def _wake(self) -> None:
+        connection = self._due.popleft()
+        connection.due = False
+        connection.wake()
+
+    def _tell(self, audience: Audience) -> None:
+        """The next members of an audience get their page: for each a `send`, and nothing else."""
+        cohort = audience.behind[0]
+        late = self.clock.monotonic() - cohort.since >= LAG_S
+        try:
+            page = audience.page(cohort.seq, cohort.known, late)
+        except Exception:
+            log_.exception("a page could not be made")
+            page = None
+        if page is None:
+            # By themselves they read the log, or learn what is wrong with them.
+            self._scatter(audience, cohort)
+        else:
+            arrived = self._send_some(cohort, page)
+            # Only now: what was published meanwhile, nobody here has been told.
+            target = audience.target(page, cohort)
+            if target is not None:
+                target.members.update(arrived)
+            else:
+                for connection in arrived:
+                    self._alone(connection, page, len(page.data))
+        if not cohort.members:
+            audience.behind.remove(cohort)
+        if not audience.behind:
+            audience.queued = False
+            self._owed.popleft()
+        elif len(self._owed) > 1:
+            self._owed.rotate(-1)
+
+    def _send_some(self, cohort: Cohort, page: Page) -> dict[Connection, Send]:
+        """Those who have the whole page now; the others go on by themselves."""
+        members, data = cohort.members, page.data
+        size = len(data)
+        if not size:
+            cohort.members = {}
+            return members
+        arrived: dict[Connection, Send] = {}
+        for _ in range(min(CHUNK, len(members))):
+            connection, send = members.popitem()
+            try:
+                sent = send(data)
+            except OSError:  # full, or gone: the stream will tell
+                sent = 0
+            if sent == size:
+                arrived[connection] = send
+            else:
+                self._alone(connection, page, sent)
+        return arrived
+
+    def _alone(self, connection: Connection, page: Page, sent: int) -> None:
+        connection.settled = False
+        self._solo[connection] = None
+        connection.rest(page, sent)
+
+    def _scatter(self, audience: Audience, cohort: Cohort) -> None:
+        for connection in cohort.members:
+            connection.leave_loop(cohort.seq, cohort.known)
+            self._solo[connection] = None
+            self._enqueue(connection)
+        cohort.members.clear()
+
+    def settle(self, connection: Connection) -> None:
+        """It stands at the edge and has taken everything: from here on it is told in its audience's loop."""
+        audience = connection.audience
+        send = connection.sink.direct()
+        if audience is None or send is None or connection not in self._solo:
+            return
+        if audience.settle(connection, send, connection.session.known):
+            connection.settled = True
+            del self._solo[connection]
+
+    def unsettle(self, connection: Connection) -> None:
+        """It goes by itself, from where it stands."""
+        if not connection.settled or connection.audience is None:
+            return
+        cohort = connection.audience.place(connection)
+        assert cohort is not None
+        del cohort.members[connection]
+        at_edge = cohort is connection.audience.ready
+        connection.leave_loop(self.tail.edge if at_edge else cohort.seq, cohort.known)
+        self._solo[connection] = None
+
+    def regroup(self, connection: Connection) -> None:
+        """What it wants to hear may have changed."""
+        if connection.audience is None or connection.audience.taste is connection.session.taste:
+            return
+        self._exit(connection)
+        self._enter(connection)
+
+    def _enter(self, connection: Connection) -> None:
+        key = (connection.wire, connection.session.taste)
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = self._audience(*key)
+            for topic in audience.taste.topics():
+                self._topics.setdefault(topic, {})[audience] = None
+        # One object for all, so that ten thousand do not each hold their own set of rooms.
+        connection.session.taste = audience.taste
+        connection.audience = audience
+        audience.count += 1
+        for room in audience.taste.rooms:
+            self._present[room] = self._present.get(room, 0) + 1
+
+    def _exit(self, connection: Connection) -> None:
+        audience = connection.audience
+        if audience is None:
+            return
+        connection.audience = None
+        audience.count -= 1
+        for room in audience.taste.rooms:
+            self._present[room] -= 1
+            if not self._present[room]:
+                del self._present[room]
+        if not audience.count:
+            del self._audiences[audience.wire, audience.taste]
+            for topic in audience.taste.topics():
+                del self._topics[topic][audience]
+                if not self._topics[topic]:
+                    del self._topics[topic]
+
+    def _audience(self, wire: Wire, taste: Taste) -> Audience:
+        most = min(PAGE_BYTES, self.limits.outbox_bytes)
+        return Audience(wire, taste, self.tail, self.view, self.log.epoch, most)
+
+    def present(self, room: str) -> int:
+        """How many streams are in a room."""
+        return self._present.get(room, 0)
+
+    def stats(self) -> dict[str, Any]:
+        """What `performance/stats` tells of delivery; of rooms only the fullest, for clients name them."""
+        rooms = sorted(self._present.items(), key=lambda pair: (-pair[1], pair[0]))
+        return {
+            "rooms": dict(rooms[:ROOMS_TOLD]),
+            "rooms_total": len(rooms),
+            "audiences": len(self._audiences),
+            "waiting": len(self._writing),
+            "waiting_bytes": self.waiting_bytes,
+            "log_reads": self.log_reads,
+            "goodbyes": dict(self.goodbyes),
+        }
+
+    def waits(self, connection: Connection, data: bytes | memoryview) -> None:
+        """The socket did not take these bytes. Beyond what may wait in all, the slowest are let go."""
+        whole: Any = data.obj if isinstance(data, memoryview) else data
+        key, size = (id(whole), len(whole)) if len(data) >= COPIED else (0, len(data))
+        if key:
+            self._held_bytes[key] = self._held_bytes.get(key, 0) + 1
+        if not key or self._held_bytes[key] == 1:
+            self.waiting_bytes += size
+        self._writing.setdefault(connection, deque()).append((key, size))
+        if self.waiting_bytes > self.limits.outboxes_bytes and not self._relieving:
+            self._relieving = True
+            try:
+                while self._writing and self.waiting_bytes > self.limits.outboxes_bytes:
+                    next(iter(self._writing)).cut()
+            finally:
+                self._relieving = False
+
+    def waits_no_more(self, connection: Connection, nothing_left: bool) -> None:
+        """The oldest of its bytes have left."""
+        waiting = self._writing.pop(connection, None)
+        if waiting is None:
+            return
+        self._let_go(*waiting.popleft())
+        if not nothing_left:
+            self._writing[connection] = waiting  # it has moved: behind those that have not
+
+    def _let_go(self, key: int, size: int) -> None:
+        if key:
+            self._held_bytes[key] -= 1
+            if self._held_bytes[key]:
+                return
+            del self._held_bytes[key]
+        self.waiting_bytes -= size
 
     @property
     def cursor(self) -> str:
@@ -126,31 +363,59 @@ class Hub:
             roads[connection.wire.road] += 1
         return roads
 
-    def admit(self) -> None:
+    def admit(self, address: str = "") -> None:
         """
         Raises:
-            Crowded, Closing: there are as many connections as there may be, or the server is stopping.
+            Crowded, Closing: there are as many connections as there may be, in all or of this address, or
+                the server is stopping.
         """
         if self.closing:
             raise Closing()
         if len(self._connections) + self._polls >= self.limits.max_connections:
             raise Crowded()
+        most = self.limits.max_per_address
+        if most and self._addresses.get(address, 0) >= most and _is_foreign(address):
+            raise Crowded(f"{address} holds as many connections as one address may: {most}.")
 
     @contextlib.contextmanager
-    def polling(self) -> Iterator[None]:
+    def polling(self, address: str = "") -> Iterator[None]:
         """A long poll is a connection like the others while it waits; raises as `admit` does."""
-        self.admit()
+        self.admit(address)
         self._polls += 1
+        self._count(address, 1)
         try:
             yield
         finally:
             self._polls -= 1
+            self._count(address, -1)
+
+    def _count(self, address: str, more: int) -> None:
+        count = self._addresses.get(address, 0) + more
+        if count:
+            self._addresses[address] = count
+        else:
+            self._addresses.pop(address, None)
 
     def join(self, connection: Connection) -> None:
-        self._connections.add(connection)
+        self._connections[connection] = None
+        self._solo[connection] = None
+        self._enter(connection)
+        self._count(connection.address, 1)
+        # A moment of its own, so that ten thousand heartbeats do not come at once.
+        connection.slot = random.randrange(len(self._wheel))
+        self._wheel[connection.slot][connection] = None
 
     def leave(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        if connection not in self._connections:
+            return
+        self.unsettle(connection)
+        self._exit(connection)
+        del self._connections[connection]
+        del self._solo[connection]
+        del self._wheel[connection.slot][connection]
+        self._count(connection.address, -1)
+        for held in self._writing.pop(connection, ()):
+            self._let_go(*held)
 
     def said(self, goodbye: Goodbye) -> None:
         self.goodbyes[goodbye.reason] = self.goodbyes.get(goodbye.reason, 0) + 1
@@ -189,6 +454,18 @@ class Hub:
             "reset", {"reason": reset.reason, "detail": reset.detail, "cursor": self.cursor}
         )
 
+    def heartbeat(self, wire: Wire, told: int) -> bytes:
+        """The `heartbeat` of a moment for all who stand at the same place."""
+        beat = self._beats.get((wire, told))
+        if beat is None:
+            data = {
+                "head": self.tail.edge,
+                "cursor": cursor(self.log.epoch, told),
+                "server_time": rfc3339(self.clock.now()),
+            }
+            beat = self._beats[wire, told] = wire.bytes_of(Frame("heartbeat", data))
+        return beat
+
     def snapshot(self, wire: Wire) -> bytes:
         """The `snapshot` frame at the edge, made once for all who come at the same moment."""
         if self._snapshots_at != self.tail.edge:
@@ -222,6 +499,7 @@ class Hub:
         return page
 
     async def _read(self, after: int) -> list[Entry]:
+        self.log_reads += 1
         # Up to the edge only: what is committed but not applied yet will be published in its turn.
         events = await self.log.read(after, PAGE_EVENTS, until=self.tail.edge)
         return [Entry(event) for event in events]
@@ -262,10 +540,11 @@ class Hub:
     def _page(
         self, session: Session, page: list[Entry], seq: int, wire: Wire
     ) -> tuple[list[bytes], int]:
+        audience = self._audience(wire, session.taste)
         out: list[bytes] = []
         size = 0
         for entry in page:
-            told = told_to(session, entry, wire, self)
+            told, session.known = audience.told(entry, session.known)
             seq = entry.event.seq
             out += told
             size += sum(map(len, told))
@@ -277,13 +556,39 @@ class Hub:
         """Heartbeats and stalls: one sweep for all instead of timers for each."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = self.clock.monotonic()
-            for connection in tuple(self._connections):
-                connection.sweep(now)
+            await self.sweep()
 
-    def close(self) -> None:
-        """Say goodbye to all; they may come back at different moments, so as not to come as a storm."""
+    async def sweep(self) -> None:
+        """Let go who has taken nothing for too long, and give the next slot of the wheel its heartbeat."""
+        now = self.clock.monotonic()
+        for connection in tuple(self._writing):
+            connection.check(now)
+        slot = self._wheel[self._hand]
+        self._hand = (self._hand + 1) % len(self._wheel)
+        self._beats.clear()
+        edge = self.tail.edge
+        for number, connection in enumerate(tuple(slot), 1):
+            connection.beat()
+            if number % FAREWELLS == 0:
+                await asyncio.sleep(0)
+                if self.tail.edge != edge:  # what a beat tells is of its moment
+                    self._beats.clear()
+                    edge = self.tail.edge
+
+    async def close(self) -> None:
+        """Say goodbye to all, some at a time; they are asked back spread out, so as not to come as a storm."""
         self.closing = True
         self._published.set()
-        for connection in tuple(self._connections):
-            connection.end(goodbyes.STOPPING)
+        spread_ms = 2000 + len(self._connections) * 1000 // RETURNS_PER_S
+        for number, connection in enumerate(tuple(self._connections), 1):
+            connection.end(goodbyes.STOPPING, spread_ms)
+            if number % FAREWELLS == 0:
+                await asyncio.sleep(0)
+
+
+def _is_foreign(address: str) -> bool:
+    """Not of this machine, whose own programs, and a proxy on it, stand for many."""
+    try:
+        return not ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -100,7 +100,7 @@ class Busy(PlayheadError):
 
 
 class Crowded(PlayheadError):
-    remedy = "Try again in a few seconds; the dial max_connections allows more."
+    remedy = "Try again in a few seconds; the dials max_connections and max_per_address allow more."
 
     def __init__(
         self, detail: str = "There are as many connections as there may be.", hint: str = ""

@@ -128,7 +128,7 @@ class Settings:
     shelf_bytes: Annotated[int, Dial(MEMORY, "bytes the cache holds", "bytes", 65_536, 16 * GIB)] = 67_108_864
     shelf_ttl_s: Annotated[float, Dial(MEMORY, "time after which the cache forgets an answer", "seconds", 0, 86_400)] = 300.0
 
-    max_connections: Annotated[int, Dial(CLIENTS, "streams open at once", "", 1, MILLION)] = 2_000
+    max_connections: Annotated[int, Dial(CLIENTS, "streams open at once; fewer where the system gives the process fewer files", "", 1, MILLION)] = 10_000
     outbox_bytes: Annotated[int, Dial(CLIENTS, "bytes that may wait for one slow client", "bytes", 16_384, GIB)] = 1_048_576
     stall_s: Annotated[float, Dial(CLIENTS, "time after which a client that takes nothing is let go", "seconds", 1, 3_600)] = 30.0
     heartbeat_s: Annotated[float, Dial(CLIENTS, "time between two heartbeats on a quiet stream", "seconds", 1, 300)] = 15.0

@@ -22,6 +22,7 @@ class Performance(Handler):
                     "endpoints": requests.endpoints(),
                 },
                 "connections": services.hub.count(),
+                "delivery": services.hub.stats(),
                 "loop_lag_s": services.loop_lag_s(),
                 "log": {**log, "queue_events": services.spine.queue_events},
                 "process": {

@@ -4,16 +4,21 @@ Tornado takes unmasked frames, gives close codes back that nobody may send, and 
 code is due: with bytes unread in the kernel that is a TCP reset, and the client never learns why.
 """
 
+import asyncio
 import contextlib
 import socket
-from typing import Any, NoReturn
+import sys
+from typing import Any, NoReturn, cast
 
-from tornado.websocket import WebSocketProtocol13
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketProtocol13, _WebSocketParams
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, RESERVED, OPCODE, MASKED, LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
 CONTROL_BYTES = 125
 DRAINED_BYTES = 64 * 1024
+FRAME_WORK, FAIR = 4096, 256 * 1024
+"""What a frame costs beyond its bytes, and how much is heard from one socket before the others are."""
 
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
 
@@ -27,37 +32,70 @@ class Violation(Exception):
         self.reason = reason
 
 
+_SPARED: dict[str, Any] = {
+    name: value
+    for name, value in vars(
+        WebSocketProtocol13(cast("Any", None), False, _WebSocketParams())
+    ).items()
+    if value is None or value is False or value == 0
+}
+
+
 class Protocol(WebSocketProtocol13):
     """The server's side of one socket. Frames without extensions, messages of at most `most` bytes."""
 
     def __init__(self, handler: Any, most: int, params: Any) -> None:
         super().__init__(handler, False, params)
+        # Three dozen attributes, most of which stay as they are: those are read from the class.
+        own = vars(self).items()
+        self.__dict__ = {n: v for n, v in own if n not in _SPARED or v is not _SPARED[n]}
         self._most = most
         self._opcode = CONTINUATION
         self._parts = bytearray()
 
-    async def _receive_frame(self) -> None:
+    async def _receive_frame_loop(self) -> None:
+        # By itself: the coroutines of the handshake would weigh more than all else a quiet socket has.
+        self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        work = 0
         try:
-            await self._take()
+            while not self.client_terminated:
+                first, second = await self.stream.read_bytes(2)
+                work += await self._hear(first, second)
+                if work > FAIR:
+                    work = 0
+                    await asyncio.sleep(0)
+        except StreamClosedError:
+            self._abort()
+        except (Exception, asyncio.CancelledError):
+            self.handler.log_exception(*sys.exc_info())
+            self._abort()
+        finally:
+            self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+
+    async def _hear(self, first: int, second: int) -> int:
+        """The rest of a frame; about how many bytes of work it was."""
+        try:
+            return FRAME_WORK + await self._take(first, second)
         except Violation as violation:
             if violation.code == TOO_BIG:
                 self.handler.on_too_big()  # type: ignore[attr-defined]
             self.close(violation.code, violation.reason)
             await self._drain()
 
-    async def _take(self) -> None:
-        first, second = await self._read_bytes(2)
+    async def _take(self, first: int, second: int) -> int:
         opcode, final, size = first & OPCODE, bool(first & FINAL), second & LENGTH
         _check_header(first, second)
         if opcode < CLOSE and (opcode == CONTINUATION) != (self._opcode != CONTINUATION):
             _refuse("a message goes on that has not begun, or begins before the last has ended")
         if size > CONTROL_BYTES:
             wide = 2 if size == LENGTH - 1 else 8
-            size = int.from_bytes(await self._read_bytes(wide), "big")
+            size = int.from_bytes(await self.stream.read_bytes(wide), "big")
         if opcode < CLOSE and size + len(self._parts) > self._most:
             raise Violation(TOO_BIG, "the message is too big")
-        mask = await self._read_bytes(4)
-        data = unmasked(await self._read_bytes(size), mask) if size else b""
+        mask = await self.stream.read_bytes(4)
+        data = unmasked(await self.stream.read_bytes(size), mask) if size else b""
         if opcode >= CLOSE:
             self._handle_message(opcode, data)
         elif final and opcode != CONTINUATION:
@@ -69,6 +107,7 @@ class Protocol(WebSocketProtocol13):
                 opcode, whole = self._opcode, bytes(self._parts)
                 self._opcode, self._parts = CONTINUATION, bytearray()
                 self._whole(opcode, whole)
+        return size
 
     def _whole(self, opcode: int, data: bytes) -> None:
         if opcode == TEXT:
@@ -78,12 +117,21 @@ class Protocol(WebSocketProtocol13):
                 raise Violation(NOT_UTF8, "a text message has to be UTF-8") from None
         self._handle_message(opcode, data)
 
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Nothing follows a close frame (section 5.5.1), whoever asked for it."""
+        self.handler.on_closing()  # type: ignore[attr-defined]
+        super().close(code, reason)
+
+    def _send_pong(self, data: bytes) -> None:
+        # Frames go straight to a socket whose stream holds nothing: whatever is written goes one way.
+        self.handler.on_pinged(framed(data, PONG))  # type: ignore[attr-defined]
+
     def _handle_message(self, opcode: int, data: bytes) -> Any:
         if opcode == CLOSE:
             _check_close(data)
         return super()._handle_message(opcode, data)
 
-    async def _drain(self) -> None:
+    async def _drain(self) -> NoReturn:
         """Say that nothing follows, then read what still comes and heed none of it, so that the close
         frame gets through; `close` has set the moment when patience ends."""
         if not self.stream.writing():
@@ -91,6 +139,10 @@ class Protocol(WebSocketProtocol13):
                 self.stream.socket.shutdown(socket.SHUT_WR)
         while True:
             await self.stream.read_bytes(DRAINED_BYTES, partial=True)
+
+
+for _name, _value in _SPARED.items():
+    setattr(Protocol, _name, _value)
 
 
 def framed(data: bytes, opcode: int) -> bytes:

@@ -339,10 +339,24 @@ class ProcessShape(msgspec.Struct):
     uptime_s: float
 
 
+class Delivery(msgspec.Struct):
+    """`rooms` counts the streams in the fullest rooms; `waiting_bytes` is what clients have yet to take,
+    bytes that several wait for counted once; `log_reads` counts pages that memory did not hold."""
+
+    rooms: dict[str, int]
+    rooms_total: int
+    audiences: int
+    waiting: int
+    waiting_bytes: int
+    log_reads: int
+    goodbyes: dict[str, int]
+
+
 class Performance(msgspec.Struct):
     cache: ShelfStats
     requests: Requests
     connections: dict[str, int]
+    delivery: Delivery
     loop_lag_s: float
     log: LogShape
     process: ProcessShape

@@ -184,6 +184,12 @@ class Client:
             self.engine.queue.put_nowait(parcel)
         return future
 
+    def direct(self) -> None:
+        """None: engineio's queue stands before every packet."""
+
+    def abort(self) -> None:
+        self.end()
+
     def close(self, goodbye: Goodbye) -> None:
         if not goodbye.may_return:
             self._say(DISCONNECT)  # without it a client comes back by itself

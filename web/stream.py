@@ -12,6 +12,7 @@ import msgspec
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
+from realtime.audience import Send
 from realtime.connection import Connection, Gone
 from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
@@ -110,13 +111,13 @@ class Stream(Border):
 
     async def head(self) -> None:
         """What a stream would begin with."""
-        self.services.hub.admit()
+        self.services.hub.admit(self.request.remote_ip or "")
 
     async def get(self) -> None:
         place = self.asked(Place)
         session = place.session()
         hub = self.services.hub
-        hub.admit()
+        hub.admit(self.request.remote_ip or "")
         if self.request.version == "HTTP/1.0":
             self.wire = UNTIL_CLOSE
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -126,7 +127,7 @@ class Stream(Border):
         # Every client its own pause, so that a restart is not followed by a storm (in ms).
         self.write(b"retry: %d\n\n" % random.randrange(1500, 4500))
         self.flush()
-        self._connection = Connection(hub, session, self)
+        self._connection = Connection(hub, session, self, self.request.remote_ip or "")
         # A browser that comes back by itself says where it stood in a header, and the address is old.
         self._connection.start(self.request.headers.get("Last-Event-ID") or place.cursor)
         await self._left
@@ -140,6 +141,12 @@ class Stream(Border):
             self._leave()
         return push(self._stream, data)
 
+    def direct(self) -> Send | None:
+        return straight(self._stream)
+
+    def abort(self) -> None:
+        self._stream.close()
+
     def on_connection_close(self) -> None:
         super().on_connection_close()
         if self._connection:
@@ -152,6 +159,14 @@ class Stream(Border):
     def _leave(self) -> None:
         if not self._left.done():
             self._left.set_result(None)
+
+
+def straight(stream: IOStream) -> Send | None:
+    """The socket's own `send`, as long as nothing waits in the stream before it."""
+    if stream.closed() or stream.writing() or type(stream) is not IOStream:
+        return None
+    send: Send = stream.socket.send
+    return send
 
 
 def push(stream: IOStream, data: bytes | memoryview) -> "asyncio.Future[None] | None":
@@ -181,7 +196,7 @@ class Poll(Handler):
         place = self.asked(Place)
         session = place.session()
         hub = self.services.hub
-        with hub.polling():
+        with hub.polling(self.request.remote_ip or ""):
             self._waiting = asyncio.ensure_future(
                 hub.poll(session, place.cursor, self.services.poll_s, POLL)
             )

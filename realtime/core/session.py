@@ -1,10 +1,10 @@
 """One client's state, without sockets: what it asked for, what it hears, and what to do with its words.
 
-A message comes in through `receive` and effects come out; the transports carry them out. `wants` says
-which form of an event this client hears. Time is an argument (law core-has-no-clock).
+A message comes in through `receive` and effects come out; the transports carry them out. Its `taste` says
+which events this client hears, and in which form. Time is an argument (law core-has-no-clock).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -25,6 +25,8 @@ MISTAKES = 20
 
 DASHBOARD, METRICS, ALERTS, NOTIFICATIONS = "dashboard", "metrics", "alerts", "notifications"
 SEVERITIES = ("warning", "critical")
+TICKS, SEVERITY = "\0ticks", "\0severity:"
+"""Topics that are no rooms: no room has a character that cannot be printed."""
 
 
 T = TypeVar("T")
@@ -60,40 +62,31 @@ class Answer(NamedTuple):
     id: Any = None
 
 
-class Session:
-    """`known` is the highest series id whose name the client has."""
+class Taste(NamedTuple):
+    """What a client hears, and in which form: clients of one taste are told the same bytes.
 
-    def __init__(self, rooms: frozenset[str], compact: bool = False, known: int = 0) -> None:
-        self.rooms = set(rooms)
-        self.compact = compact
-        self.known = known
-        self._given = known
-        """What the client knew by itself, or was told while it heard every series."""
-        self.subscribed = False
-        self.interval_us = 0
-        """Metrics frames no closer than this; 0 is every one."""
-        self._selectors: tuple[Selector, ...] = ()
-        self._match: tuple[str, ...] = ()
-        self._matched: set[int] = set()
-        self._judged = 0
-        self._severities: frozenset[str] | None = None
-        self._tokens = float(BURST)
-        self._counted = 0
-        self._mistakes = 0
+    `severities` is None until the client subscribes to alerts by itself.
+    """
+
+    rooms: frozenset[str] = frozenset()
+    compact: bool = False
+    subscribed: bool = False
+    match: tuple[str, ...] = ()
+    severities: frozenset[str] | None = None
 
     def wants(self, event: Event) -> Form | None:
         fact = event.data
         rooms = self.rooms
         if isinstance(fact, Metrics):
             if self.subscribed:
-                return Form(self.compact, self._match)
+                return Form(self.compact, self.match)
             if DASHBOARD in rooms or METRICS in rooms or f"{METRICS}:{event.source}" in rooms:
                 return Form(self.compact)
             return None
         heard = False
         if isinstance(fact, Alert):
-            if self._severities is not None:
-                heard = fact.severity in self._severities
+            if self.severities is not None:
+                heard = fact.severity in self.severities
             else:
                 heard = DASHBOARD in rooms or ALERTS in rooms
         elif isinstance(fact, Notification):
@@ -102,20 +95,63 @@ class Session:
             heard = DASHBOARD in rooms
         return _PLAIN if heard else None
 
+    def topics(self) -> frozenset[str]:
+        """Names under which it is found: no event is wanted that has none of them (`topics_of`)."""
+        more = {TICKS} if self.subscribed else set()
+        return self.rooms | more | {SEVERITY + one for one in self.severities or ()}
+
+
+def topics_of(event: Event) -> tuple[str, ...]:
+    """Where to look for those who may want an event."""
+    fact = event.data
+    if isinstance(fact, Metrics):
+        return (TICKS, DASHBOARD, METRICS, f"{METRICS}:{event.source}")
+    if isinstance(fact, Alert):
+        return (SEVERITY + fact.severity, DASHBOARD, ALERTS)
+    if isinstance(fact, Notification):
+        return (fact.room, NOTIFICATIONS) if fact.room == DASHBOARD else (fact.room,)
+    return (DASHBOARD,) if isinstance(fact, System) else ()
+
+
+class Matched:
+    """The ids of the series that selectors name; looks only at those that are new."""
+
+    __slots__ = ("_ids", "_judged", "_selectors")
+
+    def __init__(self, match: Iterable[str]) -> None:
+        self._selectors = [Selector.parse(text) for text in match]
+        self._ids: set[int] = set()
+        self._judged = 0
+
+    def ids(self, series: Mapping[int, Series], owner: Mapping[int, str], newest: int) -> set[int]:
+        """`newest` is the highest id there is; below it some may be missing, where the log is damaged."""
+        for id_ in range(self._judged + 1, newest + 1):
+            one = series.get(id_)
+            if one and any(s.matches(one.name, one.labels, owner[id_]) for s in self._selectors):
+                self._ids.add(id_)
+        self._judged = newest
+        return self._ids
+
+
+class Session:
+    """`taste` is what it hears; `known` is the highest series id whose name the client has."""
+
+    __slots__ = ("_counted", "_given", "_mistakes", "_tokens", "interval_us", "known", "taste")
+
+    def __init__(self, rooms: frozenset[str], compact: bool = False, known: int = 0) -> None:
+        self.taste = Taste(rooms, compact)
+        self.known = known
+        self._given = known
+        """What the client knew by itself, or was told while it heard every series."""
+        self.interval_us = 0
+        """Metrics frames no closer than this; 0 is every one."""
+        self._tokens = float(BURST)
+        self._counted = 0
+        self._mistakes = 0
+
     def forget(self) -> None:
         """The client starts from nothing: what it knew may have been of another log."""
         self.known = self._given = 0
-
-    def matched(self, series: Mapping[int, Series], owner: Mapping[int, str]) -> set[int] | None:
-        """Ids of the series this session subscribed to, or None for all. Looks only at new ones."""
-        if not self._selectors:
-            return None
-        for id_ in range(self._judged + 1, len(series) + 1):
-            one = series[id_]
-            if any(s.matches(one.name, one.labels, owner[id_]) for s in self._selectors):
-                self._matched.add(id_)
-        self._judged = len(series)
-        return self._matched
 
     def receive(self, message: bytes | str, binary: bool, now: int) -> Answer:
         """
@@ -165,14 +201,15 @@ class Session:
 
     def _join(self, data: dict[str, Any], _now: int) -> Effect:
         room = _room(data)
-        if room not in self.rooms and len(self.rooms) >= ROOMS:
+        rooms = self.taste.rooms
+        if room not in rooms and len(rooms) >= ROOMS:
             raise ValueError(f"room: you are in {ROOMS} rooms, which is the limit; leave one first")
-        self.rooms.add(room)
+        self.taste = self.taste._replace(rooms=rooms | {room})
         return Reply("joined_room", {"room": room})
 
     def _leave(self, data: dict[str, Any], _now: int) -> Effect:
         room = _room(data)
-        self.rooms.discard(room)
+        self.taste = self.taste._replace(rooms=self.taste.rooms - {room})
         return Reply("left_room", {"room": room})
 
     def _subscribe_metrics(self, data: dict[str, Any], _now: int) -> Effect:
@@ -181,22 +218,19 @@ class Session:
             raise ValueError(f"match: {len(ask.match)} selectors; at most {SELECTORS}")
         if ask.max_hz is not None and not 0.01 <= ask.max_hz <= 1000:
             raise ValueError(f"max_hz: {ask.max_hz:g}; a number from 0.01 to 1000 would do")
-        selectors = []
         for place, text in enumerate(ask.match):
             try:
-                selectors.append(Selector.parse(text))
+                Selector.parse(text)
             except ValueError as error:
                 raise ValueError(f"match[{place}]: {error}") from error
-        if not self._match:
+        if not self.taste.match:
             self._given = self.known
         # Of what it did not hear until now, it was not told the names.
         self.known = self._given
-        self._selectors = tuple(selectors)
-        self._match = tuple(ask.match)
-        self._matched, self._judged = set(), 0
-        self.compact = ask.compact
+        self.taste = self.taste._replace(
+            compact=ask.compact, subscribed=True, match=tuple(ask.match)
+        )
         self.interval_us = int(1_000_000 / ask.max_hz) if ask.max_hz else 0
-        self.subscribed = True
         return Reply(
             "subscribed_to_metrics",
             {"match": ask.match, "max_hz": ask.max_hz, "compact": ask.compact},
@@ -207,8 +241,8 @@ class Session:
         unknown = [one for one in ask.severity if one not in SEVERITIES]
         if unknown:
             raise ValueError(f"severity: {unknown[0]!r}; any of {', '.join(SEVERITIES)} would do")
-        self._severities = frozenset(ask.severity or SEVERITIES)
-        return Reply("subscribed_to_alerts", {"severity": sorted(self._severities)})
+        self.taste = self.taste._replace(severities=frozenset(ask.severity or SEVERITIES))
+        return Reply("subscribed_to_alerts", {"severity": sorted(self.taste.severities or ())})
 
     def _request_metrics(self, _data: dict[str, Any], _now: int) -> Effect:
         return MetricsAnswer()

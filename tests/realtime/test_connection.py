@@ -352,7 +352,10 @@ async def test_every_message_of_a_socket(tmp_path):
             async with sockets(it.url, protocol) as one:
                 await one.until("snapshot")
                 assert (await one.ask("ping")).data["server_time"].endswith("Z")
-                assert (await one.ask("join_room", {"room": "r"})).data == {"room": "r"}
+                assert (await one.ask("join_room", {"room": "r"})).data == {
+                    "room": "r",
+                    "present": 1,
+                }
                 assert (await one.ask("leave_room", {"room": "r"})).event == "left_room"
                 latest = await one.ask("request_metrics")
                 assert latest.event == "metrics_response"
@@ -695,7 +698,8 @@ async def test_a_failure_costs_one_connection(tmp_path, logs, monkeypatch):
         for one in readers:
             await one.until("snapshot")
         victim = next(iter(it.hub._connections))
-        monkeypatch.setattr(victim.session, "wants", lambda event: 1 / 0)
+        it.hub.unsettle(victim)
+        monkeypatch.setattr(victim.sink, "direct", lambda: 1 / 0)
         await note(it, "one")
         await note(it, "two")
         codes = []
@@ -722,6 +726,7 @@ async def test_a_failure_of_the_transport(tmp_path, logs, monkeypatch):
         def broken(data):
             raise RuntimeError("no such socket")
 
+        it.hub.unsettle(victim)
         monkeypatch.setattr(victim.sink, "write_out", broken)
         await note(it, "on")
         await other.until("notification", message="on")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from realtime import connection, delivery
+from realtime import delivery
+from realtime.audience import Audience
 from realtime.connection import Connection
 from realtime.core.cursor import Reset, resolve
 from realtime.core.decide import Desk
 from realtime.core.frames import Frame
 from realtime.core.held import Held
-from realtime.core.session import Form, Session
+from realtime.core.session import Form, Taste
 from realtime.spine import Spine
 from realtime.tail import Tail
 from storage.events import Event, Notification
@@ -171,8 +172,8 @@ def speak_on(patch):
     """There are words after the goodbye."""
     real = Connection.end
 
-    def end(self, goodbye):
-        real(self, goodbye)
+    def end(self, goodbye, *spread):
+        real(self, goodbye, *spread)
         self._ended = False
 
     patch.setattr(Connection, "end", end)
@@ -191,7 +192,7 @@ def old_snapshot(patch):
 
 def no_names(patch):
     """Compact ticks come without the names behind their ids."""
-    patch.setattr(connection, "named", lambda *_: [])
+    patch.setattr(Audience, "_named", lambda self, event, form, only, known: ([], known))
 
 
 def never_wait(patch):
@@ -218,13 +219,13 @@ def speak_first(patch):
 
 def wrong_room(patch):
     """Everybody hears every notification."""
-    real = Session.wants
+    real = Taste.wants
 
     def wants(self, event):
         form = real(self, event)
         return Form() if isinstance(event.data, Notification) else form
 
-    patch.setattr(Session, "wants", wants)
+    patch.setattr(Taste, "wants", wants)
 
 
 MUTANTS = (

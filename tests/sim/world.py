@@ -152,7 +152,7 @@ class Server:
         if not crash:
             with suppress(StorageFull):
                 await self.spine.record(System("stopped"), "a")
-            self.hub.close()
+            await self.hub.close()
             self.spine.close()
             await asyncio.wait({writer})
             await self.spine.checkpoint()

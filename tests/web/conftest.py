@@ -283,7 +283,7 @@ async def site(tmp_path: Path, static: Path):
     server.stop()
     await server.close_all_connections()
     AsyncHTTPClient().close()
-    hub.close()
+    await hub.close()
     spine.close()
     await writer
     await shelf.close()

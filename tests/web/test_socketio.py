@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from realtime.connection import MESSAGE_BYTES, PAGE_BYTES, PIECE_BYTES
+from realtime.audience import PAGE_BYTES
+from realtime.connection import MESSAGE_BYTES, PIECE_BYTES
 from realtime.core.batch import Batch, Columns, Key
 from tests.app import PATIENCE_S, house, running
 from tests.clients import Reader, Told, eventually, slow

@@ -105,7 +105,7 @@ async def test_http_1_0(tmp_path):
             assert body.startswith(b"retry: ")
             await note(it, "here")
             await one.until(b'"here"')
-            it.hub.close()
+            await it.hub.close()
             assert b"event: goodbye" in await one.rest()
         it.hub.closing = False
 
@@ -129,7 +129,7 @@ async def test_the_end_of_a_stream(tmp_path):
     async with house(tmp_path) as it:
         async with slow(it.url, stream()) as one:
             await one.until(b"snapshot")
-            it.hub.close()
+            await it.hub.close()
             raw = await one.until(b"\r\n0\r\n\r\n")
             assert b"event: goodbye\ndata: {" in raw
             assert raw.endswith(b"\n\n\r\n0\r\n\r\n")

@@ -1,5 +1,6 @@
 """What a client may ask of its session, word for word."""
 
+from itertools import combinations, product
 from typing import Any
 
 import msgspec
@@ -13,10 +14,13 @@ from realtime.core.session import (
     ROOMS,
     SELECTORS,
     Form,
+    Matched,
     MetricsAnswer,
     Reply,
     Resume,
     Session,
+    Taste,
+    topics_of,
 )
 from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
 
@@ -84,14 +88,14 @@ def test_ping_tells_the_time():
 def test_joining_and_leaving_a_room():
     """Who is in a room hears its notifications; who has left does not."""
     client = session()
-    assert client.wants(note("kitchen")) is None
+    assert client.taste.wants(note("kitchen")) is None
     assert say(client, "join_room", {"room": "kitchen"}) == Reply(
         "joined_room", {"room": "kitchen"}
     )
-    assert client.wants(note("kitchen")) is not None
-    assert client.wants(note("cellar")) is None
+    assert client.taste.wants(note("kitchen")) is not None
+    assert client.taste.wants(note("cellar")) is None
     assert say(client, "leave_room", {"room": "kitchen"}) == Reply("left_room", {"room": "kitchen"})
-    assert client.wants(note("kitchen")) is None
+    assert client.taste.wants(note("kitchen")) is None
 
 
 def test_joining_twice_is_joining_once():
@@ -101,7 +105,7 @@ def test_joining_twice_is_joining_once():
         say(client, "join_room", {"room": "kitchen"})
     for _ in range(2):
         assert say(client, "leave_room", {"room": "kitchen"}).event == "left_room"
-    assert client.wants(note("kitchen")) is None
+    assert client.taste.wants(note("kitchen")) is None
 
 
 @pytest.mark.parametrize(
@@ -121,13 +125,13 @@ def test_the_rooms_of_the_house(rooms, hears):
     """`dashboard` hears everything of a dashboard, the others their part of it."""
     client = session(*rooms)
     told = {"tick": TICK, "note": NOTE, "alert": alert(), "system": STARTED, "names": NAMES}
-    heard = [name for name, event in told.items() if client.wants(event) is not None]
+    heard = [name for name, event in told.items() if client.taste.wants(event) is not None]
     assert heard == hears.split()
 
 
 def test_a_room_of_an_application_is_its_members_alone():
     """What is posted to a room is not heard in `dashboard` or `notifications`."""
-    assert session("dashboard", "notifications").wants(note("kitchen")) is None
+    assert session("dashboard", "notifications").taste.wants(note("kitchen")) is None
 
 
 def test_rooms_are_bounded():
@@ -159,13 +163,13 @@ def test_bad_data_names_the_field(data):
 def test_subscribing_to_all_metrics():
     """Without a match every series is told, whatever rooms the client is in."""
     client = session()
-    assert client.wants(TICK) is None
+    assert client.taste.wants(TICK) is None
     assert say(client, "subscribe_to_metrics") == Reply(
         "subscribed_to_metrics", {"match": [], "max_hz": None, "compact": False}
     )
-    assert client.wants(TICK) == Form()
+    assert client.taste.wants(TICK) == Form()
     assert client.interval_us == 0
-    assert client.matched({1: Series(1, "up", {})}, {1: "web-1"}) is None
+    assert client.taste.match == ()
 
 
 def test_subscribing_to_some_metrics():
@@ -178,16 +182,19 @@ def test_subscribing_to_some_metrics():
     }
     assert say(client, "subscribe_to_metrics", asked).data == asked
     assert client.interval_us == 500_000
-    assert client.wants(TICK) == Form(True, tuple(asked["match"]))
+    assert client.taste.wants(TICK) == Form(True, tuple(asked["match"]))
     series = {
         1: Series(1, "cpu", {"mode": "user"}),
         2: Series(2, "cpu", {"mode": "idle"}),
         3: Series(3, "load", {}),
     }
     owner = {1: "web-1", 2: "web-1", 3: "web-2"}
-    assert client.matched(series, owner) == {1, 3}
+    matched = Matched(client.taste.match)
+    assert matched.ids(series, owner, 3) == {1, 3}
+    del series[2], owner[2]  # a name the log has lost
+    assert Matched(client.taste.match).ids(series, owner, 3) == {1, 3}
     series[4], owner[4] = Series(4, "cpu", {"mode": "user", "cpu": "0"}), "web-9"
-    assert client.matched(series, owner) == {1, 3, 4}
+    assert matched.ids(series, owner, 4) == {1, 3, 4}
 
 
 def test_a_new_subscription_replaces_the_old():
@@ -196,9 +203,9 @@ def test_a_new_subscription_replaces_the_old():
     say(client, "subscribe_to_metrics", {"match": ["a"], "max_hz": 1, "compact": True})
     say(client, "subscribe_to_metrics", {"match": ["b"]})
     series = {1: Series(1, "a", {}), 2: Series(2, "b", {})}
-    assert client.matched(series, {1: "x", 2: "x"}) == {2}
+    assert Matched(client.taste.match).ids(series, {1: "x", 2: "x"}, 2) == {2}
     assert client.interval_us == 0
-    assert client.wants(TICK) == Form(False, ("b",))
+    assert client.taste.wants(TICK) == Form(False, ("b",))
 
 
 def test_a_failed_subscription_changes_nothing():
@@ -206,7 +213,7 @@ def test_a_failed_subscription_changes_nothing():
     client = session()
     say(client, "subscribe_to_metrics", {"match": ["a"]})
     error(client, "subscribe_to_metrics", {"match": ["b", "{"], "compact": True})
-    assert client.wants(TICK) == Form(False, ("a",))
+    assert client.taste.wants(TICK) == Form(False, ("a",))
 
 
 def test_names_are_owed_anew_for_what_was_not_heard():
@@ -270,7 +277,7 @@ def test_subscribing_to_alerts(asked, hears):
     """Alerts of the severities asked for, whatever the rooms."""
     client = session("dashboard")
     assert say(client, "subscribe_to_alerts", asked).data == {"severity": hears}
-    heard = [one for one in ("critical", "warning") if client.wants(alert(one)) is not None]
+    heard = [one for one in ("critical", "warning") if client.taste.wants(alert(one)) is not None]
     assert heard == hears
 
 
@@ -368,3 +375,22 @@ def test_a_good_message_forgives():
     for n in range(3 * MISTAKES):
         message = b"?" if n % (MISTAKES - 1) else b'{"event":"ping"}'
         assert goodbyes.ABUSE not in client.receive(message, False, NOW + n * S).effects
+
+
+def test_nobody_who_wants_an_event_is_missed_by_its_topics():
+    """The hub finds listeners by topic and asks their taste afterwards: a taste that wants an event is
+    found under one of the event's topics, whatever it is made of."""
+    rooms = ["dashboard", "metrics", "metrics:web-1", "alerts", "notifications", "kitchen"]
+    events = [TICK, NOTE, STARTED, NAMES, alert(), alert("warning"), note("kitchen")]
+    severities = [None, frozenset(["critical"]), frozenset(["warning", "critical"])]
+    wanted = 0
+    for size in range(3):
+        for mine in combinations(rooms, size):
+            for subscribed, severity in product((False, True), severities):
+                taste = Taste(frozenset(mine), False, subscribed, (), severity)
+                for event in events:
+                    if taste.wants(event) is not None:
+                        wanted += 1
+                        assert taste.topics() & set(topics_of(event))
+    assert wanted > 200
+    assert not topics_of(NAMES)
