@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import structlog
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from realtime import delivery, heap, intake, spine
@@ -45,6 +44,7 @@ from realtime.core.decide import Bounds
 from realtime.core.requests import RequestStats
 from realtime.core.views import View
 from realtime.errors import BadDial, PlayheadError, StorageBroken, StorageFull
+from realtime.files import for_sockets, for_streams, raise_limit
 from realtime.history import History
 from realtime.lag import Lag
 from realtime.logs import Format, Level, configure
@@ -60,6 +60,7 @@ from storage.retention import Keep
 from web.app import ROUTES, application, serve_options
 from web.assets import read_assets
 from web.budget import Budget
+from web.gate import Gate
 from web.guard import Guard
 from web.openapi import document
 from web.selftest import selftest
@@ -158,12 +159,14 @@ class House:
             self.upkeep.run(),
         ):
             self._start(work)
-        self._server = HTTPServer(application(self.services), **serve_options())
+        self._server = Gate(application(self.services), **serve_options())
+        self._server.bound(for_sockets(self._files), self._sockets)
         self._server.add_sockets(sockets)
         self.url = address(sockets[0])
 
     def _furnish(self) -> None:
         """The parts, each with what it needs and no more."""
+        self._files = raise_limit()
         s, clock = self.settings, self.clock
         self.view = View(s.window_points, WINDOW_S * 1_000_000)
         self.tail = Tail(s.ring_events, s.ring_bytes)
@@ -196,7 +199,13 @@ class House:
             self.view,
             clock,
             delivery.Limits(
-                s.max_connections, s.outbox_bytes, s.resume_events, s.heartbeat_s, s.stall_s
+                for_streams(self._files, s.max_connections),
+                s.outbox_bytes,
+                s.resume_events,
+                s.heartbeat_s,
+                s.stall_s,
+                s.outboxes_bytes,
+                s.max_per_address,
             ),
             self._snapshot,
             lambda: metrics(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
@@ -288,6 +297,11 @@ class House:
         from web.socketio import Door  # an extra: it may not be there
 
         return Door(self.hub)
+
+    def _sockets(self) -> int:
+        """Those that Tornado has handed over, and counts no longer."""
+        count = self.hub.count()
+        return count["websocket"] + count["socketio"]
 
     def _snapshot(self) -> dict[str, Any]:
         return dashboard(

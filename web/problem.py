@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: what is wrong, where, and what would do."""
 
+import random
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
@@ -79,11 +80,12 @@ def problem_of(error: PlayheadError) -> Problem:
         case Overtaken():
             return Problem(409, told, [(e.field, e.detail) for e in error.errors])
         case Crowded():
-            return Problem(503, told, headers=_retry_after(5))
+            # At moments of their own, or those who were refused together come together again.
+            return Problem(503, told, headers=_retry_after(random.uniform(1, 10)))
         case Busy():
             return Problem(429, told, headers=_retry_after(error.retry_after_s))
         case Closing():
-            return Problem(503, told, headers=_retry_after(5))
+            return Problem(503, told, headers=_retry_after(random.uniform(2, 10)))
         case TooMuch():
             return Problem(422, told, [("from", error.detail)])
         case StorageError():

@@ -21,6 +21,7 @@ from realtime.core.frames import Wire
 from realtime.core.session import Session
 from realtime.core.views import View, evolve
 from realtime.delivery import Hub, Limits
+from realtime.errors import Crowded
 from realtime.tail import Tail
 from storage.events import Declared, Event, Metrics, Notification, Series
 from tests.app import house
@@ -701,3 +702,165 @@ async def test_a_stream_is_counted_by_its_road(tmp_path):
         await eventually(
             lambda: it.hub.count() == {"websocket": 1, "sse": 1, "poll": 0, "socketio": 0}
         )
+
+
+# Bounds of the crowd
+
+
+def crowd_of(it, sinks, rooms=("dashboard",), address=""):
+    for sink in sinks:
+        Connection(it.hub, Session(frozenset(rooms)), sink, address).start(None)
+
+
+def test_one_address_holds_so_many():
+    """The next stream of an address is refused, other addresses are not; this machine's own is not counted,
+    for a proxy on it stands for many; who leaves makes room."""
+    it = hubs(10, Clock(), msgspec.structs.replace(LIMITS, max_per_address=2))
+    crowd_of(it, [Free(), Free()], address="192.0.2.1")
+    crowd_of(it, [Free(), Free(), Free()], address="127.0.0.1")
+    with pytest.raises(Crowded, match=r"192\.0\.2\.1"):
+        it.hub.admit("192.0.2.1")
+    for address in ("192.0.2.2", "127.0.0.1", "::1", ""):
+        it.hub.admit(address)
+    next(iter(it.hub.connections)).gone()
+    with it.hub.polling("192.0.2.1"), pytest.raises(Crowded):
+        it.hub.admit("192.0.2.1")
+    it.hub.admit("192.0.2.1")
+
+
+class Stuck(Free):
+    """A socket that takes nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting: list[asyncio.Future[None]] = []
+        self.cut = False
+
+    def direct(self):
+        return None
+
+    def write_out(self, data):
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return self.waiting[-1]
+
+    def abort(self):
+        self.cut = True
+
+
+@pytest.mark.gen_test
+async def test_what_waits_for_all_is_bounded():
+    """Law slow-costs-itself: bytes that all wait for count once; beyond the bound those go that have taken
+    nothing for longest, and what waited for them is forgotten."""
+    it = hubs(100, Hands(), msgspec.structs.replace(LIMITS, outboxes_bytes=200_000))
+
+    def stuck(count, *rooms):
+        """They have hello and snapshot, and take nothing more."""
+        sinks: list[Any] = [Stuck() for _ in range(count)]
+        for sink in sinks:
+            sink.write_out = Free().write_out
+        crowd_of(it, sinks, rooms)
+        for sink in sinks:
+            del sink.write_out
+
+    stuck(50, "dashboard")
+    it.publish(Notification("n", "info", "x" * 10_000))
+    await asyncio.sleep(0)
+    assert it.hub.stats()["waiting"] == 50
+    assert 10_000 < it.hub.waiting_bytes < 10_500, "one frame, fifty times referred to"
+    first, second, *_ = list[Any](it.hub.connections)
+    first.sink.waiting[0].set_result(None)  # it reads, and takes its place behind the others
+    await asyncio.sleep(0)
+    assert it.hub.stats()["waiting"] == 49
+    for n in range(30):  # each of these waits for another notification, of its own room
+        stuck(1, f"room {n}")
+        it.publish(Notification("n", "info", "y" * 10_000, room=f"room {n}"))
+        await asyncio.sleep(0)
+        assert it.hub.waiting_bytes <= 200_000
+    assert second.sink.cut
+    assert not first.sink.cut
+    assert it.hub.goodbyes["slow"] >= 40
+    for connection in tuple(it.hub.connections):
+        connection.gone()
+    assert it.hub.waiting_bytes == 0
+    assert not it.hub._held_bytes
+
+
+@pytest.mark.gen_test
+async def test_nothing_follows_a_goodbye():
+    """Whatever is published, asked or beaten afterwards: it was the last word, also of a settled reader."""
+    it = hubs(100, Clock())
+    sinks = [Free() for _ in range(3)]
+    crowd_of(it, sinks)
+    leaving = list(it.hub.connections)
+    await it.hub.close()
+    it.publish(Notification("n", "info", "late"))
+    for connection in leaving:
+        connection.receive('{"event":"ping"}')
+        connection.wake()
+        connection.beat()
+    await it.hub.sweep()
+    for sink in sinks:
+        assert b'"event":"goodbye"' in sink.got[-1]
+        assert sink.ended is not None
+
+
+@pytest.mark.gen_test
+async def test_a_stop_asks_a_crowd_back_spread_out():
+    """As many seconds as there are thousands, in batches that leave the loop its turns."""
+    it = hubs(100, Clock())
+    sinks = [Free() for _ in range(3000)]
+    crowd_of(it, sinks)
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(others())
+    await it.hub.close()
+    counting.cancel()
+    assert turns > 10
+    after = [msgspec.json.decode(sink.got[-1])["data"]["after_ms"] for sink in sinks]
+    assert 200 <= min(after) < 600
+    assert 4000 < max(after) < 5000
+
+
+@pytest.mark.gen_test
+async def test_a_room_touches_its_members_alone():
+    """A notification to one room of a thousand makes work for that room only, and the others' cursors move
+    with the edge all the same."""
+    it = hubs(5000, Clock())
+    sinks = [Free() for _ in range(1000)]
+    for n, sink in enumerate(sinks):
+        crowd_of(it, [sink], rooms=[f"room {n}"])
+    settled = list(it.hub.connections)
+    assert all(connection.settled for connection in settled)
+    for _ in range(50):
+        it.publish(Notification("n", "info", "x", room="room 7"))
+    assert [len(sink.got) for sink in (sinks[7], sinks[8])] == [52, 2]
+    assert all(connection.seq == it.tail.edge for connection in settled)
+    assert it.hub.present("room 7") == 1
+    assert it.hub.stats()["rooms_total"] == 1000
+    settled[7].gone()
+    assert it.hub.present("room 7") == 0
+
+
+@pytest.mark.gen_test
+async def test_a_crowd_that_resumes_shares_its_page():
+    """From the same cursor two hundred get the very same bytes, made once."""
+    it = hubs(5000, Clock())
+    it.publish(Declared([Series(n, f"m{n}", {}) for n in range(1, 50)]))
+    for n in range(40):
+        it.publish(Metrics(list(range(1, 50)), [n] * 49))
+
+    class Keeps(Free):
+        def write_out(self, data):
+            self.got.append(data.obj if isinstance(data, memoryview) else data)
+
+    sinks = [Keeps() for _ in range(200)]
+    for sink in sinks:
+        Connection(it.hub, Session(frozenset(["dashboard"])), sink).start("e:1")
+    assert len({id(sink.got[-1]) for sink in sinks}) == 1
+    assert sinks[0].got[-1].count(b'"event":"metrics"') == 40

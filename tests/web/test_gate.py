@@ -1,0 +1,139 @@
+"""A crowd at the gate: who is let in, who is sent away, and who is still answered."""
+
+import asyncio
+import contextlib
+import errno
+import re
+import resource
+import socket
+import sys
+
+import httpx
+import pytest
+from tornado.web import Application, RequestHandler
+
+from realtime.files import ASKING, KEPT
+from tests.app import ROOT
+from tests.clients import slow, upgrade
+from web.gate import ACCEPTS, Gate
+
+FILES = 200
+
+
+class Hello(RequestHandler):
+    def get(self):
+        self.finish(b"hello")
+
+
+@contextlib.contextmanager
+def opened(most=100, streams=0):
+    listening = socket.create_server(("127.0.0.1", 0), backlog=500)
+    listening.setblocking(False)
+    gate = Gate(Application([("/", Hello)], log_function=lambda _: None))
+    gate.bound(most, lambda: streams)
+    gate.add_sockets([listening])
+    try:
+        yield gate, listening.getsockname()
+    finally:
+        gate.stop()
+
+
+async def ask(address):
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return answer.decode()
+
+
+@pytest.mark.gen_test
+async def test_so_many_are_let_in_a_turn():
+    """The rest wait in the kernel's queue, in order, while the loop does other work; all are let in."""
+    with opened(most=1000) as (gate, address):
+        waiting = [socket.create_connection(address) for _ in range(3 * ACCEPTS)]
+        before = 0
+        while before < len(waiting):
+            await asyncio.sleep(0)
+            now = len(gate._connections)
+            assert now - before <= ACCEPTS
+            before = now
+        for one in waiting:
+            one.close()
+        await gate.close_all_connections()
+
+
+@pytest.mark.parametrize(("most", "streams"), [(3, 0), (13, 10)])
+@pytest.mark.gen_test
+async def test_whoever_would_take_the_last_descriptor_is_told(most, streams):
+    """503 and when to come back, at once; when somebody leaves there is room again."""
+    with opened(most, streams) as (gate, address):
+        inside = [socket.create_connection(address) for _ in range(3)]
+        while len(gate._connections) < 3:
+            await asyncio.sleep(0.01)
+        answer = await ask(address)
+        assert answer.startswith("HTTP/1.1 503 ")
+        assert "application/problem+json" in answer
+        told = re.search(r"Retry-After: (\d+)", answer)
+        assert told and 1 <= int(told[1]) <= 10
+        assert gate.refused == 1
+        inside.pop().close()
+        while len(gate._connections) > 2:
+            await asyncio.sleep(0.01)
+        assert (await ask(address)).endswith("hello")
+        for one in inside:
+            one.close()
+        await gate.close_all_connections()
+
+
+@pytest.mark.gen_test
+async def test_no_descriptor_left_is_waited_out(monkeypatch, logs):
+    """The system may have none for us all the same: nobody is let in for a moment, and then they are."""
+    with opened() as (_, address):
+        real = socket.socket.accept
+        failing = [True]
+
+        def accept(self):
+            if failing:
+                failing.pop()
+                raise OSError(errno.EMFILE, "Too many open files")
+            return real(self)
+
+        monkeypatch.setattr(socket.socket, "accept", accept)
+        assert (await ask(address)).endswith("hello")
+        logs.expect("no connection can be taken for a moment")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_rest_answers_while_the_crowd_is_full(tmp_path):
+    """With few files the crowd is held to what is left when the log and those who ask have theirs: the next
+    stream gets a clear no, REST answers, readings are recorded."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", f'ulimit -n {FILES} && exec "$@"', "sh",
+        sys.executable, str(ROOT / "run.py"), "serve", "--port=0", f"--data={tmp_path}",
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        url = line.decode().split()[-1]
+        limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        assert limits == (FILES, FILES)
+        async with contextlib.AsyncExitStack() as stack, httpx.AsyncClient(trust_env=False) as http:
+            room = FILES - KEPT - ASKING
+            for _ in range(room):
+                one = await stack.enter_async_context(slow(url, upgrade()))
+                await one.until(b"hello")
+            async with slow(url, upgrade()) as late:
+                told = await late.until(b"max_connections")
+                assert told.startswith(b"HTTP/1.1 503 ")
+            for _ in range(10):
+                assert (await http.get(f"{url}api/realtime/dashboard/live")).status_code == 200
+            reading = {"name": "x", "value": 1, "source": "app"}
+            answer = await http.post(f"{url}api/realtime/metrics", json=reading)
+            assert answer.status_code == 200
+            stats = (await http.get(f"{url}api/realtime/performance/stats")).json()["data"]
+            assert stats["connections"]["websocket"] == room
+            assert stats["delivery"]["rooms"] == {"dashboard": room}
+    finally:
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 0

@@ -1,0 +1,103 @@
+"""Where connections come in: some a turn, and none that would take the last descriptor.
+
+A handshake takes ten times as long as an answer from memory. When ten thousand come at once, after a
+restart or a cut, the kernel's queue keeps their order and the loop serves the others in between.
+"""
+
+import contextlib
+import errno
+import random
+import socket
+from collections.abc import Callable, Iterable
+
+import structlog
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+
+ACCEPTS = 32
+"""Connections let in a turn of the loop: some ten milliseconds of handshakes (law loop-never-blocks)."""
+PAUSE_S = 0.25
+"""How long nobody is let in when the system has no descriptor to give."""
+RETRY_S = 1, 10
+"""Within these the refused are asked back, each at a moment of its own."""
+
+_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+log_ = structlog.get_logger("web")
+
+
+class Gate(HTTPServer):
+    """`most` sockets may be open at once; `streams` tells how many of them Tornado no longer counts."""
+
+    most = 1 << 20
+    refused = 0
+
+    @staticmethod
+    def streams() -> int:
+        return 0
+
+    def bound(self, most: int, streams: Callable[[], int]) -> None:
+        self.most = most
+        self.streams = streams  # type: ignore[method-assign]
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        for one in sockets:
+            self._sockets[one.fileno()] = one
+            self._listen(one)
+
+    def _listen(self, one: socket.socket) -> None:
+        loop = IOLoop.current()
+        loop.add_handler(one, self._come_in, IOLoop.READ)
+        self._handlers[one.fileno()] = lambda: loop.remove_handler(one)
+
+    def _come_in(self, listening: socket.socket, _events: int) -> None:
+        for _ in range(ACCEPTS):
+            if self._stopped:
+                return
+            try:
+                connection, address = listening.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._pause(listening, error)
+                return
+            if len(self._connections) + self.streams() >= self.most:
+                self._refuse(connection)
+            else:
+                self._handle_connection(connection, address)
+
+    def _refuse(self, connection: socket.socket) -> None:
+        self.refused += 1
+        with contextlib.suppress(OSError), connection:
+            connection.setblocking(False)
+            connection.send(_refusal())
+            # Unread bytes would make the end a reset, and the answer would be lost with it.
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1 << 16)
+
+    def _pause(self, listening: socket.socket, error: OSError) -> None:
+        """Whoever waits in the kernel's queue goes on waiting: better than asking without end."""
+        log_.warning("no connection can be taken for a moment", reason=error.strerror)
+        self._handlers.pop(listening.fileno())()
+        self._handlers[listening.fileno()] = lambda: None
+        IOLoop.current().call_later(PAUSE_S, self._resume, listening)
+
+    def _resume(self, listening: socket.socket) -> None:
+        if not self._stopped:
+            self._listen(listening)
+
+
+def _refusal() -> bytes:
+    body = (
+        b'{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"There are as many '
+        b'connections as the system gives this server files for. Try again in a few seconds."}'
+    )
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\nRetry-After: {random.randint(*RETRY_S)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
