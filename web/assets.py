@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from web.accept import takes_gzip
-from web.handler import PAGE_POLICY, Handler
+from web.handler import PAGE_POLICY, WORKER_POLICY, Handler
 from web.problem import Problem, shown
 
 BUILD_LENGTH = 12
+WORKER = "js/worker.js"
 MARK = b"{{ assets }}"
 """Where a page names its files: replaced by `/assets/<build>`."""
 FOREVER = "public, max-age=31536000, immutable"
@@ -124,6 +125,8 @@ class AssetFile(Kept):
         asset = assets.files.get(path)
         if build != assets.build or asset is None:
             raise Problem(404, f"there is no file {shown(path)} in build {shown(build)}")
+        if path == WORKER:
+            self.set_header("Content-Security-Policy", WORKER_POLICY)
         await self.give(asset, FOREVER)
 
     async def head(self, build: str = "", path: str = "") -> None:

@@ -49,9 +49,12 @@ HEADERS = {
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+
+WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'"
+"""A worker is judged by the policy of its own answer, not by that of the page that starts it."""
 
 
 class Border(RequestHandler):

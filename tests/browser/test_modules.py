@@ -1,10 +1,14 @@
 """The page's pure modules under node's own runner."""
 
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from realtime.core.goodbyes import GOODBYES
 
 HERE = Path(__file__).resolve().parent
 
@@ -12,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_pure_modules_keep_their_promises() -> None:
-    """Backoff, wire, store, series, format and the link's state machine, without a browser."""
+    """Backoff, wire, store, series, format, the link's state machine and the exchange between tabs."""
     node = shutil.which("node")
     assert node, "node comes with npm, which `make setup` needs anyway"
     ran = subprocess.run(
@@ -20,6 +24,8 @@ def test_pure_modules_keep_their_promises() -> None:
         capture_output=True,
         text=True,
         timeout=120,
+        # The one table of goodbyes: the page has none of its own and goes by what the frame says.
+        env={**os.environ, "GOODBYES": json.dumps([one._asdict() for one in GOODBYES])},
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

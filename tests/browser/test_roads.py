@@ -1,38 +1,16 @@
 """The way to the server: over which road, down and up again, and across a restart without a hole."""
 
+import time
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Route
 
-from tests.app import Server, running
-from tests.browser.watch import LIVE_S, PATIENCE_MS, Watch, ask, post, refusable, watching
+from tests.app import running
+from tests.browser.gate import gated
+from tests.browser.watch import LIVE_S, PATIENCE_MS, post, same_as_recorded, watching
 
 pytestmark = pytest.mark.browser
-
-LOAD = 'system_load{period="1m"}'
-
-
-async def same_as_recorded(watch: Watch, server: Server) -> None:
-    """Every tick between the first and the last one on the chart, with the very values of the log."""
-    await watch.page.wait_for_function(
-        "() => Number(document.querySelector('#chart-load').dataset.rows) > 6",
-        timeout=PATIENCE_MS,
-    )
-    shown = (await watch.rows("load"))[LOAD]
-    assert len(shown) > 4
-    answer = await ask(
-        server.url,
-        "/api/realtime/query",
-        series=LOAD,
-        **{"from": shown[0][0] / 1e6, "to": shown[-1][0] / 1e6 + 0.5},
-        points=5000,
-    )
-    [column] = answer["series"]
-    recorded = [
-        (round(at * 1e6), float(value))
-        for at, value in zip(column["at"], column["value"], strict=True)
-    ]
-    assert shown == recorded
 
 
 @pytest.mark.gen_test(timeout=2 * LIVE_S)
@@ -60,15 +38,18 @@ async def test_catches_up_by_itself_after_a_restart(tmp_path: Path) -> None:
 @pytest.mark.gen_test(timeout=2 * LIVE_S)
 async def test_falls_to_sse_and_climbs_back(tmp_path: Path) -> None:
     """WebSocket refused: numbers move and toasts come over SSE; open again: back on it, no hole."""
-    async with running(tmp_path) as server, watching(server.url) as watch:
-        await refusable(watch)
-        watch.refused = {"websocket"}
+    async with (
+        running(tmp_path) as server,
+        gated(server.url) as gate,
+        watching(gate.url) as watch,
+    ):
+        gate.refused = {"websocket"}
         await watch.open()
         await watch.live("sse")
         await watch.beyond(await watch.seq() + 2)
         await post(server.url, "/api/realtime/notifications", {"message": "over SSE"})
         await watch.page.wait_for_selector(".toast", timeout=PATIENCE_MS)
-        watch.refused = set()
+        gate.refused = set()
         await watch.live("websocket")
         await watch.beyond(await watch.seq() + 2)
         await same_as_recorded(watch, server)
@@ -77,15 +58,18 @@ async def test_falls_to_sse_and_climbs_back(tmp_path: Path) -> None:
 @pytest.mark.gen_test(timeout=2 * LIVE_S)
 async def test_polls_when_nothing_else_is_open(tmp_path: Path) -> None:
     """WebSocket and SSE refused: polling brings the same; with SSE open again the page climbs to it."""
-    async with running(tmp_path) as server, watching(server.url) as watch:
-        await refusable(watch)
-        watch.refused = {"websocket", "sse"}
+    async with (
+        running(tmp_path) as server,
+        gated(server.url) as gate,
+        watching(gate.url) as watch,
+    ):
+        gate.refused = {"websocket", "sse"}
         await watch.open()
         await watch.live("poll")
         await watch.beyond(await watch.seq() + 2)
         await post(server.url, "/api/realtime/notifications", {"message": "over polling"})
         await watch.page.wait_for_selector(".toast", timeout=PATIENCE_MS)
-        watch.refused = {"websocket"}
+        gate.refused = {"websocket"}
         await watch.live("sse")
         await watch.beyond(await watch.seq() + 2)
         await same_as_recorded(watch, server)
@@ -105,3 +89,66 @@ async def test_a_replaced_log_is_said_not_hidden(tmp_path: Path) -> None:
         await watch.live()
         await watch.beyond(await watch.seq() + 2)
         await same_as_recorded(watch, server)
+
+
+@pytest.mark.gen_test(timeout=2 * LIVE_S)
+async def test_a_bad_line_is_told_and_a_dead_one_left(tmp_path: Path) -> None:
+    """Slow: the round trip that is; swallowed: no answer, then lost within two heartbeats; no hole after."""
+    async with (
+        running(tmp_path, heartbeat_s=3) as server,
+        gated(server.url) as gate,
+        watching(gate.url) as watch,
+    ):
+        page = watch.page
+        await watch.open()
+        await page.wait_for_selector('html[data-quality="good"]', timeout=PATIENCE_MS)
+        gate.delay_s = 0.4
+        await page.wait_for_selector('html[data-quality="fair"]', timeout=PATIENCE_MS)
+        await page.wait_for_function(
+            "() => { const ms = Number(/ (\\d+) ms/.exec(document.querySelector('#connection').title)?.[1]);"
+            " return ms >= 800 && ms < 2000; }",
+            timeout=PATIENCE_MS,
+        )
+        assert await page.get_attribute("html", "data-link") == "live"
+        gate.delay_s = 0
+        gate.swallow()
+        started = time.monotonic()
+        await page.wait_for_selector('html[data-quality="poor"]', timeout=PATIENCE_MS)
+        assert "no answer for" in await page.inner_text("#connection")
+        await page.wait_for_selector('html[data-link="waiting"]', timeout=PATIENCE_MS)
+        # Two heartbeats, a second to look, and a second for a busy machine.
+        assert time.monotonic() - started < 2 * 3 + 1 + 1 + 1
+        gate.restore()
+        await watch.live()
+        await watch.beyond(await watch.seq() + 2)
+        await same_as_recorded(watch, server)
+
+
+@pytest.mark.gen_test(timeout=2 * LIVE_S)
+async def test_a_network_that_wants_a_sign_in_is_told_and_outlasted(tmp_path: Path) -> None:
+    """HTML in the place of every answer: in words on the first load, and as no server at all later."""
+    async with (
+        running(tmp_path) as server,
+        gated(server.url) as gate,
+        watching(gate.url) as watch,
+    ):
+        await watch.open()
+        await watch.live()
+        await watch.beyond(await watch.seq() + 1)
+        gate.portal = True
+        gate.cut()
+        await watch.page.wait_for_selector('html[data-link="waiting"]', timeout=PATIENCE_MS)
+        gate.portal = False
+        await watch.live()
+        await watch.beyond(await watch.seq() + 1)
+        await same_as_recorded(watch, server)
+
+        await watch.page.route("**/dashboard/live*", hotel)
+        await watch.page.reload()
+        await watch.page.wait_for_selector("text=want you to sign in", timeout=PATIENCE_MS)
+        await watch.page.unroute("**/dashboard/live*")
+        await watch.live()
+
+
+async def hotel(route: Route) -> None:
+    await route.fulfill(content_type="text/html", body="<html>Welcome, guest</html>")

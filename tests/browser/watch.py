@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from playwright.async_api import Page, WebSocketRoute, async_playwright
+from playwright.async_api import Page, async_playwright
 from tornado.httpclient import AsyncHTTPClient
 
-from tests.app import PATIENCE_S
+from tests.app import PATIENCE_S, Server
 
 FLAGS = [
     "--headless",
@@ -26,6 +26,7 @@ FLAGS = [
     "--disable-component-update",
 ]
 PATIENCE_MS = 1000 * PATIENCE_S
+LOAD = 'system_load{period="1m"}'
 LIVE_S = 3 * PATIENCE_S
 """For a whole story: several starts of a server and of a browser on a busy machine."""
 
@@ -38,8 +39,6 @@ class Watch:
     url: str
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    """Roads that the network refuses: `websocket`, `sse`. May change while the page watches."""
 
     async def open(self, path: str = "/analytics") -> None:
         await self.page.goto(self.url + path)
@@ -117,23 +116,27 @@ async def watching(
             await browser.close()
 
 
-async def refusable(watch: Watch) -> None:
-    """From now on `watch.refused` decides which roads are open."""
-
-    def socket(route: WebSocketRoute) -> Any:
-        if "websocket" in watch.refused:
-            return route.close(code=1011, reason="refused by the test")
-        route.connect_to_server()
-        return None
-
-    async def stream(route: Any) -> None:
-        if "sse" in watch.refused:
-            await route.abort("connectionrefused")
-        else:
-            await route.continue_()
-
-    await watch.page.route_web_socket("**/api/realtime/ws*", socket)
-    await watch.page.route("**/api/realtime/dashboard/stream*", stream)
+async def same_as_recorded(watch: Watch, server: Server) -> None:
+    """Every tick between the first and the last one on the chart, with the very values of the log."""
+    await watch.page.wait_for_function(
+        "() => Number(document.querySelector('#chart-load').dataset.rows) > 6",
+        timeout=PATIENCE_MS,
+    )
+    shown = (await watch.rows("load"))[LOAD]
+    assert len(shown) > 4
+    answer = await ask(
+        server.url,
+        "/api/realtime/query",
+        series=LOAD,
+        **{"from": shown[0][0] / 1e6, "to": shown[-1][0] / 1e6 + 0.5},
+        points=5000,
+    )
+    [column] = answer["series"]
+    recorded = [
+        (round(at * 1e6), float(value))
+        for at, value in zip(column["at"], column["value"], strict=True)
+    ]
+    assert shown == recorded
 
 
 async def ask(url: str, path: str, **query: Any) -> Any:

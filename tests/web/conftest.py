@@ -194,6 +194,7 @@ def static(tmp_path: Path) -> Path:
     (root / "docs.html").write_bytes(PAGE)
     (root / "favicon.svg").write_bytes(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
     (root / "js" / "main.js").write_bytes(b"export const answer = 42;\n" * 100)
+    (root / "js" / "worker.js").write_bytes(b"export const question = 6 * 9;\n")
     (root / "js" / ".hidden.js").write_bytes(b"secret")
     (root / "notes.py").write_bytes(b"secret")
     return root

@@ -28,6 +28,7 @@ def test_only_what_was_put_there_on_purpose_is_read(static, tmp_path):
         "docs.html",
         "favicon.svg",
         "js/main.js",
+        "js/worker.js",
     }
 
 
@@ -108,6 +109,16 @@ async def test_pages_name_their_build_and_are_asked_again(site):
         assert "unsafe" not in policy
         seen = {"If-None-Match": answer.headers["Etag"]}
         assert (await site.ask(path, headers=seen)).status == 304
+
+
+@pytest.mark.gen_test
+async def test_a_worker_has_a_policy_of_its_own(site):
+    """It may load our modules and talk to us, and nothing else; what is no worker may do nothing by itself."""
+    prefix = f"/assets/{site.services.assets.build}/js"
+    policy = (await site.ask(f"{prefix}/worker.js")).headers["Content-Security-Policy"]
+    assert policy == "default-src 'none'; script-src 'self'; connect-src 'self'"
+    policy = (await site.ask(f"{prefix}/main.js")).headers["Content-Security-Policy"]
+    assert policy == "default-src 'none'; frame-ancestors 'none'"
 
 
 @pytest.mark.gen_test

@@ -8,11 +8,11 @@ import { fileURLToPath } from "node:url";
 
 import { CEILING_MS, FLOOR_MS, backoff } from "../../../web/static/js/backoff.js";
 import { ceiling, duration, figures, percent, text } from "../../../web/static/js/format.js";
-import { Link, TABLE } from "../../../web/static/js/link.js";
 import { Pulse } from "../../../web/static/js/pulse.js";
 import { Table } from "../../../web/static/js/series.js";
 import { Store } from "../../../web/static/js/store.js";
 import { first, message, parsed, seconds } from "../../../web/static/js/wire.js";
+import { clock, settle } from "./clock.js";
 
 const STATIC = join(dirname(fileURLToPath(import.meta.url)), "../../../web/static");
 
@@ -210,158 +210,6 @@ test("numbers for people", () => {
   assert.equal(duration(12 * 86_400 + 4 * 3600 + 59), "12 d 4 h");
   assert.equal(duration(3600), "1 h");
   for (const value of [0.3, 1, 7, 83, 385, 4096]) assert.ok(ceiling(value) >= value && ceiling(value) < 3 * value, String(value));
-});
-
-test("the link's table leads somewhere from everywhere", () => {
-  const states = new Set(Object.keys(TABLE));
-  for (const [state, moves] of Object.entries(TABLE)) {
-    for (const next of Object.values(moves)) assert.ok(states.has(next), `${state} → ${next}`);
-    assert.ok(Object.keys(moves).length > 0);
-  }
-});
-
-/** A road whose ends the test holds. */
-function road(id, log) {
-  return {
-    id, title: id,
-    open(position, on) {
-      log.push({ id, position, on, closed: false });
-      const mine = log.at(-1);
-      return { close: () => { mine.closed = true; } };
-    },
-  };
-}
-
-/** Time that moves only when told to. Hand-made, because Debian's node cannot mock Date. */
-function clock(t) {
-  const real = { setTimeout, setInterval, clearTimeout, clearInterval, now: Date.now };
-  const due = new Map();
-  let now = 1_000_000;
-  let next = 1;
-  const plan = (every) => (run, ms = 0) => {
-    due.set(next, { run, at: now + ms, every: every ? ms : 0 });
-    return next++;
-  };
-  const cancel = (id) => due.delete(id);
-  Object.assign(globalThis, { setTimeout: plan(false), setInterval: plan(true), clearTimeout: cancel, clearInterval: cancel });
-  Date.now = () => now;
-  t.after(() => {
-    const { now: its, ...timers } = real;
-    Object.assign(globalThis, timers);
-    Date.now = its;
-  });
-  return (ms) => {
-    const until = now + ms;
-    for (;;) {
-      const [id, one] = [...due].filter(([, { at }]) => at <= until).sort((a, b) => a[1].at - b[1].at)[0] ?? [];
-      if (one === undefined) break;
-      now = one.at;
-      if (one.every) one.at += one.every;
-      else due.delete(id);
-      one.run();
-    }
-    now = until;
-  };
-}
-
-function linked(t) {
-  const tick = clock(t);
-  const opened = [];
-  const seen = [];
-  const frames = [];
-  const loads = [];
-  const link = new Link({
-    roads: [road("websocket", opened), road("sse", opened), road("poll", opened)],
-    load: async (reason) => { loads.push(reason); return `e:${10 * loads.length}`; },
-    known: () => 7, frame: (event, data) => frames.push([event, data]),
-    status: ({ state, road: on }) => seen.push(`${state} ${on.id}`),
-    measure: async () => 1,
-  });
-  return { link, opened, seen, frames, loads, pass: tick };
-}
-const settle = () => new Promise((done) => setImmediate(done));
-
-test("refused roads are tried in turn, at once; then the link waits", async (t) => {
-  const { link, opened, seen, pass } = linked(t);
-  link.start();
-  await settle();
-  assert.deepEqual(opened[0].position, { cursor: "e:10", known: 7 });
-  for (const k of [0, 1, 2]) opened[k].on.closed(0);
-  assert.deepEqual(opened.map(({ id }) => id), ["websocket", "sse", "poll"]);
-  assert.equal(seen.at(-1), "waiting websocket");
-  pass(CEILING_MS);
-  assert.equal(opened[3].id, "websocket");
-});
-
-test("a return resumes from the last frame handed over, and a goodbye's wish is kept", async (t) => {
-  const { link, opened, seen, pass } = linked(t);
-  link.start();
-  await settle();
-  opened[0].on.opened({ heartbeat_s: 5 });
-  opened[0].on.frame("metrics", { seq: 12, cursor: "e:12" });
-  opened[0].on.frame("goodbye", { code: 1001, reason: "stopping", may_return: true, after_ms: 5000 });
-  opened[0].on.closed(0);
-  assert.equal(seen.at(-1), "waiting websocket");
-  pass(5000);
-  assert.equal(opened.length, 1);
-  pass(CEILING_MS);
-  assert.deepEqual(opened[1].position, { cursor: "e:12", known: 7 });
-});
-
-test("a goodbye for good is honoured", async (t) => {
-  const { link, opened, seen, pass } = linked(t);
-  link.start();
-  await settle();
-  opened[0].on.opened({ heartbeat_s: 5 });
-  opened[0].on.frame("goodbye", { code: 4009, reason: "abuse", may_return: false });
-  opened[0].on.closed(0);
-  pass(10 * CEILING_MS);
-  assert.equal(seen.at(-1), "ended websocket");
-  assert.equal(opened.length, 1);
-});
-
-test("silence is noticed by the heartbeat", async (t) => {
-  const { link, opened, seen, pass } = linked(t);
-  link.start();
-  await settle();
-  opened[0].on.opened({ heartbeat_s: 5 });
-  pass(12_000);
-  assert.ok(seen.at(-1).startsWith("live"));
-  pass(4_000);
-  assert.ok(opened[0].closed);
-  assert.ok(seen.some((one) => one.startsWith("waiting")));
-});
-
-test("a reset loads afresh and says why; a storm of resets is slowed down", async (t) => {
-  const { link, opened, loads, seen } = linked(t);
-  link.start();
-  await settle();
-  opened[0].on.opened({});
-  opened[0].on.frame("reset", { reason: "epoch", detail: "Another log.", cursor: "f:1" });
-  await settle();
-  assert.deepEqual(loads, ["", "Another log."]);
-  assert.equal(opened[1].position.cursor, "e:20");
-  opened[1].on.opened({});
-  opened[1].on.frame("reset", { reason: "epoch", detail: "Another log.", cursor: "f:1" });
-  assert.ok(seen.at(-1).startsWith("waiting"));
-});
-
-test("from a lower road the link climbs back, and drops the lower one only then", async (t) => {
-  const { link, opened, seen, frames, pass } = linked(t);
-  link.start();
-  await settle();
-  opened[0].on.closed(0);
-  opened[1].on.opened({ heartbeat_s: 0 });
-  assert.equal(seen.at(-1), "live sse");
-  pass(5_000);
-  assert.equal(opened[2].id, "websocket");
-  assert.equal(opened[1].closed, false);
-  opened[2].on.opened({ heartbeat_s: 0 });
-  assert.equal(opened[1].closed, true);
-  assert.equal(seen.at(-1), "live websocket");
-  opened[1].on.frame("metrics", { seq: 1, cursor: "e:1" });
-  opened[2].on.frame("metrics", { seq: 2, cursor: "e:2" });
-  assert.deepEqual(frames.map(([, { seq }]) => seq), [2]);
 });
 
 test("the page preloads exactly the modules it imports, and every one is there", () => {

@@ -5,13 +5,14 @@
 //                    └──────reset───────────────────────────┘       pause ─► paused, goodbye for good ─► ended
 
 import { backoff } from "./backoff.js";
+import { Quality } from "./quality.js";
 
 /** (state, what happened) → next state; a pair that is not here changes nothing. */
 export const TABLE = {
   idle: { start: "loading" },
   loading: { loaded: "connecting", failed: "waiting", pause: "paused" },
-  connecting: { opened: "live", refused: "connecting", failed: "waiting", reset: "loading", ended: "ended", pause: "paused" },
-  live: { lost: "waiting", reset: "loading", storm: "waiting", ended: "ended", pause: "paused" },
+  connecting: { opened: "live", refused: "connecting", moved: "connecting", failed: "waiting", reset: "loading", ended: "ended", pause: "paused" },
+  live: { lost: "waiting", moved: "connecting", reset: "loading", storm: "waiting", ended: "ended", pause: "paused" },
   waiting: { due: "connecting", blank: "loading", pause: "paused" },
   paused: { resume: "connecting", stale: "loading" },
   ended: { resume: "connecting", stale: "loading" },
@@ -26,22 +27,30 @@ const TRIES_ON_A_GOOD_ROAD = 2;
 const CLIMB_FIRST_MS = 5_000;
 const CLIMB_LAST_MS = 300_000;
 const PING_MS = 5_000;
+// A ping out for so long, and not a byte since: the line is half open.
+const PONG_MS = 10_000;
+// A second that took so long was not one: the machine slept, or the page was put aside.
+const LEAP_MS = 8_000;
+// After that, or when the network changed, the line has to show that it lives.
+const PROOF_MS = 4_000;
 
 export class Link {
   /**
    * roads: best first. load(reason) → Promise<cursor>: a fresh first paint. known() → highest series id named to us.
    * frame(event, data): every frame of the road in use. status(what): called on every change.
-   * measure() → Promise: one small round trip, for roads that cannot ping.
+   * measure() → Promise: resolves after one small round trip, for roads that cannot ping.
    */
   constructor({ roads, load, known, frame, status, measure }) {
     Object.assign(this, { roads, load, known, frame, report: status, measure });
     this.state = "idle";
     this.cursor = "";
+    this.heard_at = this.pinged_at = this.owed_since = 0;
+    this.proof_by = Infinity;
     this.road = 0;
     this.good = -1;
     this.misses = 0;
     this.failures = 0;
-    this.latency_ms = null;
+    this.quality = new Quality();
     this.retry_at = 0;
     this.reason = "";
     this.heartbeat_s = 0;
@@ -58,6 +67,7 @@ export class Link {
   }
 
   pause() {
+    if (TABLE[this.state].pause === undefined) return;
     this.#hangUp();
     this.left_at = Date.now();
     this.#go("pause");
@@ -65,14 +75,37 @@ export class Link {
 
   /** Back from a pause, or from a goodbye that was meant for good and the reader overrules. */
   resume() {
+    if (TABLE[this.state].resume === undefined) return;
     const away_ms = Date.now() - this.left_at;
     this.failures = 0;
     this.#go(away_ms > STALE_MS || !this.cursor ? "stale" : "resume");
   }
 
-  /** Do not wait any longer: the network came back, or the reader asks. */
+  /** Do not wait any longer: the network came back, or the reader asks. A line that seems to live has to prove it. */
   hurry() {
     if (this.state === "waiting") this.#due();
+    else this.doubt();
+  }
+
+  /** The network changed, or time leapt: what is still open may lead nowhere. */
+  doubt() {
+    if (this.state !== "live") return;
+    this.heard_at = Date.now();
+    this.proof_by = this.heard_at + PROOF_MS;
+    this.pinged_at = this.owed_since = 0;
+  }
+
+  /** Another tab has this road open: no waiting for it, and no staying on a lower one. */
+  offered(id) {
+    const index = this.roads.findIndex((road) => road.id === id);
+    if (index < 0) return;
+    if (this.state === "waiting") {
+      this.road = index;
+      this.#due();
+    } else if (this.state === "live" && index < this.road && !this.climber) {
+      clearTimeout(this.timers.climb);
+      this.#climb(index);
+    }
   }
 
   #go(happened) {
@@ -89,10 +122,17 @@ export class Link {
     this.report({
       state: this.state,
       road: this.roads[this.road],
-      latency_ms: this.state === "live" ? this.latency_ms : null,
+      quality: this.state === "live" ? this.quality.say(this.#owed()) : null,
       retry_at: this.state === "waiting" ? this.retry_at : 0,
       reason: this.reason,
     });
+  }
+
+  /** For how long (ms) something that should have come has been out: a pong, or the word that a quiet server owes. */
+  #owed() {
+    const now = Date.now();
+    const silent = now - this.heard_at;
+    return Math.max(this.heartbeat_s > 0 && silent > 1000 * (this.heartbeat_s + 1) ? silent : 0, this.owed_since ? now - this.owed_since : 0);
   }
 
   async #fetch() {
@@ -117,13 +157,12 @@ export class Link {
     const dial = this.#open(this.road, {
       opened: (hello) => this.#opened(hello),
       closed: (after_ms) => this.#refused(after_ms),
-      current: (it) => it === this.connection,
     });
     this.connection = dial;
     this.timers.hello = setTimeout(() => {
-      this.#hangUp();
+      this.#hangUp(true);
       this.#refused(0);
-    }, HELLO_MS);
+    }, this.roads[this.road].hello_ms ?? HELLO_MS);
   }
 
   /** One road; `role.opened` and `role.closed` decide what it is for, the frames are the same. */
@@ -139,12 +178,17 @@ export class Link {
         if (dial === this.connection) this.#frame(event, data, id);
       },
       moved: (cursor) => {
-        if (dial === this.connection) this.cursor = cursor;
-        this.heard_at = Date.now();
+        if (dial !== this.connection) return;
+        this.cursor = cursor;
+        this.#heard();
       },
-      closed: (after_ms) => {
+      // `moved`: nothing is wrong with the server; who walked this road for us is no more.
+      closed: (after_ms, moved = false) => {
         if (dial === this.climber) role.closed(after_ms);
-        else if (dial === this.connection) dial.opened ? this.#lost(after_ms) : role.closed(after_ms);
+        else if (dial === this.connection && moved) {
+          this.#hangUp();
+          this.#go("moved");
+        } else if (dial === this.connection) dial.opened ? this.#lost(after_ms) : role.closed(after_ms);
       },
     });
     return dial;
@@ -156,9 +200,10 @@ export class Link {
     this.goodbye = null;
     this.good = this.road;
     this.misses = 0;
-    this.latency_ms = null;
-    this.opened_at = this.heard_at = Date.now();
-    this.pinged_at = 0;
+    this.quality = new Quality();
+    this.opened_at = this.ticked_at = Date.now();
+    this.#heard();
+    this.pinged_at = this.owed_since = 0;
     this.heartbeat_s = hello.heartbeat_s ?? 0;
     this.timers.tick = setInterval(() => this.#tick(), TICK_MS);
     this.climb_ms = CLIMB_FIRST_MS;
@@ -167,13 +212,15 @@ export class Link {
     this.#go("opened");
   }
 
-  #frame(event, data, id) {
+  #heard() {
     this.heard_at = Date.now();
+    this.proof_by = Infinity;
+  }
+
+  #frame(event, data, id) {
+    this.#heard();
     if (event === "pong") {
-      if (id === this.ping_id) {
-        this.latency_ms = performance.now() - this.ping_sent;
-        this.#tell();
-      }
+      if (id === this.ping_id) this.#answered();
       this.frame(event, data);
       return;
     }
@@ -216,9 +263,9 @@ export class Link {
     this.#wait("failed", after_ms);
   }
 
-  #lost(after_ms) {
+  #lost(after_ms, dead = false) {
     if (Date.now() - this.opened_at > SETTLED_MS) this.failures = 0;
-    this.#hangUp();
+    this.#hangUp(dead);
     if (this.#leaves()) return;
     this.#wait("lost", after_ms);
   }
@@ -251,33 +298,41 @@ export class Link {
 
   #tick() {
     const now = Date.now();
-    if (this.heartbeat_s > 0 && now - this.heard_at > 1000 * (2.5 * this.heartbeat_s + 1)) {
+    const leapt = now < this.ticked_at || now - this.ticked_at > LEAP_MS;
+    this.ticked_at = now;
+    if (leapt) this.doubt();
+    const silent = this.heartbeat_s > 0 && now - this.heard_at > 1000 * (2 * this.heartbeat_s + 1);
+    if (silent || now > this.proof_by) {
       this.reason = "The server fell silent.";
-      this.#lost(0);
+      this.#lost(0, true);
       return;
     }
-    const ping = this.connection?.road.ping;
-    const due_ms = ping ? PING_MS : 3 * PING_MS;
-    if (now - this.pinged_at < due_ms) return;
+    if (now - this.pinged_at >= (this.connection.road.ping ? PING_MS : 3 * PING_MS)) this.#ask(now);
+    else if (this.#owed() > 0) this.#tell();
+  }
+
+  /** One question after the other; a new one is asked when the last was answered, or had its time. */
+  #ask(now) {
+    const { ping } = this.connection.road;
+    if (this.owed_since) this.quality.took(NaN);
+    this.owed_since ||= now;
     this.pinged_at = now;
     this.ping_sent = performance.now();
+    this.ping_id = (this.ping_id ?? 0) + 1;
     if (ping) {
-      this.ping_id = (this.ping_id ?? 0) + 1;
+      this.proof_by = Math.min(this.proof_by, now + PONG_MS);
       ping(this.ping_id);
-    } else {
-      const mine = this.generation;
-      this.measure().then(
-        (took_ms) => {
-          if (mine !== this.generation) return;
-          this.latency_ms = took_ms;
-          this.#tell();
-        },
-        () => {
-          // No answer, no number: silence itself is the heartbeat's business.
-          this.latency_ms = null;
-        },
-      );
+      return;
     }
+    const mine = this.ping_id;
+    // A failure is an answer that does not come: the next question counts it, and silence is the heartbeat's business.
+    this.measure().then(() => mine === this.ping_id && this.state === "live" && this.#answered(), () => {});
+  }
+
+  #answered() {
+    this.owed_since = 0;
+    this.quality.took(performance.now() - this.ping_sent);
+    this.#tell();
   }
 
   /** From a lower road, look now and then whether a better one is open again. */
@@ -315,11 +370,12 @@ export class Link {
     });
   }
 
-  #hangUp() {
+  /** `dead`: the road leads nowhere any more, for whoever else may be on it. */
+  #hangUp(dead = false) {
     for (const timer of Object.values(this.timers)) clearTimeout(timer);
     this.climber?.road.close();
     this.climber = null;
-    this.connection?.road.close();
+    this.connection?.road.close(dead);
     this.connection = null;
   }
 }

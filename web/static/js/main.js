@@ -1,5 +1,6 @@
 // The only module that sees everyone: link → wire → store → panels.
 
+import { Attention } from "./attention.js";
 import { Link } from "./link.js";
 import { watchTheme } from "./palette.js";
 import * as alerts from "./panels/alerts.js";
@@ -15,6 +16,7 @@ import * as tiles from "./panels/tiles.js";
 import * as toasts from "./panels/toasts.js";
 import { Pulse } from "./pulse.js";
 import { poll, sse, websocket } from "./roads.js";
+import { Share, ways } from "./share.js";
 import { Store } from "./store.js";
 import { TRAIL_SERIES, first, message, seconds, trails } from "./wire.js";
 
@@ -36,6 +38,8 @@ async function ask(path, options = {}) {
   }
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(body.detail ?? body.title ?? `The server answered ${answer.status}.`);
+  // A network that wants a sign-in first answers anything with a page of its own.
+  if (body.data === undefined) throw new Error("Something on the way answered in the server's place; does this network want you to sign in?");
   return body.data;
 }
 
@@ -140,8 +144,11 @@ store.on("load", () => {
 const roads = [websocket, sse, poll];
 const asked = { ws: websocket, sse, poll }[new URLSearchParams(location.search).get("road")];
 
+// One connection for all tabs of this browser, whichever tab opens it.
+const share = new Share({ roads: asked ? [asked] : roads, ways: ways(), offered: (id) => link.offered(id) });
+
 const link = new Link({
-  roads: asked ? [asked] : roads,
+  roads: share.roads,
   load,
   known: () => store.view.known,
   frame,
@@ -150,12 +157,22 @@ const link = new Link({
     pulse.linked(status.state === "live");
     document.documentElement.classList.toggle("failed", !store.view.ready && status.state === "waiting");
   },
-  measure: async () => {
-    const begun = performance.now();
-    await fetch("/healthz", { cache: "no-store" });
-    return performance.now() - begun;
-  },
+  measure: () => ask("/healthz"),
 });
+
+/** The reader's own pause outlasts a look at another tab. */
+let held = false;
+
+function pause() {
+  held = true;
+  link.pause();
+  share.release();
+}
+
+function resume() {
+  held = false;
+  link.resume();
+}
 
 async function test() {
   try {
@@ -193,10 +210,10 @@ watchTheme();
 document.documentElement.classList.add("loading");
 toasts.mount($("toasts"), store);
 connection.mount($("connection"), store, {
-  banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume: () => link.resume(),
+  banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume,
 });
 controls.mount($("controls"), store, {
-  range: hours, setRange, pause: () => link.pause(), resume: () => link.resume(), keys: $("keys"),
+  range: hours, setRange, pause, resume, keys: $("keys"),
 });
 sources.mount($("sources"), store, { bar: $("bar-source"), count: $("sources-count"), title: $("host"), facts: $("facts"), time: $("clock") });
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
@@ -209,8 +226,18 @@ server.mount($("server"), store, { ask, act });
 rail.mount($("rail-views"));
 
 addEventListener("online", () => link.hurry());
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) link.hurry();
-});
+addEventListener("offline", () => link.doubt());
+share.reach();
 link.start();
 pulse.start();
+// After the start: a page that opens in the background rests in its turn.
+new Attention({
+  page: document, frame: window,
+  rest() {
+    link.pause();
+    share.release();
+  },
+  wake() {
+    if (!held && link.state === "paused") link.resume();
+  },
+});

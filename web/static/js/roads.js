@@ -1,11 +1,13 @@
 // The three roads to the server, best first. Each carries the same frames; each opens at a cursor.
 //
-// open(position, on) → { close(), ping?(id) }
+// open(position, on) → { close(dead), ping?(id) }; `speaks` says that it can ping
 //   position: { cursor, known }     where to resume, and the highest series id already named to us
 //   on.opened(hello)                the server answered; frames follow
 //   on.frame(event, data)           one frame
 //   on.moved(cursor)                a new place to resume from, where frames alone do not tell (polling)
 //   on.closed(after_ms)             this road ended by itself; never called after close()
+//
+// Whatever stands between may answer in the server's place (the sign-in page of a hotel): what is not ours closes the road.
 
 const EVENTS = [
   "hello", "snapshot", "metrics", "alert", "notification", "annotation", "system", "series",
@@ -24,6 +26,7 @@ function query({ cursor, known }) {
 export const websocket = {
   id: "websocket",
   title: "WebSocket",
+  speaks: true,
   open(position, on) {
     const url = new URL(`/api/realtime/ws?${query(position)}`, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -90,6 +93,8 @@ export const sse = {
 export const poll = {
   id: "poll",
   title: "polling",
+  // The first answer comes with the first news.
+  hello_ms: POLL_TIMEOUT_MS,
   open(position, on) {
     const stop = new AbortController();
     run({ ...position }, on, stop.signal).catch((failure) => {
@@ -112,10 +117,12 @@ async function run(position, on, stopped) {
     }
     const { data } = await answer.json();
     if (stopped.aborted) return;
+    if (!Array.isArray(data?.frames)) throw new Error("The poll was answered, but not by the server");
     if (first) on.opened({});
     for (const { event, data: body } of data.frames) {
       on.frame(event, body);
       if (stopped.aborted) return;
+      if (event === "series") position.known = Math.max(position.known, ...body.series.map(({ id }) => id));
     }
     position.cursor = data.cursor;
     on.moved(data.cursor);

@@ -265,7 +265,7 @@ function mark(view, alert) {
 export class Store {
   constructor() {
     this.view = blank();
-    this.link = { state: "idle", road: null, latency_ms: null, retry_at: 0, reason: "" };
+    this.link = { state: "idle", road: null, quality: null, retry_at: 0, reason: "" };
     this.recording = { stalled: false, reason: "" };
     this.since = NaN;
     this.ahead_s = NaN;

@@ -63,11 +63,12 @@ export function mountCounts({ bar, rail }, store) {
     parts[2].hidden = all > 0;
     bar.setAttribute("aria-label", `Open alerts: ${count.critical} critical, ${count.warning} warning`);
     say(rail, all ? String(all) : "");
-    const mark = count.critical ? `▲ ${count.critical} · ` : count.warning ? `◆ ${count.warning} · ` : "";
+    // A title that is not kept up must not look as if it were.
+    const mark = store.link.state === "paused" ? "❚❚ " : count.critical ? `▲ ${count.critical} · ` : count.warning ? `◆ ${count.warning} · ` : "";
     const name = view.source ? `${view.source} · Playhead` : "Playhead";
     if (document.title !== mark + name) document.title = mark + name;
   };
   draw();
-  const off = [store.on("alerts", draw), store.on("load", draw)];
+  const off = [store.on("alerts", draw), store.on("load", draw), store.on("link", draw)];
   return () => off.forEach((one) => one());
 }

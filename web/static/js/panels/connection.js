@@ -23,7 +23,7 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
   let spoken = "";
 
   const draw = () => {
-    const { state, road: on, latency_ms, retry_at, reason } = store.link;
+    const { state, road: on, quality, retry_at, reason } = store.link;
     const { stalled } = store.recording;
     const now = Date.now();
     const here = state === "live" || state === "idle" || (state === "loading" && !store.view.ready);
@@ -35,11 +35,13 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
 
     document.documentElement.dataset.link = state;
     document.documentElement.dataset.road = state === "live" ? on.id : "";
+    document.documentElement.dataset.quality = quality?.grade ?? "";
     document.documentElement.dataset.recording = stalled ? "stalled" : "";
     document.documentElement.classList.toggle("stale", long || stalled);
-    say(word, offline ? "Offline" : TITLES[state]);
+    say(word, offline ? "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : TITLES[state]);
+    root.title = state === "live" ? measured(quality) : "";
     say(road, state === "live"
-      ? [on.title, latency_ms === null ? null : `${latency_ms < 10 ? latency_ms.toFixed(1) : Math.round(latency_ms)} ms`].filter(Boolean).join(" · ")
+      ? [on.title, line(quality)].filter(Boolean).join(" · ")
       : state === "waiting" ? `in ${left_s} s` : "");
 
     severity(shape, stalled ? "critical" : "warning");
@@ -66,6 +68,20 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
     clearInterval(timer);
   };
 }
+
+/** What fits in the bar: the round trip, how much it varies if that is much, or for how long an answer has been out. */
+function line({ round_ms, jitter_ms, owed_ms }) {
+  if (owed_ms) return `no answer for ${Math.round(owed_ms / 1000)} s`;
+  if (round_ms === null) return "";
+  return jitter_ms > Math.max(20, round_ms / 2) ? `${ms(round_ms)} ± ${ms(jitter_ms)}` : ms(round_ms);
+}
+
+function measured({ round_ms, jitter_ms, missed }) {
+  if (round_ms === null) return missed ? `${missed} without an answer` : "The round trip is not measured yet";
+  return `Round trip ${ms(round_ms)}${jitter_ms === null ? "" : `, varying by ${ms(jitter_ms)}`}${missed ? `; ${missed} of the last without an answer` : ""}`;
+}
+
+const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
 /** The line lives, the recorder does not: since when, and why, in the server's words. */
 function still({ view, recording: { reason } }) {

@@ -1,0 +1,157 @@
+"""Many tabs, one connection: whoever opens, closes, crashes or looks away, the others go on without a hole."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Error
+
+from tests.app import PATIENCE_S, Server, running
+from tests.browser.gate import gated
+from tests.browser.watch import LIVE_S, PATIENCE_MS, Watch, ask, same_as_recorded, watching
+
+pytestmark = pytest.mark.browser
+
+WAYS = {
+    "worker": "",
+    "leader": "delete globalThis.SharedWorker",
+    "alone": "Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })",
+}
+"""What a browser lacks, so that the page goes this way."""
+HANDOVER_S = 2.0
+
+
+async def connections(server: Server) -> int:
+    stats = await ask(server.url, "/api/realtime/performance/stats")
+    return sum(stats["connections"].values())
+
+
+async def until(server: Server, count: int, within_s: float = PATIENCE_S) -> None:
+    """Until the server has so many connections."""
+    give_up = time.monotonic() + within_s
+    while (now := await connections(server)) != count:
+        assert time.monotonic() < give_up, f"{now} connections, not {count}"
+        await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def tabs(
+    server: Server, url: str, count: int, way: str = "worker"
+) -> AsyncIterator[list[Watch]]:
+    """One browser with so many tabs, all live."""
+    async with watching(url) as first:
+        await first.page.context.add_init_script(WAYS[way])
+        watches = [first, *[await another(first) for _ in range(count - 1)]]
+        await asyncio.gather(*[watch.open() for watch in watches])
+        for watch in watches:
+            await watch.live()
+        yield watches
+
+
+async def go_on(*watches: Watch) -> None:
+    """They show a newer tick within the time of a hand-over, a tick, its paint, and a busy machine."""
+    seq = max([await watch.seq() for watch in watches])
+    started = time.monotonic()
+    await asyncio.gather(*[watch.beyond(seq) for watch in watches])
+    assert time.monotonic() - started < HANDOVER_S + 2
+
+
+async def another(watch: Watch) -> Watch:
+    return Watch(await watch.page.context.new_page(), watch.url)
+
+
+@pytest.mark.gen_test(timeout=2 * LIVE_S)
+@pytest.mark.parametrize("way", ["worker", "leader"])
+async def test_tabs_share_one_connection(tmp_path: Path, way: str) -> None:
+    """Three tabs, one connection; the first crashes, the next closes, one comes late: still one, no hole."""
+    async with running(tmp_path) as server, tabs(server, server.url, 3, way) as (one, two, three):
+        await three.beyond(await three.seq() + 2)
+        assert await connections(server) == 1
+
+        # It leads, and a worker lives in its process: both go down with it.
+        with contextlib.suppress(Error):
+            await one.page.goto("chrome://crash")
+        await go_on(two, three)
+        await until(server, 1)
+
+        four = await another(three)
+        await four.open()
+        await four.live()
+        assert await connections(server) == 1
+
+        await two.page.close()
+        await go_on(three, four)
+        await until(server, 1)
+        for watch in (three, four):
+            await same_as_recorded(watch, server)
+            assert await watch.page.locator("text=There was a break").count() == 0
+        assert three.complaints == four.complaints == []
+
+        await four.page.close()
+        await until(server, 1, HANDOVER_S)
+        await three.page.close()
+        await until(server, 0, HANDOVER_S)
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_without_locks_each_tab_goes_alone(tmp_path: Path) -> None:
+    """Plain http from another host has no Web Locks: a connection a tab, and nothing is missing."""
+    async with running(tmp_path) as server, tabs(server, server.url, 2, "alone") as (one, two):
+        await two.beyond(await two.seq() + 2)
+        assert await connections(server) == 2
+        await one.page.close()
+        await until(server, 1, HANDOVER_S)
+
+
+@pytest.mark.gen_test(timeout=2 * LIVE_S)
+@pytest.mark.parametrize("way", ["worker", "leader"])
+async def test_tabs_fall_and_climb_together(tmp_path: Path, way: str) -> None:
+    """No WebSocket: both on one event stream; open again: both on one socket, with what came between."""
+    async with running(tmp_path) as server, gated(server.url) as gate:
+        gate.refused = {"websocket"}
+        async with watching(gate.url) as one:
+            await one.page.context.add_init_script(WAYS[way])
+            two = await another(one)
+            for watch in (one, two):
+                await watch.open()
+                await watch.live("sse")
+            await until(server, 1)
+            gate.refused = set()
+            for watch in (one, two):
+                await watch.live("websocket")
+            await until(server, 1)
+            await two.beyond(await two.seq() + 2)
+            for watch in (one, two):
+                await same_as_recorded(watch, server)
+
+
+@pytest.mark.gen_test(timeout=2 * LIVE_S)
+async def test_the_connection_rests_when_nobody_looks(tmp_path: Path) -> None:
+    """One tab hidden: nothing changes; both: no connection, and the title says so; a look back: no hole."""
+    async with running(tmp_path) as server, tabs(server, server.url, 2) as (one, two):
+        await two.beyond(await two.seq() + 2)
+        await look(one, away=True)
+        await one.page.wait_for_selector('html[data-link="paused"]', timeout=PATIENCE_MS)
+        await two.live()
+        assert await connections(server) == 1
+        await look(two, away=True)
+        await until(server, 0)
+        assert (await two.page.title()).startswith("❚❚ ")
+        await look(one, away=False)
+        await one.live()
+        await one.beyond(await one.seq() + 2)
+        assert await connections(server) == 1
+        assert not (await one.page.title()).startswith("❚❚ ")
+        await same_as_recorded(one, server)
+
+
+async def look(watch: Watch, away: bool) -> None:
+    """A headless browser shows every tab; so the document is told what it would be told."""
+    await watch.page.evaluate(
+        "away => { Object.defineProperty(document, 'hidden', { value: away, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        away,
+    )
