@@ -39,7 +39,7 @@ from realtime.collect.lineup import default_collectors
 from realtime.collect.own import Server
 from realtime.collect.recorder import Recorder
 from realtime.core import rules
-from realtime.core.dashboard import dashboard, metrics
+from realtime.core.dashboard import dashboard, latest
 from realtime.core.decide import Bounds
 from realtime.core.requests import RequestStats
 from realtime.core.views import View
@@ -208,7 +208,7 @@ class House:
                 s.max_per_address,
             ),
             self._snapshot,
-            lambda: metrics(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
+            lambda: latest(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
             VERSION,
         )
         self.history = History(

@@ -17,7 +17,7 @@ import structlog
 from realtime.audience import PAGE_EVENTS, Audience, Page, Send
 from realtime.core import goodbyes
 from realtime.core.cursor import Reset
-from realtime.core.frames import Frame, Wire
+from realtime.core.frames import Frame, Packed, Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.held import Held
 from realtime.core.session import MetricsAnswer, Reply, Resume, Session
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 PIECE_BYTES = 16 * 1024
 """Bytes are handed on in pieces, so that a reader who takes one in `stall_s` is seen to read."""
 MESSAGE_BYTES = 64 * 1024
+WAITING = 100
+"""Answers of many series that one client may wait for."""
 LAG_S = 1.0
 """A live reader that has not been at the edge for so long gets the latest instead of everything."""
 
@@ -97,6 +99,7 @@ class Connection:
         "_reading",
         "_seq",
         "_timer",
+        "_waiting",
         "_writes",
         "address",
         "audience",
@@ -130,6 +133,8 @@ class Connection:
         self._writes = 0
         self._asked = 0
         """Bytes of answers on their way. Pages wait for the socket by themselves; answers do not."""
+        self._waiting = 0
+        """Answers that are being made in a thread."""
         self._reading: asyncio.Task[None] | None = None
         self._behind: float | None = None
         """Since when a live reader has not been at the edge."""
@@ -176,7 +181,7 @@ class Connection:
                     data = {**data, "present": self.hub.present(data["room"])}
                 self._answer(Frame(effect.event, data), answer.id)
             elif isinstance(effect, MetricsAnswer):
-                self._answer(Frame("metrics_response", self.hub.latest()), answer.id)
+                self._latest(answer.id)
             elif isinstance(effect, Resume):
                 self._resume(effect.cursor, answer.id)
             else:
@@ -262,6 +267,22 @@ class Connection:
         self._seq = seq
         if self.session.taste.compact:
             self.session.known = known
+
+    def _latest(self, id_: Any) -> None:
+        made = self.hub.metrics(self.wire.encoding)
+        if isinstance(made, Frame):
+            self._answer(made, id_)
+        elif self._waiting >= WAITING:
+            self.end(goodbyes.SLOW)  # it keeps asking and does not wait
+        else:
+            self._waiting += 1
+            made.add_done_callback(functools.partial(self._made, id_))
+
+    @_border
+    def _made(self, id_: Any, made: "asyncio.Task[Packed]") -> None:
+        self._waiting -= 1
+        if not self._ended:
+            self._answer(made.result(), id_)
 
     def _resume(self, cursor_text: str, id_: Any) -> None:
         place = self.hub.resolve(cursor_text)
@@ -439,7 +460,7 @@ class Connection:
         """Bytes that the transport owes for something the client sent."""
         self._reply(data)
 
-    def _answer(self, frame: Frame, id_: Any) -> None:
+    def _answer(self, frame: Frame | Packed, id_: Any) -> None:
         self._reply(self.wire.answer(frame, id_))
 
     def _reply(self, data: bytes) -> None:

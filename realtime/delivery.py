@@ -27,7 +27,7 @@ from realtime.clock import Clock
 from realtime.connection import LAG_S, MESSAGE_BYTES, Connection
 from realtime.core import goodbyes
 from realtime.core.cursor import Reset, cursor, resolve
-from realtime.core.frames import Frame, Wire
+from realtime.core.frames import Encoding, Frame, Packed, Wire, packed
 from realtime.core.goodbyes import Goodbye
 from realtime.core.session import Session, Taste, topics_of
 from realtime.core.times import rfc3339
@@ -53,6 +53,10 @@ RETURNS_PER_S = 1000
 log_ = structlog.get_logger(__name__)
 
 
+AT_ONCE = 3_000
+"""Series whose latest are told in some 5 ms."""
+
+
 class Limits(msgspec.Struct, frozen=True):
     """Seconds, bytes and counts; what each bounds is told with its dial."""
 
@@ -76,7 +80,7 @@ class Hub:
         clock: Clock,
         limits: Limits,
         snapshot: Callable[[], dict[str, Any]],
-        latest: Callable[[], dict[str, Any]],
+        latest: Callable[[], Callable[[], dict[str, Any]]],
         version: str,
     ) -> None:
         self.tail = tail
@@ -93,6 +97,7 @@ class Hub:
         """Pages that readers needed and the tail did not hold."""
         self.waiting_bytes = 0
         """What waits in all connections together; bytes that several wait for count once."""
+        self._latest: dict[Encoding, asyncio.Task[Packed]] = {}
         self._snapshot = snapshot
         self._snapshots: dict[Wire, bytes] = {}
         self._snapshots_at = -1
@@ -475,6 +480,22 @@ class Hub:
         if told is None:
             told = self._snapshots[wire] = wire.bytes_of(Frame("snapshot", self._snapshot()))
         return told
+
+    def metrics(self, encoding: Encoding) -> "Frame | asyncio.Task[Packed]":
+        """The `metrics_response` as of now. Of many series it is made in a thread, and meanwhile one for all
+        who ask (law loop-never-blocks)."""
+        making = self._latest.get(encoding)
+        if making is not None and not making.done():
+            return making
+        make = self.latest()
+        if len(self.view.series) <= AT_ONCE:
+            return Frame("metrics_response", make())
+
+        def made() -> Packed:
+            return packed(Frame("metrics_response", make()), encoding)
+
+        making = self._latest[encoding] = asyncio.create_task(asyncio.to_thread(made))
+        return making
 
     async def entries(self, after: int) -> list[Entry] | Reset:
         """The next page after a seq, from the tail or else from the log; empty at the edge only."""

@@ -482,7 +482,8 @@ class Spine:
 
     async def checkpoint(self) -> None:
         """Save the view as it stands; a start from here folds only what came after."""
-        seq, body = self.view.seq, views.save(self.view)
+        seq, made = self.view.seq, views.saving(self.view)
+        body = await asyncio.get_running_loop().run_in_executor(None, made)
         await self._log.save_checkpoint(CHECKPOINT, views.VERSION, seq, body)
 
     async def note(self, body: bytes) -> None:

@@ -94,6 +94,8 @@ class Log:
         self.samples = 0
         self.ended_at = 0
         self._longest_commit_s = 0.0
+        self._facts = (1, 0)
+        """A floor, and how many facts are held below it."""
         self._receipts: int | None = None
         """How many receipts are held, once they have been counted."""
         self._engine = Engine(path)
@@ -561,7 +563,7 @@ class Log:
             epoch=self.epoch,
             head=self.head,
             floor=self.floor,
-            events=self.head - self.floor + 1,
+            events=self.head - self.floor + 1 + await self._below(),
             samples=self.samples,
             bytes=size + wal,
             wal_bytes=wal,
@@ -573,6 +575,20 @@ class Log:
             damaged=self.damages.count,
             sqlite_version=sqlite.version(),
         )
+
+    async def _below(self) -> int:
+        """How many facts outlived the ticks below the floor. It changes when the floor moves, and is counted
+        when it is asked for."""
+        floor = self.floor
+        if self._facts[0] != floor:
+            async with self._engine.reader() as connection:
+                [(count,)] = await fetched(
+                    connection,
+                    "SELECT count(*) FROM events WHERE seq BETWEEN 1 AND ?",
+                    (floor - 1,),
+                )
+            self._facts = (floor, count)
+        return self._facts[1]
 
     def _sizes(self) -> tuple[int, int]:
         wal = self.path.with_name(self.path.name + "-wal")

@@ -6,7 +6,8 @@ import re
 
 from realtime.answers import Bodies
 from realtime.bodies import JSON, MSGPACK
-from realtime.core.dashboard import metrics
+from realtime.core.dashboard import latest
+from realtime.core.frames import Data, piecewise
 from realtime.core.times import SECOND
 from realtime.spine import BatchName
 from web.handler import OFF_LOOP, Handler, Receiver, enveloped
@@ -30,7 +31,13 @@ class MetricsLive(Handler):
 
         async def make() -> Bodies:
             now = spine.now()
-            data = metrics(spine.view, services.source, epoch=spine.epoch, now=now)
+            made = latest(spine.view, services.source, epoch=spine.epoch, now=now)
+
+            def told() -> Data:
+                data = made()
+                return {**data, "series": piecewise(data["series"])}
+
+            data = await asyncio.get_running_loop().run_in_executor(None, told)
             return await services.encoder.bodies(data, enveloped)
 
         # Ages count up while nothing is recorded, so the second is in the key: an answer is never

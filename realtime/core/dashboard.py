@@ -4,7 +4,7 @@ Whatever the view does not know comes as an argument. An alert or a notification
 one its frame told (law same-frames).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from realtime.core.kpis import kpis
 from realtime.core.naming import series_text
 from realtime.core.times import rfc3339
 from realtime.core.views import SourceState, View
-from storage.events import Event
+from storage.events import Event, canonical
 
 SECOND = 1_000_000
 
@@ -62,34 +62,44 @@ def metrics(view: View, source: str, *, epoch: str, now: int) -> Data:
     A series another source has as well, `source` before all, carries its own source as a label
     in its key. `now` (µs) is what ages are counted to.
     """
-    latest: Data = {}
-    texts: dict[int, str] = {}
-    for owner in sorted(view.of_source, key=lambda owner: owner != source):
-        for id_ in view.of_source[owner]:
-            newest = view.latest.get(id_)
-            if newest is None:
-                continue
-            at, value = newest
-            if at not in texts:  # most series share the moment of their tick
-                texts[at] = rfc3339(at)
-            series, key = view.series[id_], view.texts[id_]
-            if key in latest:
-                key = series_text(series.name, {**series.labels, "source": owner})
-            latest[key] = {
-                "id": id_,
-                "source": owner,
-                "value": value,
-                "unit": series.unit,
-                "at": texts[at],
-                "age_s": max(0, now - at) / SECOND,
-            }
-    return {
-        "cursor": cursor(epoch, view.seq),
-        "at": rfc3339(present(view, source)),
-        "source": source,
-        "kpis": kpis(view, source),
-        "series": latest,
-    }
+    return latest(view, source, epoch=epoch, now=now)()
+
+
+def latest(view: View, source: str, *, epoch: str, now: int) -> Callable[[], Data]:
+    """As `metrics`: the copy is taken now, what it gives makes the answer of it, in any thread. Of tens of
+    thousands of series that takes longer than law loop-never-blocks allows."""
+    place, at_ = cursor(epoch, view.seq), rfc3339(present(view, source))
+    figures = kpis(view, source)
+    lasts = view.windows.lasts()
+    owners = sorted(view.of_source, key=lambda owner: owner != source)
+    held = [(owner, list(view.of_source[owner])) for owner in owners]
+    known, named = view.series, view.texts  # of what is in them, nothing ever changes
+
+    def made() -> Data:
+        newest = {id_: (at, value) for id_, at, value in zip(*lasts, strict=True)}
+        told: Data = {}
+        moments: dict[int, str] = {}
+        for owner, ids in held:
+            for id_ in ids:
+                if id_ not in newest:
+                    continue
+                at, value = newest[id_]
+                if at not in moments:  # most series share the moment of their tick
+                    moments[at] = rfc3339(at)
+                series, key = known[id_], named[id_]
+                if key in told:
+                    key = series_text(series.name, {**series.labels, "source": owner})
+                told[key] = {
+                    "id": id_,
+                    "source": owner,
+                    "value": canonical(value),
+                    "unit": series.unit,
+                    "at": moments[at],
+                    "age_s": max(0, now - at) / SECOND,
+                }
+        return {"cursor": place, "at": at_, "source": source, "kpis": figures, "series": told}
+
+    return made
 
 
 def present(view: View, source: str) -> int:

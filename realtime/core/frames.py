@@ -21,9 +21,20 @@ PLACED = ("heartbeat", "snapshot")
 """Frames that are not of the log, and yet tell the reader a place to resume from: their cursor is an SSE id."""
 
 
+PIECE = 1_000
+"""Members of an object encoded at once."""
+
+
 class Frame(NamedTuple):
     event: str
     data: Data
+
+
+class Packed(NamedTuple):
+    """A frame for sockets whose data is bytes already: made off the loop, and sent as often as one likes."""
+
+    event: str
+    data: msgspec.Raw
 
 
 class Wire(NamedTuple):
@@ -34,10 +45,10 @@ class Wire(NamedTuple):
     encoding: Encoding
     wrap: Callable[[bytes], bytes]
 
-    def bytes_of(self, frame: Frame) -> bytes:
+    def bytes_of(self, frame: Frame | Packed) -> bytes:
         return self.wrap(encode(frame, self.road, self.encoding))
 
-    def answer(self, frame: Frame, id_: Any) -> bytes:
+    def answer(self, frame: Frame | Packed, id_: Any) -> bytes:
         """A frame that answers a message, with the client's own id for it where it gave one."""
         if id_ is None:
             return self.bytes_of(frame)
@@ -128,7 +139,7 @@ def about(series: Series, text: str, source: str) -> Data:
     }
 
 
-def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:
+def encode(frame: Frame | Packed, road: Road, encoding: Encoding = "json") -> bytes:
     """The bytes of a frame for a road: a WebSocket message (or poll item), a Socket.IO event, an SSE block."""
     if encoding == "msgpack":
         return _msgpack.encode({"event": frame.event, "data": frame.data})
@@ -137,6 +148,7 @@ def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:
         return b'2["%s",%s]' % (frame.event.encode(), data)
     if road != "sse":
         return b'{"event":"%s","data":%s}' % (frame.event.encode(), data)
+    assert isinstance(frame, Frame), "answers go to sockets"
     # JSON has no raw line break, so one `data:` line holds it (WHATWG HTML, 9.2.6).
     if "seq" in frame.data or frame.event in PLACED:
         place = str(frame.data["cursor"]).encode()
@@ -144,7 +156,28 @@ def encode(frame: Frame, road: Road, encoding: Encoding = "json") -> bytes:
     return b"event: %s\ndata: %s\n\n" % (frame.event.encode(), data)
 
 
-def encode_answer(frame: Frame, id_: Any, road: Road, encoding: Encoding) -> bytes:
+def packed(frame: Frame, encoding: Encoding) -> Packed:
+    if encoding == "msgpack":
+        return Packed(frame.event, msgspec.Raw(_msgpack.encode(frame.data)))
+    parts = {
+        name: piecewise(part) if isinstance(part, dict) else part
+        for name, part in frame.data.items()
+    }
+    return Packed(frame.event, msgspec.Raw(_json.encode(parts)))
+
+
+def piecewise(members: Data) -> msgspec.Raw:
+    """A long JSON object, a piece at a time: an encoder at work on all of it lets no other thread run
+    meanwhile (law loop-never-blocks)."""
+    names = list(members)
+    pieces = [
+        _json.encode({name: members[name] for name in names[begin : begin + PIECE]})[1:-1]
+        for begin in range(0, len(names), PIECE)
+    ]
+    return msgspec.Raw(b"{" + b",".join(pieces) + b"}")
+
+
+def encode_answer(frame: Frame | Packed, id_: Any, road: Road, encoding: Encoding) -> bytes:
     """A WebSocket message that answers one of the client's, with the client's own id on it; for Socket.IO
     the same message in the acknowledgement that the id asks for."""
     answer = {"event": frame.event, "data": frame.data, "id": id_}

@@ -94,6 +94,13 @@ class Windows(Mapping[int, tuple[int, Number]]):
         first = int(np.searchsorted(times, max(since, self.newest - self.span)))
         return times[first:], np.array(self._values[id_], dtype=np.float64)[-self.points :][first:]
 
+    def lasts(self) -> tuple[list[int], list[int], list[float]]:
+        """Ids, times and values of the newest sample of each series: a copy of this moment. Values are
+        doubles, not yet in their canonical spelling. Three lists, and not a tuple for each: of tens of
+        thousands the collector would walk them all (law loop-never-blocks)."""
+        ats = [column[-1] for column in self._ats.values()]
+        return list(self._ats), ats, [self._values[id_][-1] for id_ in self._ats]
+
     def __getitem__(self, id_: int) -> tuple[int, Number]:
         return self._ats[id_][-1], canonical(self._values[id_][-1])
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from realtime import delivery
 from realtime.connection import LAG_S
 from realtime.core.batch import Batch, Columns, Key
 from realtime.delivery import Hub
@@ -367,6 +368,37 @@ async def test_every_message_of_a_socket(tmp_path):
                 await one.it.send("{" if not one.binary else b"\xc1")
                 assert (await one.until("error")).data["code"] == "malformed"
                 assert (await one.ask("ping")).event == "pong"
+
+
+@pytest.mark.gen_test
+async def test_the_latest_of_many_series_are_told_all_the_same(tmp_path, monkeypatch):
+    """Where there are too many for the loop the answer is made in a thread, once for all who ask meanwhile;
+    a client that asks and asks is let go."""
+    monkeypatch.setattr(delivery, "AT_ONCE", 0)
+    async with house(tmp_path) as it:
+        await tick(it, 1)
+        made = []
+        original = it.hub.latest
+
+        def counted():
+            made.append(1)
+            return original()
+
+        it.hub.latest = counted
+        for protocol in ("", MSGPACK):
+            async with sockets(it.url, protocol) as one:
+                answers = [await one.ask("request_metrics") for _ in range(2)]
+                assert {answer.event for answer in answers} == {"metrics_response"}
+                assert answers[0].data["series"]["load"]["value"] == 1
+                assert (await one.ask("ping")).event == "pong"
+        assert len(made) == 4
+        monkeypatch.setattr("realtime.connection.WAITING", 1)
+        held = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(it.hub, "metrics", lambda encoding: held)
+        async with sockets(it.url) as one:
+            for _ in range(3):
+                await one.say("request_metrics")
+            assert (await one.until("goodbye")).data["reason"] == "slow"
 
 
 @pytest.mark.gen_test

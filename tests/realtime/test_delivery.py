@@ -386,7 +386,7 @@ def hubs(ring, clock, limits=LIMITS):
         clock,
         limits,
         lambda: {"cursor": f"e:{it.view.seq}"},
-        dict,
+        lambda: dict,
         "1",
     )
 

@@ -86,7 +86,7 @@ class Server:
             lambda: dashboard(
                 self.view, "a", epoch=self.log.epoch, hours=0, interval_s=1, version="", rules=[]
             ),
-            dict,
+            lambda: dict,
             "1",
         )
         await self.spine.load()

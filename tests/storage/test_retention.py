@@ -37,6 +37,7 @@ async def test_whole_segments_go_and_facts_stay(tmp_path):
         gone = await log.forget(*past(2))
         assert gone == (2, 40, 22)
         assert (log.floor, log.samples) == (22, 60)
+        assert (await log.stats()).events == len(await log.read(0, 100))
         events = await log.read(0, 100)
         assert next(e.seq for e in events if e.type == "metrics") == 23
         assert [e.seq for e in events if e.type == "notification"] == [11, 22, 33, 44, 55]

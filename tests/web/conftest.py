@@ -220,7 +220,14 @@ async def site(tmp_path: Path, static: Path):
         raise error
 
     hub = Hub(
-        tail, log, view, clock, HubLimits(100, 1_000_000, 10_000, 15.0, 30.0), dict, dict, "1.2.3"
+        tail,
+        log,
+        view,
+        clock,
+        HubLimits(100, 1_000_000, 10_000, 15.0, 30.0),
+        dict,
+        lambda: dict,
+        "1.2.3",
     )
     spine = Spine(
         log,

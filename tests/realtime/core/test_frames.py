@@ -8,7 +8,18 @@ import pytest
 from httpx_sse import ServerSentEvent
 from httpx_sse._decoders import SSEDecoder
 
-from realtime.core.frames import Frame, Wire, about, encode, encode_answer, of_event, of_series
+from realtime.core import frames
+from realtime.core.frames import (
+    Encoding,
+    Frame,
+    Road,
+    Wire,
+    about,
+    encode,
+    encode_answer,
+    of_event,
+    of_series,
+)
 from realtime.core.views import View, evolve
 from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
 
@@ -222,3 +233,24 @@ def test_frames_come_of_the_event_alone():
     evolve(view, Event(3, AT + 1, "web-1", Metrics([1, 2], [5, 6])))
     evolve(view, Event(4, AT + 1, "web-1", Declared([Series(3, "load", {})])))
     assert encode(told(Event(2, AT, "web-1", TICK), "e", view.texts), "websocket") == before
+
+
+SOCKETS: list[tuple[Road, Encoding]] = [
+    ("websocket", "json"),
+    ("websocket", "msgpack"),
+    ("socketio", "json"),
+]
+
+
+def test_a_frame_made_elsewhere_is_the_same_frame(monkeypatch):
+    """Its data encoded before, and a long object piece by piece: the client reads what it always read."""
+    monkeypatch.setattr(frames, "PIECE", 3)
+    for size in (0, 1, 3, 8):
+        frame = Frame(
+            "metrics_response", {"at": "x", "series": {f"s{n}": {"n": n} for n in range(size)}}
+        )
+        for road, encoding in SOCKETS:
+            wire = Wire(road, encoding, bytes)
+            packed = frames.packed(frame, encoding)
+            for id_ in (None, 5):
+                assert wire.answer(packed, id_) == wire.answer(frame, id_)

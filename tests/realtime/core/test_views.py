@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.core import views
-from realtime.core.views import NOTIFICATIONS, RESOLVED, View, evolve, fold, load, restore, save
+from realtime.core.views import (
+    NOTIFICATIONS,
+    RESOLVED,
+    View,
+    evolve,
+    fold,
+    load,
+    restore,
+    save,
+    saving,
+)
 from storage.events import (
     Alert,
     Declared,
@@ -15,6 +25,7 @@ from storage.events import (
     Notification,
     Series,
     System,
+    Unreadable,
     canonical,
 )
 from storage.tiers import End
@@ -116,6 +127,30 @@ def test_a_checkpoint_and_the_rest_is_the_whole(events, data):
 def test_the_fold_is_deterministic(events):
     """Twice the same events, twice the same state: nothing but the events goes in."""
     assert state(fold(view(), events)) == state(fold(view(), events))
+
+
+@given(logs(), st.data())
+def test_a_copy_is_of_its_moment(events, data):
+    """What is saved is the view as it stood when it was asked for, though the bytes are made later."""
+    cut = data.draw(st.integers(0, len(events)))
+    moving = fold(view(), events[:cut])
+    at_once, later = save(moving), saving(moving)
+    fold(moving, events[cut:])
+    assert later() == at_once
+
+
+def test_a_series_whose_name_is_lost_gets_one():
+    """A sample or an alert of a series that nothing readable declares: its id is not given again."""
+    fact = Alert("x", "cpu", "firing", "critical", 9, 1, 1, 5, "high")
+    one = fold(view(), [Event(2, 5, "a", Metrics([3], [1])), Event(3, 5, "b", fact)])
+    assert one.texts == {3: 'unnamed{id="3"}', 9: 'unnamed{id="9"}'}
+    assert one.owner == {3: "a", 9: "b"}
+    assert one.next_id == 10
+    lost = Event(4, 0, "", Unreadable(4, 4, "torn"))
+    assert state(evolve(one, lost)) | {"seq": 3} == state(
+        fold(view(), [Event(2, 5, "a", Metrics([3], [1])), Event(3, 5, "b", fact)])
+    )
+    assert one.seq == 4
 
 
 def test_a_series_is_known_once_it_is_declared():

@@ -99,3 +99,13 @@ def test_a_series_never_seen_has_empty_columns():
     assert (len(ats), len(values)) == (0, 0)
     assert 1 not in windows
     assert windows.newest == 0
+
+
+def test_the_newest_of_all_are_a_copy():
+    """One place a series in each of the three lists, which stand still while the windows move on."""
+    windows = Windows(5, 100)
+    windows.add_tick(10, (1, 2), (1, 0.5))
+    windows.add_tick(20, (2,), (7,))
+    lasts = windows.lasts()
+    windows.add_tick(30, (1, 2, 3), (8, 8, 8))
+    assert lasts == ([1, 2], [10, 20], [1.0, 7.0])
