@@ -15,7 +15,7 @@ GIVES_UP_S = 0.6
 
 
 class Proxy:
-    """`fates` counts what was done. `calm` lets every connection pass as it is."""
+    """`fates` counts what was done. None lasts long, unless it is `calm`."""
 
     def __init__(self, url: str, dice: random.Random) -> None:
         where = urlsplit(url)
@@ -24,37 +24,45 @@ class Proxy:
         self.calm = False
         self.fates: dict[str, int] = {}
         self.url = ""
+        self._deck: list[str] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        fate = "fair" if self.calm else self._dice.choice(KINDS)
+        if not self._deck:
+            self._deck = self._dice.sample(KINDS, len(KINDS))
+        fate = "fair" if self.calm else self._deck.pop()
+        lasts_s = None if self.calm else self._dice.uniform(0.3, 2.0)
         self.fates[fate] = self.fates.get(fate, 0) + 1
+        outs: list[asyncio.StreamWriter] = []
         try:
             there, out = await asyncio.open_connection(*self._target)
+            outs.append(out)
+            if fate == "twice":
+                # What the client asks is asked a second time; nobody reads that answer.
+                _, again = await asyncio.open_connection(*self._target)
+                outs.append(again)
         except OSError:
-            writer.close()
+            for one in (writer, *outs):
+                one.close()
+            self._tasks.discard(task)
             return
-        outs = [out]
-        if fate == "twice":
-            # What the client asks is asked a second time; nobody reads that answer.
-            _, again = await asyncio.open_connection(*self._target)
-            outs.append(again)
         pumps = [
             asyncio.create_task(self._pump(reader, outs, "late" if fate == "late" else "fair")),
             asyncio.create_task(self._pump(there, [writer], fate)),
         ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(pumps, timeout=lasts_s, return_when=asyncio.FIRST_COMPLETED)
             if fate == "half open":
                 # No FIN to either side: both believe in it until their own patience ends.
                 await asyncio.sleep(GIVES_UP_S)
             if fate == "reset":
                 for one in (writer, *outs):
-                    it = one.get_extra_info("socket")
-                    it.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    with contextlib.suppress(OSError):  # it is closed already
+                        it = one.get_extra_info("socket")
+                        it.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         finally:
             for pump in pumps:
                 pump.cancel()
