@@ -25,6 +25,7 @@ class Proxy:
         self.fates: dict[str, int] = {}
         self.url = ""
         self._deck: list[str] = []
+        self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,15 +50,17 @@ class Proxy:
                 one.close()
             self._tasks.discard(task)
             return
-        pumps = [
+        pumps: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._pump(reader, outs, "late" if fate == "late" else "fair")),
             asyncio.create_task(self._pump(there, [writer], fate)),
+            asyncio.create_task(self._over.wait()),
         ]
         try:
             await asyncio.wait(pumps, timeout=lasts_s, return_when=asyncio.FIRST_COMPLETED)
             if fate == "half open":
                 # No FIN to either side: both believe in it until their own patience ends.
-                await asyncio.sleep(GIVES_UP_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), GIVES_UP_S)
             if fate == "reset":
                 for one in (writer, *outs):
                     with contextlib.suppress(OSError):  # it is closed already
@@ -101,9 +104,8 @@ class Proxy:
                 return
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._over.set()
+        await asyncio.gather(*self._tasks)
 
 
 @contextlib.asynccontextmanager

@@ -62,6 +62,7 @@ class Server:
         self.tail = Tail(dice.choice((1, 3, 20, 5000)), 1 << 24)
         self.tasks: list[asyncio.Task[Any]] = []
         self.writer: asyncio.Task[None] | None = None
+        self.dead = False
 
     async def open(self) -> None:
         await self.log.open(self.clock.now())
@@ -103,7 +104,7 @@ class Server:
             if world.full:
                 raise StorageFull("no room")
             events = await append(*args)
-            for event in events:
+            for event in events if not self.dead else ():
                 world.truth.add(event)
             return events
 
@@ -117,13 +118,16 @@ class Server:
         self.log.read = failing  # type: ignore[method-assign]
 
     def _publish(self, events: list[Event]) -> None:
+        if self.dead:
+            return
         with self.world.blamed(self):
             committed = self.world.truth.events[events[0].seq - 1 : events[-1].seq]
             assert events == committed, "it is published, and was not committed"
         self.hub.publish(events)
 
     def _fatal(self, error: PlayheadError) -> None:
-        self.world.faults.append(error)
+        if not self.dead:
+            self.world.faults.append(error)
 
     @property
     def edge(self) -> int:
@@ -174,8 +178,7 @@ class World:
         self.full = self.unreadable = self.was_unreadable = False
         self.faults: list[BaseException] = []
         self.ticks = 0
-        self.trace: list[str] = []
-        self.count = 0
+        self.lives = 1
 
     @contextmanager
     def blamed(self, who: Any) -> Iterator[None]:
@@ -207,7 +210,20 @@ class World:
         self.truth.epoch, self.truth.floor = log.epoch, log.floor
 
     async def stop(self, crash: bool) -> None:
-        if not crash and self.work:
+        """In order; or as kill -9 leaves it: what the file and its WAL hold at this moment is what there is."""
+        if crash:
+            self.server.dead = True
+            self.lives += 1
+            there = self.directory / f"life {self.lives}" / self.path.name
+            there.parent.mkdir(exist_ok=True)
+            for suffix in ("", "-wal"):
+                beside = self.path.with_name(self.path.name + suffix)
+                if beside.exists():
+                    shutil.copy(beside, there.with_name(there.name + suffix))
+            self.path = there
+            for client in self.clients:
+                client.drop(noticed=True)
+        elif self.work:
             await asyncio.wait(self.work)
         for task in self.work:
             task.cancel()
@@ -226,8 +242,10 @@ class World:
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self.work.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            expected = isinstance(error, (StorageFull, Closing)) or (
-                isinstance(error, StorageError) and self.was_unreadable
+            expected = (
+                isinstance(error, (StorageFull, Closing))
+                or self.server.dead
+                or (isinstance(error, StorageError) and self.was_unreadable)
             )
             if not expected:
                 self.faults.append(error)
@@ -260,7 +278,6 @@ class World:
         dice = random.Random(step.seed)
         self.stage.dice = dice
         random.seed(step.seed)
-        self.count += 1
         await getattr(self, f"_{step.op}")(dice)
         match dice.randrange(6):
             case 0:
@@ -467,7 +484,7 @@ class World:
             return
         await self.stop(crash=dice.random() < 0.5)
         file, head = self.backup
-        told = restore(file, self.directory, force=True)
+        told = restore(file, self.path.parent, force=True)
         assert told.head == head
         self.truth.cut(head, told.epoch)
         await self.start()
