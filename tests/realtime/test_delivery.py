@@ -1,9 +1,8 @@
-"""The hub: rooms, polls, turns; and a simulation of everything at once against a list."""
+"""The hub: rooms, polls, turns. Everything at once is played in tests/sim."""
 
 import asyncio
 import contextlib
 import gc
-import json
 import random
 import time
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ import pytest
 
 from realtime.audience import PAGE_EVENTS
 from realtime.clock import Clock
-from realtime.connection import LAG_S, Connection
+from realtime.connection import Connection
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.frames import Wire
 from realtime.core.session import Session
@@ -460,215 +459,6 @@ async def test_a_publish_inside_a_turn_reaches_all(monkeypatch):
         told = b"".join(sink.got)
         assert told.count(b'"message":"one"') == told.count(b'"message":"two"') == 1
         assert told.index(b"one") < told.index(b"two")
-
-
-# Everything at once
-
-
-class Link(Free):
-    """A sink whose socket may be full: what is written waits until it is drained."""
-
-    def __init__(self, dice):
-        super().__init__()
-        self.dice = dice
-        self.full = False
-        self.waiting = []
-
-    def write_out(self, data):
-        if not self.full and not self.waiting:
-            return super().write_out(data)
-        future = asyncio.get_running_loop().create_future()
-        self.waiting.append((bytes(data), future))
-        return future
-
-    def send(self, data):
-        """As a socket does: all of it, a part, or nothing."""
-        if self.full:
-            raise BlockingIOError
-        taken = len(data) if self.dice.random() < 0.8 else self.dice.randrange(len(data))
-        self.got.append(bytes(data[:taken]))
-        return taken
-
-    def direct(self):
-        return None if self.waiting else self.send
-
-    def drain(self, most):
-        while self.waiting and most:
-            data, future = self.waiting.pop(0)
-            self.got.append(data)
-            future.set_result(None)
-            most -= 1
-
-
-def lined(data):
-    return data + b"\n"
-
-
-LINES = Wire("websocket", "json", lined)
-
-
-class Client:
-    """One reader of the simulation. It holds what a browser would: frames, and the last cursor."""
-
-    def __init__(self, it, dice):
-        self.it = it
-        self.dice = dice
-        self.seq = 0
-        """Where it would resume."""
-        self.told = []
-        self.began: Any = None
-        self.join(None)
-
-    def join(self, cursor):
-        self.link = Link(self.dice)
-        self.link.wire = LINES
-        self.fill_to = len(self.it.log.events)
-        self.after = self.seq
-        self.connection = Connection(self.it.hub, Session(frozenset(["dashboard"])), self.link)
-        self.connection.start(cursor)
-
-    def read(self):
-        """Take what has crossed the wire; whole frames only."""
-        raw = b"".join(self.link.got)
-        whole, _, rest = raw.rpartition(b"\n")
-        self.link.got = [rest] if rest else []
-        for line in whole.splitlines():
-            frame = json.loads(line)
-            event, data = frame["event"], frame["data"]
-            if event == "snapshot":
-                assert self.began is None, "a snapshot where a resume was asked"
-                self.seq = self.began = int(data["cursor"].partition(":")[2])
-                self.after = self.seq
-            elif event == "heartbeat":
-                self.seq = max(self.seq, int(data["cursor"].partition(":")[2]))
-            elif "seq" in data:
-                self.check(event, data)
-            else:
-                assert event in ("hello", "resumed"), frame
-
-    def check(self, event, data):
-        seq = data["seq"]
-        assert data["cursor"] == f"e:{seq}"
-        assert seq > self.seq, f"{seq} after {self.seq}: told twice, or out of order"
-        if seq <= self.fill_to:
-            assert "conflated" not in data, "a resume was thinned out"
-        self.seq = seq
-        self.told.append((event, data))
-
-    def resume(self, seq):
-        """Go on from a place on the same connection: what was told after it will be told again."""
-        self.told = [(event, data) for event, data in self.told if data["seq"] <= seq]
-        self.seq = seq
-        self.fill_to = len(self.it.log.events)
-        asked = {"event": "resume", "data": {"cursor": f"e:{seq}"}}
-        self.connection.receive(msgspec.json.encode(asked).decode())
-
-    def drop(self):
-        """The connection breaks: what waits is lost, but for what the network had taken already."""
-        self.link.drain(self.dice.randrange(3))
-        self.read()
-        for _, future in self.link.waiting:
-            future.set_exception(ConnectionError())
-        self.link.waiting.clear()
-        self.connection.gone()
-
-    def settle(self):
-        """Model check: `told` against the list."""
-        mine = [event for event in self.it.log.events if event.seq > self.began]
-        notes = [event.seq for event in mine if isinstance(event.data, Notification)]
-        assert [data["seq"] for event, data in self.told if event == "notification"] == notes
-        latest: dict[Any, Any] = {}
-        wanted: dict[Any, Any] = {}
-        for event, data in self.told:
-            if event == "metrics":
-                latest |= {(data["source"], k): v for k, v in data["values"].items()}
-        for event in mine:
-            if isinstance(event.data, Metrics):
-                for id_, value in zip(event.data.ids, event.data.values, strict=True):
-                    wanted[event.source, self.it.view.texts[id_]] = value
-        assert latest == wanted
-
-
-async def breathe(times=12):
-    for _ in range(times):
-        await asyncio.sleep(0)
-
-
-async def simulate(seed):  # noqa: C901  a table of what may happen
-    dice = random.Random(seed)
-    clock = Hands()
-    it = hubs(dice.choice([1, 3, 20, 5000]), clock)
-    sources = ["a", "b", "c"][: dice.randint(1, 3)]
-    it.publish(Declared([Series(n, f"m{n}", {}) for n in range(1, 5)]))
-    clients = [Client(it, dice) for _ in range(dice.randint(1, 4))]
-    for _ in range(dice.randint(20, 120)):
-        one = dice.choice(clients)
-        match dice.randrange(12):
-            case 0 | 1 | 2 | 3:
-                seq = len(it.log.events) + 1
-                facts: list[Any] = []
-                for place in range(dice.choice([1, 1, 1, 2, 30])):
-                    if dice.random() < 0.75:
-                        ids = dice.sample([1, 2, 3, 4], dice.randint(1, 4))
-                        facts.append(Metrics(ids, [seq + place] * len(ids)))
-                    else:
-                        facts.append(Notification(str(seq), "info", "x"))
-                source = dice.choice(sources)
-                if len(facts) > 1 and dice.random() < 0.5:
-                    for fact in facts:
-                        it.publish(fact, source=dice.choice(sources))
-                else:
-                    it.publish(*facts, source=source)
-            case 4 | 5:
-                one.link.full = True
-            case 6:
-                one.link.full = False
-                one.link.drain(10**6)
-            case 7:
-                one.link.drain(dice.randint(1, 3))
-            case 8:
-                one.drop()
-                one.join(f"e:{one.seq}")
-            case 9:
-                # In-band, from where it stands or from before, perhaps while its page is being read.
-                one.link.full = False
-                one.link.drain(10**6)
-                one.read()
-                one.resume(dice.randint(one.began, one.seq))
-            case 10:
-                clock.at += dice.choice([0.1, LAG_S, 20.0])
-                await it.hub.sweep()
-            case _:
-                await breathe(dice.randint(0, 5))
-        for client in clients:
-            client.read()
-    for client in clients:
-        client.link.full = False
-    for _ in range(400):
-        for client in clients:
-            client.link.drain(10**6)
-            client.read()
-        await asyncio.sleep(0)
-    for client in clients:
-        assert client.connection.seq == it.tail.edge
-        client.settle()
-    assert it.hub.goodbyes == {}
-    assert not it.hub._reads
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(10))
-@pytest.mark.gen_test
-async def test_simulation(block):
-    """Law no-gap-no-double: writers, bursts, full sockets, cuts, resumes and reads of the log in any
-    order, against a list. Seqs only rise; a resume is not thinned out; every fact comes once; every
-    series ends at its latest value, also across a cut in the middle of merged ticks."""
-    for seed in range(block * 40, block * 40 + 40):
-        try:
-            await simulate(seed)
-        except BaseException as error:
-            error.add_note(f"seed {seed}")
-            raise
 
 
 @pytest.mark.slow
