@@ -242,21 +242,26 @@ class History:
         ids = await self._meant(matchers)
         self._few(ids, "match")
         check_range(start, end, LEAST)
-        tier = RAW
-        if step:
-            tier = self._tier(ids, start, end, step)
-            start, step, end = Grid.over(start, end, _whole(step, tier))
-        parts: dict[int, list[Column]] = {id_: [] for id_ in ids}
-        left = MOST_READ
-        async with self._turn:
-            async for found, _ in self._reads(ids, start, end, tier):
-                columns = await self._off_loop(_lasts, found, tier, step or 0)
-                for id_, column in columns.items():
-                    left -= len(column.at)
-                    parts[id_].append(column)
-                if left < 0:
-                    raise TooMuch(f"there are more than {MOST_READ:,} readings in this range")
-        return await self._off_loop(_joined, parts, step or 0)
+        tier = self._tier(ids, start, end, step) if step else RAW
+        while True:
+            grid = Grid.over(start, end, _whole(step, tier)) if step else Grid(start, 0, end)
+            parts: dict[int, list[Column]] = {id_: [] for id_ in ids}
+            left = MOST_READ
+            async with self._turn:
+                async for found, _ in self._reads(ids, grid.start, grid.beyond, tier):
+                    columns = await self._off_loop(_lasts, found, tier, grid.step)
+                    for id_, column in columns.items():
+                        left -= len(column.at)
+                        parts[id_].append(column)
+                    if left < 0:
+                        detail = f"there are more than {MOST_READ:,} readings in this range"
+                        raise TooMuch(detail)
+            # Without a step it is the readings that are wanted, whole or not.
+            first, _ = self._read_span(ids, grid.start, grid.beyond)
+            still = self._reaching(tier, first, step, None) if step else RAW
+            if still == tier:
+                return await self._off_loop(_joined, parts, grid.step)
+            tier = still
 
     def ask(
         self,
@@ -534,13 +539,48 @@ class History:
         recent = self._recent(ids, start, end)
         if recent is not None:
             return await self._off_loop(_draw_recent, drawn, recent, start, end, points)
-        spans = list(slices(*self._read_span(ids, start, end + 1), len(ids)))
+        tier = self._drawn_from(ids, start, end, points)
+        while True:
+            charts = await self._charts(source, drawn, tier, start, end, points)
+            # Retention may have taken of the tier while it was read.
+            first, _ = self._read_span(ids, start, end + 1)
+            still = self._reaching(tier, first, 1, None)
+            if still == tier:
+                return charts
+            tier = still
+
+    def _drawn_from(self, ids: Sequence[int], start: int, end: int, points: int) -> int:
+        tier = self._tier(ids, start, end, None, points)
+        first, _ = self._read_span(ids, start, end + 1)
+        # Buckets of the finest tier are folded from the readings while those are there: nothing is gained.
+        whole = tier == TIERS[0] and self._reaching(RAW, first, 1, None) == RAW
+        return RAW if whole else tier
+
+    async def _charts(
+        self, source: str, drawn: Plan, tier: int, start: int, end: int, points: int
+    ) -> list[dict[str, Any]]:
+        ids = wanted(drawn)
+        whole = tier * SECOND or 1
+        start, beyond = start // whole * whole, -(-(end + 1) // whole) * whole
+        first, beyond = self._read_span(ids, start, beyond)
+        end = max(end, beyond - 1)
+        first, beyond = first // whole * whole, -(-beyond // whole) * whole
+        spans = list(slices(first, beyond, len(ids), tier or 1, whole))
         strips_ = strips(drawn, points, 1 / max(1, len(spans)))
         async with self._turn:
-            for first, beyond in spans:
-                columns = await self._read(source, ids, first, beyond)
-                await self._off_loop(_add, strips_, columns)
-        return await self._off_loop(_draw, strips_, start, end)
+            for begin, until in spans:
+                if tier and self._buckets is not None:
+                    found = await self._buckets(ids, begin, until, tier)
+                    await self._off_loop(_add_buckets, strips_, found)
+                else:
+                    columns = await self._read(source, ids, begin, until)
+                    await self._off_loop(_add, strips_, columns)
+        return await self._off_loop(_draw, strips_, start, end, tier_name(tier))
+
+    def chart_tags(self, source: str, end: int) -> set[str]:
+        """What makes charts up to `end` stale, though they stand while ticks go by; ask before they are drawn."""
+        settled = min(end, self._edge(self._view.of_source.get(source, ())))
+        return {f"series:{source}"} | self._grant([source], settled)
 
     def aligned(self, start: int, end: int, points: int) -> tuple[int, int]:
         """The range grown to whole steps, the step being what one point of it covers.
@@ -779,5 +819,12 @@ def _add(strips_: Sequence[Strip], columns: Mapping[int, tuple[Times, Values]]) 
         strip.add(named)
 
 
-def _draw(strips_: Sequence[Strip], start: int, end: int) -> list[dict[str, Any]]:
-    return [strip.draw(start, end) for strip in strips_]
+def _add_buckets(strips_: Sequence[Strip], found: Mapping[int, Buckets]) -> None:
+    for strip in strips_:
+        strip.add_buckets(found)
+
+
+def _draw(
+    strips_: Sequence[Strip], start: int, end: int, tier: str = "raw"
+) -> list[dict[str, Any]]:
+    return [strip.draw(start, end, tier) for strip in strips_]

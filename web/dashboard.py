@@ -48,7 +48,7 @@ async def dashboard_bodies(services: Services, hours: float, room: str) -> tuple
         nonlocal drawn_before
         if stepped:
             charts, drawn_before = await services.shelf.get(
-                ("charts", source, start, end), (), draw
+                ("charts", source, start, end), history.chart_tags(source, end), draw
             )
             data = _standing(services, hours, room)
         else:

@@ -138,12 +138,18 @@ class ChartLine(msgspec.Struct):
 
 
 class Chart(msgspec.Struct):
-    """Columns: every line shares `at` (epoch seconds). Peaks, first and last are kept."""
+    """Columns: every line shares `at` (epoch seconds). Peaks, first and last are kept.
+
+    `tier` is what it is drawn from: `raw` readings, or buckets of so many seconds. Of buckets a line has its
+    lowest and its highest in two rows; a stack the part that rose most at its highest with the others at their
+    lowest, and then the last that was read.
+    """
 
     chart: str
     title: str
     unit: str
     kind: Literal["stack", "line", "mirror"]
+    tier: str
     at: list[float]
     series: list[ChartLine]
     from_: str = msgspec.field(name="from")

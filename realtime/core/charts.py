@@ -13,6 +13,8 @@ import numpy as np
 from realtime.core.columns import NOTHING, Column, align, broken, numbers, seconds
 from realtime.core.downsample import FINER, Times, Values, cut, rows
 from realtime.core.kpis import VIRTUAL
+from realtime.core.sketch import sketch
+from realtime.core.steps import Buckets
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 
@@ -154,11 +156,26 @@ class Strip:
         if not len(at):
             return
         at, values = broken(at, values, self._last)
-        self._last = int(at[-1])
         self._moved = [
             moved + float(np.nansum(value))
             for moved, value in zip(self._moved, values, strict=True)
         ]
+        self._take(at, values)
+
+    def add_buckets(self, found: Mapping[int, Buckets]) -> None:
+        """Buckets by series id instead, where the readings are gone or too many."""
+        series = [found.get(line.id) for line in self._lines]
+        at, values = sketch(series, self._chart.kind == "stack", self._last)
+        if not len(at):
+            return
+        self._moved = [
+            moved + (0.0 if one is None else float(np.nansum(one.sum)))
+            for moved, one in zip(self._moved, series, strict=True)
+        ]
+        self._take(at, values)
+
+    def _take(self, at: Times, values: list[Values]) -> None:
+        self._last = int(at[-1])
         self._count += len(at)
         if self._count > self._points:
             kept = cut(at, values, self._buckets)
@@ -167,8 +184,8 @@ class Strip:
         for parts, value in zip(self._values, values, strict=True):
             parts.append(value)
 
-    def draw(self, start: int, end: int) -> dict[str, Any]:
-        """The chart of the range; about `points` whole rows, peaks and gaps kept."""
+    def draw(self, start: int, end: int, tier: str = "raw") -> dict[str, Any]:
+        """The chart of the range, by the name of what was added; about `points` whole rows, peaks and gaps kept."""
         at = np.concatenate(self._ats) if self._ats else NOTHING.at
         values = [np.concatenate(parts) if parts else NOTHING.value for parts in self._values]
         shown = self._shown(values)
@@ -180,6 +197,7 @@ class Strip:
             "kind": self._chart.kind,
             "from": rfc3339(start),
             "to": rfc3339(end),
+            "tier": tier,
             "at": seconds(at[kept]),
             "series": [
                 _series(self._chart, self._lines[place], numbers(values[place][kept]))

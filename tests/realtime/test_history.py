@@ -17,6 +17,7 @@ from realtime.core.downsample import Times, Values
 from realtime.core.media import JSON, Table, page
 from realtime.core.selectors import Selector
 from realtime.core.steps import FUNCTIONS, Buckets, Fn, lasts
+from realtime.core.times import rfc3339
 from realtime.core.views import View, evolve
 from realtime.errors import BadInput, TooMuch
 from realtime.history import AT_ONCE, MOST_SERIES, MOST_SLICES, History, check_range, slices
@@ -339,7 +340,12 @@ class Tape:
 
     def hold(self, at: Times, *values: Values, source: str = "host") -> None:
         first = len(self.columns) + 1
-        named = [Series(first + n, "load", {"n": str(first + n)}) for n in range(len(values))]
+        numbered = [Series(first + n, "load", {"n": str(first + n)}) for n in range(len(values))]
+        self.hold_all(at, numbered, values, source)
+
+    def hold_all(
+        self, at: Times, named: list[Series], values: Sequence[Values], source: str = "host"
+    ) -> None:
         self._evolve(int(at[0]), source, Declared(named))
         for one, value in zip(named, values, strict=True):
             self.columns[one.id] = (at, value)
@@ -546,6 +552,128 @@ async def test_buckets_keep_the_peak_of_a_month(pool: Executor) -> None:
         assert value.max() == 1e6
         assert (at[-1], value[-1]) == (tape.columns[1][0][-1], tape.columns[1][1][-1])
         assert (np.diff(at) >= 0).all()
+
+
+def charted(days: int, pace_s: int = 10) -> Tape:
+    """Load and three modes of the processor, each with a spike of its own, and an hour of silence."""
+    tape = Tape()
+    at = START + np.arange(0, days * 24 * HOUR, pace_s * SECOND, dtype=np.int64)
+    at = at[(at < START + 20 * HOUR) | (at >= START + 21 * HOUR)]
+    random = np.random.default_rng(1)
+    values = [random.random(len(at)) / 4 for _ in range(4)]
+    for place, value in enumerate(values):
+        value[len(at) // 2 + 7 * place] = 0.9 + place / 100
+    named = [Series(1, "system_load", {"period": "1m"})]
+    named += [
+        Series(2 + place, "system_cpu_mode_ratio", {"mode": mode})
+        for place, mode in enumerate(("user", "system", "iowait"))
+    ]
+    tape.hold_all(at, named, values)
+    return tape
+
+
+@pytest.mark.gen_test
+async def test_charts_of_a_week_are_drawn_from_buckets(pool: Executor) -> None:
+    """No reading is read, each line keeps its peak, no stack is higher than it was, and the silence is a gap."""
+    tape = charted(7)
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets)
+    start, end = START, START + 168 * HOUR
+    charts = {one["chart"]: one for one in await history.charts("host", start, end, 600)}
+    assert {span[0] for span in tape.read_spans} == {60}
+    columns = [value for _, value in tape.columns.values()]
+    total = np.sum(columns[1:], axis=0).max()
+    for name in ("load", "cpu"):
+        chart = charts[name]
+        assert chart["tier"] == "60s"
+        assert 300 < len(chart["at"]) <= 600
+        assert np.all(np.diff(chart["at"]) > 0)
+        for line in chart["series"]:
+            drawn = np.array(line["values"], dtype=np.float64)
+            assert np.nanmax(drawn) == columns[line["id"] - 1].max()
+            silent = [at for at, one in zip(chart["at"], drawn, strict=True) if np.isnan(one)]
+            assert silent and all(
+                START / SECOND <= at - 20 * 3600 < START / SECOND + 3600 for at in silent
+            )
+    stack = np.array([line["values"] for line in charts["cpu"]["series"]], dtype=np.float64)
+    assert np.nanmax(stack.sum(axis=0)) <= total + 1e-9
+    raw = History(tape.read, tape.view, pool)
+    for one in await raw.charts("host", start, end, 600):
+        assert one["tier"] == "raw"
+        assert [line["label"] for line in one["series"]] == [
+            line["label"] for line in charts[one["chart"]]["series"]
+        ]
+
+
+@pytest.mark.gen_test
+async def test_charts_reach_back_beyond_the_readings(pool: Executor) -> None:
+    """A chart that spans the horizon joins: all of it is drawn from the finest tier that is whole. While readings
+    are held, buckets of ten seconds are not asked for: they would be folded from them."""
+    tape = charted(4)
+    held = {0: START + 72 * HOUR, 10: START + 48 * HOUR, 60: START + 24 * HOUR, 3_600: 0}
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, held=held.__getitem__)
+
+    async def tier(first: float, last: float) -> str:
+        start, end = START + int(first * HOUR), START + int(last * HOUR)
+        charts = await history.charts("host", start, end, 600)
+        at = charts[-1]["at"]
+        assert charts[-1]["from"] <= rfc3339(start) and rfc3339(end) <= charts[-1]["to"]
+        assert start - HOUR <= at[0] * SECOND <= start + 61 * SECOND
+        assert end - 61 * SECOND <= at[-1] * SECOND <= end + HOUR
+        (found,) = {chart["tier"] for chart in charts}
+        return str(found)
+
+    assert await tier(73, 74) == "raw"
+    assert await tier(71.5, 74) == "10s"
+    assert await tier(40, 50) == "60s"
+    assert await tier(2, 60) == "3600s"
+    held = dict.fromkeys(held, 0)
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, held=held.__getitem__)
+    # So many cells that ten seconds would do, were they not folded from all of these.
+    assert history.ask(range(1, 5), START, START + 7 * HOUR + 1, 2_500).tier == 10
+    charts = await history.charts("host", START, START + 7 * HOUR + 1, 2_500)
+    assert charts[0]["tier"] == "raw"
+
+
+@pytest.mark.gen_test
+async def test_charts_and_columns_are_read_anew_when_retention_came_between(pool: Executor) -> None:
+    """What is told is whole, by the tier that was left, and not what was left of the other."""
+    tape = charted(1)
+    held = {0: 0, 10: 0, 60: 0, 3_600: 0}
+    read = tape.read
+    start, end = START + 2 * HOUR, START + 4 * HOUR
+
+    async def late(*asked: Any) -> Columns:
+        held[0] = start + HOUR
+        found = await read(*asked)
+        return {
+            id_: (at[at >= held[0]], value[at >= held[0]]) for id_, (at, value) in found.items()
+        }
+
+    history = History(late, tape.view, pool, buckets=tape.buckets, held=held.__getitem__)
+    charts = await history.charts("host", start, end, 600)
+    assert charts[-1]["tier"] == "10s"
+    assert charts[-1]["at"][0] * SECOND < start + 20 * SECOND
+    held[0] = 0
+    found = await history.columns([Selector.parse("system_load")], start, end, 60 * SECOND)
+    whole = History(read, tape.view, pool)
+    wanted = await whole.columns([Selector.parse("system_load")], start, end, 60 * SECOND)
+    np.testing.assert_array_equal(found[1].at, wanted[1].at)
+    np.testing.assert_array_equal(found[1].value, wanted[1].value)
+
+
+@pytest.mark.gen_test
+async def test_a_late_reading_outdates_charts_that_stand_for_a_while(pool: Executor) -> None:
+    """A tick does not; a reading of long ago does, and a new series."""
+    tape = charted(1)
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets)
+    newest = tape.view.latest[1][0]
+    tags = history.chart_tags("host", newest)
+    assert "series:host" in tags and "metrics:host" not in tags
+    tick = tape.add(1, newest + SECOND, 0.5)
+    assert not history.outdated([tick]) & tags
+    late = tape.add(1, START + HOUR + 5, 0.5)
+    assert history.outdated([late]) & tags
+    assert history.chart_tags("nobody", newest)
 
 
 def shelf_of() -> Shelf[Any]:
