@@ -34,6 +34,7 @@ from realtime.errors import (
     StorageError,
     StorageFull,
 )
+from realtime.refold import refold, ticks
 from storage.events import Declared, Event, Metrics, Notification, System
 from storage.log import Log
 from storage.producers import Taken
@@ -158,9 +159,11 @@ class Spine:
                 )
             else:
                 views.restore(
-                    view, seq, state, await self._ticks(state.newest - view.windows.span, seq)
+                    view, seq, state, await ticks(log, state.newest - view.windows.span, seq)
                 )
         skipped = view.seq + 1 < log.floor
+        if not view.seq:
+            skipped |= not await refold(view, log)
         while view.seq < log.head:
             page = await log.read(view.seq, 200)
             for event in page:
@@ -184,20 +187,6 @@ class Spine:
     def forgot(self) -> None:
         """Let the view know no more of readings that are gone than the log does."""
         views.forget(self.view, self._log.since(0))
-
-    async def _ticks(self, since: int, until: int) -> list[Event]:
-        first = await self._log.first_seq_since(since)
-        ticks: list[Event] = []
-        after = until if first is None else first - 1
-        while after < until:
-            page = await self._log.read(after, 200, until=until)
-            if not page:
-                break
-            after = page[-1].seq
-            ticks += [
-                event for event in page if isinstance(event.data, Metrics) and event.at >= since
-            ]
-        return ticks
 
     @property
     def edge(self) -> int:

@@ -15,6 +15,7 @@ from storage.damages import Damages
 from storage.engine import Plan, fetched, followed
 from storage.errors import Damaged
 from storage.segments import Head, Opened, Tick, column
+from storage.skim import Skim, skim
 from storage.strips import Place
 
 SLEEVES_BYTES = 64 * 1024 * 1024
@@ -31,6 +32,8 @@ Piece = tuple[np.ndarray, np.ndarray]
 Columns = dict[int, Piece]
 Pieces = dict[int, list[Piece]]
 """By series id."""
+
+NONE = np.empty(0, np.int64)
 
 META = "SELECT id, first_seq, last_seq, start_at, end_at FROM segments"
 
@@ -205,6 +208,29 @@ class Archive:
             return columns, wrong
 
         return await asyncio.get_running_loop().run_in_executor(None, read)
+
+    def skims(self, seq: int, most: int) -> Plan[list[Skim]]:
+        """What the heads of the first `most` segments after a seq tell; those that cannot be read are noted."""
+        rows = yield f"{META} WHERE last_seq > ? ORDER BY last_seq LIMIT ?", (seq, most)
+        segments = [Segment._make(row) for row in rows]
+        sleeves = yield from self._heads(segments, isolated=True)
+        return [
+            skim(segment.id, sleeves[segment.id].head)
+            if segment.id in sleeves
+            else Skim(segment.id, segment.last_seq, [], NONE, NONE, NONE, NONE)
+            for segment in segments
+        ]
+
+    def lasts(self, id_: int, series: Iterable[int]) -> Plan[dict[int, tuple[int, float]]]:
+        """The last sample of some series in a segment, as far as they can be read."""
+        rows = yield f"{META} WHERE id = ?", (id_,)
+        segments = [Segment._make(row) for row in rows]
+        pieces = yield from self.columns(segments, series, 0, 1 << 62)
+        return {
+            one: (int(found[-1][0][-1]), float(found[-1][1][-1]))
+            for one, found in pieces.items()
+            if found
+        }
 
     async def times(self, connection: AsyncConnection, segment: Segment) -> np.ndarray:
         """When its ticks were, in the order in which they came."""

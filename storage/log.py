@@ -18,7 +18,7 @@ from storage import codec, producers, receipts, schema, sqlite, tiers
 from storage.archive import Archive, Columns, Segment
 from storage.checksum import crc
 from storage.damages import Damages
-from storage.engine import Engine, driver_of, fetched
+from storage.engine import Engine, Plan, driver_of, fetched
 from storage.errors import Damaged, StorageBroken
 from storage.events import Draft, Event, Metrics, Unreadable
 from storage.horizons import Horizons
@@ -30,6 +30,7 @@ from storage.rollups import TIERS, Buckets
 from storage.rows import EVENT, told
 from storage.sealer import Sealer
 from storage.segments import Head, Tick
+from storage.skim import Skim
 
 INSERT = (
     # A row that stands beyond the head got there by damage, and is no reason to record nothing more.
@@ -499,6 +500,29 @@ class Log:
             ]
         return min((seq for seq in found if seq is not None), default=None)
 
+    async def sealed(self) -> int:
+        """The last seq in a segment, 0 without any: no tick up to there is expected as a row."""
+        [(last,)] = await self._engine.look(_asked("SELECT max(last_seq) FROM segments"))
+        return min(last or 0, self.head)
+
+    async def skims(self, after: int, most: int) -> list[Skim]:
+        """What the first `most` segments after a seq tell without a value being read."""
+        return await self._engine.look(self._archive.skims(after, most))
+
+    async def lasts(self, segment: int, ids: Iterable[int]) -> dict[int, tuple[int, float]]:
+        """Time (µs) and value of the last sample of some series in a segment, as far as they can be read."""
+        return await self._engine.look(self._archive.lasts(segment, ids))
+
+    async def rows(self, after: int, until: int, limit: int = PAGE) -> list[Event]:
+        """Events with `after < seq ≤ until` that stand as rows: facts, and ticks that are not sealed."""
+        async with self._engine.snapshot() as connection:
+            found = await self._rows(connection, _Ask(after, until, None, None, None), limit, None)
+            events = [told(row) for row in found]
+        for event in events:
+            if isinstance(event.data, Unreadable):
+                self._note(event.data)
+        return events
+
     def damaged(self, start: int, end: int) -> list[str]:
         """Parts with samples of `start ≤ at < end` (µs) that reading has met and that cannot be read."""
         return self.damages.within(start, end)
@@ -599,6 +623,10 @@ class Log:
                 f"{self.path} is gone: it was moved or deleted while it was recorded into",
                 "put it back, or restore a backup, and start again",
             ) from error
+
+
+def _asked(question: str) -> Plan[list[tuple[Any, ...]]]:
+    return (yield question, ())
 
 
 async def _ended(connection: AsyncConnection) -> int:

@@ -206,6 +206,30 @@ def _metrics(view: View, event: Event, fact: Metrics) -> None:
     _heard(view, event.source, at, at)
 
 
+def hear(view: View, source: str, first: int, last: int, at: int) -> None:
+    """Ticks of a source, of which is known only when the earliest, the latest and the last to come were."""
+    _heard(view, source, first, last)
+    view.sources[source].at = at
+    view.at = max(view.at, last)
+
+
+def meet(view: View, source: str, id_: int, first: int) -> None:
+    """A series that ticks name, the earliest of them at `first`."""
+    known = view.first.get(id_)
+    if known is None:
+        _name(view, source, id_)
+    if known is None or first < known:
+        view.first[id_] = first
+
+
+def read(view: View, tick: Event) -> None:
+    """The readings of a tick, of which all else is known."""
+    fact = tick.data
+    assert isinstance(fact, Metrics)
+    for id_, value in zip(fact.ids, fact.values, strict=True):
+        view.windows.add(id_, tick.at, value)
+
+
 def _heard(view: View, source: str, first: int, last: int) -> None:
     state = view.sources.get(source)
     if state is None:
@@ -321,15 +345,11 @@ def restore(view: View, seq: int, saved: Saved, ticks: Iterable[Event]) -> View:
         declare(view, source, series)
         if first:
             view.first[series.id] = first
-    add = view.windows.add
     for event in ticks:
-        fact = event.data
-        assert isinstance(fact, Metrics)
-        for id_, value in zip(fact.ids, fact.values, strict=True):
-            add(id_, event.at, value)
+        read(view, event)
     for id_, at, value in saved.latest:
         if id_ not in view.windows:
-            add(id_, at, value)
+            view.windows.add(id_, at, value)
     view.sources = {state.source: state for state in saved.sources}
     view.alerts = {event.data.id: event for event in saved.alerts if isinstance(event.data, Alert)}
     view.resolved.extend(saved.resolved)
