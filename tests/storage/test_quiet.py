@@ -87,3 +87,83 @@ async def test_the_log_answers_from_memory_and_is_never_behind(tmp_path):
         assert len(await told(5, 25)) == len(await told(5, 25)) == 21
         await log.forget(ALL._replace(raw_days=1), BEGIN + 10 * 86_400 * SECOND)
         assert await told(5, 25) == []
+
+
+@pytest.mark.gen_test
+async def test_what_is_dropped_while_it_is_read_is_not_remembered(tmp_path, monkeypatch):
+    """The reader's look is of before, and may be told; who asks afterwards is told what is left."""
+    async with logged(tmp_path / "a.db") as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(40)])
+        await log.seal(log.head, all_of_it=True)
+        asked = ("a", [1], BEGIN + 5 * SECOND, BEGIN + 25 * SECOND)
+        look = log._engine.look
+
+        async def late(plan):
+            monkeypatch.setattr(log._engine, "look", look)
+            found = await look(plan)
+            gone = await log.forget(ALL._replace(raw_days=1), BEGIN + 10 * 86_400 * SECOND)
+            assert gone.segments
+            return found
+
+        monkeypatch.setattr(log._engine, "look", late)
+        assert len((await log.columns(*asked))[1][0]) == 20
+        assert log.since(0) > BEGIN + 25 * SECOND  # who was told so asks another tier
+        for _ in range(2):
+            assert not len((await log.columns(*asked))[1][0])
+
+
+@pytest.mark.gen_test
+async def test_a_late_tick_that_is_sealed_while_it_is_read_is_not_missed(tmp_path, monkeypatch):
+    """Committed and sealed between the look and what is remembered of it."""
+    async with logged(tmp_path / "a.db") as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(40)])
+        await log.seal(log.head, all_of_it=True)
+        asked = ("a", [1], BEGIN + 5 * SECOND, BEGIN + 25 * SECOND)
+        look = log._engine.look
+
+        async def late(plan):
+            monkeypatch.setattr(log._engine, "look", look)
+            found = await look(plan)
+            await log.append([tick(BEGIN + 10 * SECOND + 1, s1=77)])
+            await log.seal(log.head, all_of_it=True)
+            return found
+
+        monkeypatch.setattr(log._engine, "look", late)
+        assert len((await log.columns(*asked))[1][0]) == 20
+        for _ in range(2):
+            assert 77 in (await log.columns(*asked))[1][1]
+
+
+@pytest.mark.gen_test
+async def test_what_is_damaged_in_a_known_stretch_is_named(tmp_path, logs):
+    """What is in memory is told as it was; what has to be read is found to be damaged, and not told wrongly."""
+    async with logged(tmp_path / "a.db") as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n, s2=n * n) for n in range(40)])
+        await log.seal(log.head, all_of_it=True)
+        begin, end = BEGIN + 5 * SECOND, BEGIN + 25 * SECOND
+        whole = (await log.columns("a", [1], begin, end))[1][1].tolist()
+        write(log.path, "UPDATE strips SET body = zeroblob(length(body))")
+        assert log._ranges._quiet.segments("a", begin, end)
+        found = await log.columns("a", [1, 2], begin, end)
+        assert found[1][1].tolist() == whole and not len(found[2][0])
+        assert log.damaged(begin, end)
+        assert logs.lines
+        while logs.lines:  # one a segment
+            logs.expect("part of the log is damaged")
+
+
+@pytest.mark.gen_test
+async def test_a_restored_log_remembers_nothing_of_the_other(tmp_path):
+    """Another log opened under the name of the first, with other ticks at the same seqs, tells its own."""
+    for value in (1, 2):
+        async with logged(tmp_path / f"{value}.db") as log:
+            await log.append([tick(BEGIN + n * SECOND, s1=value * n) for n in range(40)])
+            await log.seal(log.head, all_of_it=True)
+    (tmp_path / "2.db").replace(tmp_path / "other.db")
+    async with logged(tmp_path / "1.db") as log:
+        found = await log.columns("a", [1], BEGIN, BEGIN + 9 * SECOND)
+        assert found[1][1].tolist() == list(range(9))
+    (tmp_path / "other.db").replace(tmp_path / "1.db")
+    async with logged(tmp_path / "1.db") as log:
+        found = await log.columns("a", [1], BEGIN, BEGIN + 9 * SECOND)
+        assert found[1][1].tolist() == list(range(0, 18, 2))
