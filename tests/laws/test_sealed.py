@@ -202,6 +202,8 @@ async def answers(it, web):
 async def test_views_are_disposable_after_forgetting(tmp_path, by):
     """What was dropped is answered from the next tier to the bit; a start without checkpoints, from a log that
     was stopped in the middle of its upkeep, tells the same as before; the log is sound, facts and all."""
+    # A stack trace for each of a hundred thousand callbacks is most of the time, and nothing of what is proven.
+    asyncio.get_running_loop().set_debug(False)
     clock = Still()
     async with house(tmp_path, clock) as it, client(it) as web:
         await lived(web, clock)
