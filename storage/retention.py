@@ -230,7 +230,9 @@ class Retention:
                 row = await connection.exec_driver_sql(
                     "DELETE FROM segments WHERE id = ? RETURNING samples", (segment.id,)
                 )
-                samples = int(row.scalar_one()) + await _unsealable(connection, segment.last_seq)
+                samples = int(row.scalar_one())
+                if await _unsealable(connection, segment.last_seq):
+                    samples = await _fewer(connection)
                 await connection.exec_driver_sql(
                     "UPDATE log SET floor = max(floor, ?), samples = samples - ? WHERE id = 1",
                     (segment.last_seq + 1, samples),
@@ -274,11 +276,22 @@ def _since(columns: Columns, since: int) -> Columns:
 
 async def _unsealable(connection: AsyncConnection, last: int) -> int:
     """Ticks up to `last` that are rows still are so for good, being damaged: they go with the segments around
-    them. How many samples they had, as far as that can be told."""
+    them. How many went."""
     found = await connection.exec_driver_sql(
-        "DELETE FROM events WHERE seq <= ? AND seq >= (SELECT floor FROM log) AND type = 'metrics' "
-        "RETURNING CAST(substr(body, 1, 6) AS BLOB)",
+        "DELETE FROM events WHERE seq <= ? AND seq >= (SELECT floor FROM log) AND type = 'metrics'",
         (last,),
     )
+    return found.rowcount
+
+
+async def _fewer(connection: AsyncConnection) -> int:
+    """By how many samples the log has become poorer: counted, for a damaged row does not tell its own."""
+    found = await connection.exec_driver_sql(
+        "SELECT (SELECT samples FROM log) - (SELECT coalesce(sum(samples), 0) FROM segments)"
+    )
+    sealed = int(found.scalar_one())
+    found = await connection.exec_driver_sql(
+        "SELECT CAST(substr(body, 1, 6) AS BLOB) FROM events WHERE type = 'metrics'"
+    )
     rows: Any = found.all()
-    return sum(codec.named(begin) for (begin,) in rows)
+    return sealed - sum(codec.named(begin) for (begin,) in rows)
