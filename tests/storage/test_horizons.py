@@ -2,9 +2,14 @@
 
 import pytest
 
+from storage.backup import backup, restore
 from storage.engine import Engine
 from storage.horizons import RAW, Horizons
+from storage.look import FILE, look
 from storage.migrate import migrate
+from storage.retention import Keep
+from storage.verify import verify
+from tests.storage.conftest import tick
 from tests.storage.test_retention import filled, past
 from tests.storage.test_sealer import BEGIN, SECOND, logged, write
 
@@ -47,3 +52,25 @@ async def test_what_is_not_as_it_was_written_is_not_believed(tmp_path, logs):
         assert 0 < log.since(3600) <= log.since(60) <= BEGIN
     for tier in (0, 60, 10, 3600):
         logs.expect(f"damaged.*tier {tier} is not as it was written")
+
+
+@pytest.mark.gen_test
+async def test_a_restored_backup_knows_what_was_given_up(tmp_path):
+    """And says so to whoever asks: a range behind it is answered from a tier that is whole there."""
+    (tmp_path / "one").mkdir()
+    path = tmp_path / "one" / FILE
+    async with logged(path) as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(100)])
+        await log.seal(log.head, all_of_it=True)
+        keep = Keep(raw_days=1, fine_days=1000, minute_days=1000, hour_days=1000, bytes=0)
+        gone = await log.forget(keep, BEGIN + 10 * 86_400 * SECOND)
+        since, floor = log.since(0), log.floor
+        assert gone.segments and since > BEGIN
+    backup(path, tmp_path / "saved.db")
+    restore(tmp_path / "saved.db", tmp_path / "two")
+    with look(tmp_path / "two" / FILE) as connection:
+        assert verify(connection).damages == []
+    async with logged(tmp_path / "two" / FILE) as log:
+        assert (log.since(0), log.since(60), log.floor) == (since, 0, floor)
+        buckets = (await log.buckets([1], BEGIN, BEGIN + 60 * SECOND, 60))[1]
+        assert buckets.count.sum() > 0
