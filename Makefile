@@ -51,7 +51,7 @@ quick: $(HOUSE)  ## the tests that need seconds: no browser, no crashes, nothing
 	$(PY) -m pytest $(SPREAD) -m "not browser and not crash and not slow" $(ARGS)
 
 .PHONY: test
-test: $(HOUSE) chromium  ## every test, real Chromium and kill -9 included
+test: $(HOUSE) chromium strace  ## every test, real Chromium, kill -9 and power cuts included
 	$(PY) -m pytest $(SPREAD) $(ARGS)
 
 .PHONY: browser
@@ -104,6 +104,10 @@ clean:  ## everything made here, except .venv and node_modules
 .PHONY: chromium
 chromium:
 	@tools/debian.sh chromium
+
+.PHONY: strace
+strace:
+	@tools/debian.sh strace
 
 $(VENV)/bin/python:
 	@PYTHON=$(PYTHON) tools/debian.sh venv

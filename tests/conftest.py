@@ -177,3 +177,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in ALONE:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.xdist_group(marker))
+                break

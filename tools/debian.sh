@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to one thing the house needs from the system: `debian.sh venv|npm|chromium`. Silent when it is
+# Sees to one thing the house needs from the system: `debian.sh venv|npm|chromium|strace`. Silent when it is
 # there; installs it where that is possible on Debian and its kin; otherwise says what to do.
 set -euo pipefail
 
@@ -43,8 +43,12 @@ chromium)
   need="Chromium, for the browser tests,"
   command -v chromium >/dev/null || install chromium
   ;;
+strace)
+  need="strace, for the tests of power cuts and failing disks,"
+  command -v strace >/dev/null || install strace
+  ;;
 *)
-  echo "usage: $0 venv|npm|chromium" >&2
+  echo "usage: $0 venv|npm|chromium|strace" >&2
   exit 2
   ;;
 esac

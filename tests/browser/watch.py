@@ -128,7 +128,7 @@ async def same_as_recorded(watch: Watch, server: Server) -> None:
         server.url,
         "/api/realtime/query",
         series=LOAD,
-        **{"from": shown[0][0] / 1e6, "to": shown[-1][0] / 1e6 + 0.5},
+        **{"from": shown[0][0] / 1e6, "to": shown[-1][0] / 1e6 + 0.05},
         points=5000,
     )
     [column] = answer["series"]
