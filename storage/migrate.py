@@ -82,7 +82,10 @@ def known() -> list[str]:
 def _revision(path: Path) -> str | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    # A journal is there only when a power cut or a kill hit the first start, before the WAL took its place:
+    # the file reads again once it is rolled back, and that is to write.
+    mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
+    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)
     try:
         known = connection.execute(
             "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"

@@ -61,6 +61,23 @@ def test_a_fresh_file_gets_every_table_and_no_backup(tmp_path):
     assert rows(path, "PRAGMA auto_vacuum") == [(2,)]
 
 
+def test_what_a_power_cut_left_of_the_first_start_is_rolled_back(tmp_path):
+    """Before the WAL there is a rollback journal; a file that needs it cannot be read as it lies there."""
+    (tmp_path / "dying").mkdir()
+    dying = sqlite3.connect(tmp_path / "dying" / "playhead.db", isolation_level=None)
+    dying.execute("PRAGMA cache_size=1")
+    dying.execute("BEGIN")
+    dying.execute("CREATE TABLE half (done BLOB)")
+    dying.execute("INSERT INTO half VALUES (zeroblob(100000))")
+    shutil.copytree(tmp_path / "dying", tmp_path / "left")
+    dying.close()
+    path = tmp_path / "left" / "playhead.db"
+    assert path.stat().st_size and path.with_name("playhead.db-journal").exists()
+    assert migrate(path).before is None
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
+    assert rows(path, "PRAGMA auto_vacuum") == [(2,)]
+
+
 def test_an_empty_file_is_a_fresh_one(tmp_path):
     """Somebody's `touch`, or a start that was killed at once."""
     path = tmp_path / "playhead.db"
