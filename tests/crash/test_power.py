@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.errors import StorageError
 from storage.events import Draft, Metrics, Notification, System
 from storage.log import Log
 from storage.look import FILE, look
@@ -94,9 +95,9 @@ class Recording:
 async def test_a_hundred_power_cuts(tmp_path):
     """A real server, from its first start in a directory that is not there yet, under every kind of load,
     sealing, forgetting and checkpointing. At each of a hundred moments its disk keeps what was synced
-    and a random rest, torn where chance wants it; half of the moments are right after an answer. Then
-    the log opens, holds all that any client had been told, whole batches alone, passes `verify`, and
-    goes on. The same trace with the syncs of the WAL left out loses what was acknowledged."""
+    and a random rest, torn where chance wants it; half of the moments are right after an answer, a fifth
+    within the start. Then the log opens, holds all that any client had been told, whole batches alone,
+    passes `verify`, and goes on. The same trace with the syncs of the WAL left out loses what was acknowledged."""
     tracing_or_skip(tmp_path)
     seed = random.randrange(10**6)
     print(f"seed {seed}")
@@ -104,7 +105,7 @@ async def test_a_hundred_power_cuts(tmp_path):
     await recording.record()
     in_one_thread = asyncio.get_running_loop().run_in_executor
     disk, lost = await in_one_thread(None, cut, recording, tmp_path, seed, CUTS, ())
-    assert lost == []
+    assert not lost, "\n".join(lost)
     assert disk.syncs > 50
     assert recording.ledger.floor > 1
     for path, content in disk.whole().items():
@@ -125,7 +126,7 @@ async def test_these_cuts_tell_a_weaker_promise(tmp_path):
     _, lost = await asyncio.get_running_loop().run_in_executor(
         None, cut, recording, tmp_path, 1, 20, ()
     )
-    assert len(lost) > 5
+    assert len(lost) > 2
     assert all("acknowledged" in what for what in lost), lost
 
 
@@ -134,11 +135,13 @@ def cut(
 ) -> tuple[Disk, list[str]]:
     """Cuts the power that often, and looks at what is left; what was lost, in words."""
     chance = random.Random(seed)
-    told = [step is not None for step in Disk(recording.root).moments(recording.calls)]
-    answers = [place for place, is_told in enumerate(told) if is_told]
-    places = {*chance.sample(answers, cuts // 2)}
+    steps = [*Disk(recording.root).moments(recording.calls)]
+    answers = [place for place, said in enumerate(steps) if said and said.data.startswith(b"HTTP/")]
+    changes = [place for place, said in enumerate(steps) if said is None]
+    start = [place for place in changes if place < answers[0]]
+    places = {*chance.sample(answers, cuts // 2), *chance.sample(start, cuts // 5)}
     while len(places) < cuts:
-        places.add(chance.randrange(len(told)))
+        places.add(chance.choice(changes))
     disk = Disk(recording.root, deaf)
     acknowledged, notes, lost = 0, set(), []
     for place, said in enumerate(disk.moments(recording.calls)):
@@ -165,17 +168,16 @@ def cut(
 
 async def examined(path: Path, ledger: Ledger, acknowledged: int, notes: set[bytes]) -> str:
     """What is wrong with the log after a cut, "" if nothing is."""
+    log = Log(path, span_us=nursery.SPAN_US)
     try:
         migrate(path)
-        log = Log(path, span_us=nursery.SPAN_US)
         await log.open(1)
-    except Exception as error:
-        return f"it does not open: {error!r}"
-    try:
         if wrong := await _compared(log, ledger, acknowledged, notes):
             return wrong
         await log.append([Draft(1, "after", System("started"))])
         await log.seal(log.head, all_of_it=True)
+    except StorageError as error:
+        return f"it does not open, or cannot be read: {error!r}"
     finally:
         await log.close()
     with look(path) as connection:
