@@ -4,7 +4,7 @@ import asyncio
 import functools
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -78,20 +78,21 @@ class Engine:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """`BEGIN IMMEDIATE … COMMIT` on the writer; anything raised inside rolls back.
+        """`BEGIN IMMEDIATE … COMMIT` on the writer; anything raised inside rolls back. A cancellation that
+        comes while it commits is raised at the next wait after it: what is on disk can be noted first.
 
         Callers take turns themselves: only the log's writer may be inside.
         """
         with translated(self.path.parent):
             driver = await driver_of(self.writer)
-            await driver.execute("BEGIN IMMEDIATE")
             try:
+                await _to_its_end(driver.execute("BEGIN IMMEDIATE"))
                 yield self.writer
-                await driver.execute("COMMIT")
+                await _to_its_end(driver.execute("COMMIT"))
             except BaseException:
                 # SQLite may have rolled back by itself (disk full); a second ROLLBACK would only hide why.
                 if driver.in_transaction:
-                    await driver.execute("ROLLBACK")
+                    await _to_its_end(driver.execute("ROLLBACK"))
                 raise
 
     @asynccontextmanager
@@ -167,6 +168,24 @@ async def driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
     driver = raw.driver_connection
     assert isinstance(driver, aiosqlite.Connection)
     return driver
+
+
+async def _to_its_end(statement: Awaitable[Any]) -> None:
+    """The thread carries out what it was handed, whoever has stopped waiting: a cancellation comes after."""
+    work = asyncio.ensure_future(statement)
+    cancelled = False
+    try:
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                cancelled = True
+        work.result()
+    finally:
+        task = asyncio.current_task()
+        if cancelled and task is not None:
+            task.uncancel()
+            task.cancel()
 
 
 async def fetched(

@@ -116,9 +116,12 @@ class Client:
     handler: "SocketIo | None" = None
     """Its socket, when it has one."""
 
-    def __init__(self, door: "Door", sid: str, query: dict[str, list[str]]) -> None:
+    def __init__(
+        self, door: "Door", sid: str, query: dict[str, list[str]], address: str = ""
+    ) -> None:
         self._door = door
         self.sid = sid
+        self._address = address
         self.engine = door.engine.sockets[sid]
         self.polled = False
         """A request of its waits for packets."""
@@ -154,8 +157,8 @@ class Client:
             asked = {**self._query, **(auth or {})}
             known = {name: asked[name] for name in fields_of(Place) if name in asked}
             session = msgspec.convert(known, Place, strict=False)
-            self._door.hub.admit()
-            connection = Connection(self._door.hub, session.session(), self)
+            self._door.hub.admit(self._address)
+            connection = Connection(self._door.hub, session.session(), self, self._address)
         except (ValueError, PlayheadError, Problem) as error:
             self._say(CONNECT_ERROR, {"message": _words(error)})
             return
@@ -276,12 +279,12 @@ class Door:
     def route(self) -> Route:
         return ROUTE
 
-    def admit(self) -> None:
+    def admit(self, address: str) -> None:
         """
         Raises:
             Crowded, Closing: as `Hub.admit`, and those count who have not said CONNECT.
         """
-        self.hub.admit()
+        self.hub.admit(address)
         if len(self.clients) >= self.hub.limits.max_connections:
             raise Crowded()
 
@@ -292,7 +295,9 @@ class Door:
 
     def _came(self, sid: str, environ: dict[str, Any]) -> None:
         handler: SocketIo = environ["tornado.handler"]
-        client = self.clients[sid] = Client(self, sid, handler.query)
+        client = self.clients[sid] = Client(
+            self, sid, handler.query, handler.request.remote_ip or ""
+        )
         handler.client = client
         if handler.ws_connection:
             client.handler = handler
@@ -312,6 +317,7 @@ class SocketIo(Border, WebSocketHandler):
 
     client: Client | None = None
     _late: asyncio.TimerHandle | None = None
+    _pong: "asyncio.Future[None] | None" = None
 
     def initialize(self, services: Services, route: Route) -> None:
         super().initialize(services, route)
@@ -347,7 +353,7 @@ class SocketIo(Border, WebSocketHandler):
                 raise _no("EIO", f"{shown(asked.get('EIO', ''))}; 4 would do: Socket.IO 3 or newer")
             if self.request.method == "POST":
                 raise _no("sid", "left out; a session begins with GET")
-            self._door.admit()
+            self._door.admit(self.request.remote_ip or "")
             return
         self.client = self._door.clients.get(sid)
         engine = self.client.engine if self.client else None
@@ -441,6 +447,15 @@ class SocketIo(Border, WebSocketHandler):
     def on_too_big(self) -> None:
         if self.client and self.client.connection:
             self.client.connection.end(goodbyes.TOO_BIG)
+
+    def on_pinged(self, pong: bytes) -> None:
+        """One answer at a time is on its way: who pings and does not read makes nothing wait."""
+        if self._pong is None or self._pong.done():
+            with contextlib.suppress(Gone, WebSocketClosedError):
+                self._pong = push(self.stream, pong)
+
+    def on_closing(self) -> None:
+        """A close frame is about to go: from here on `stream` refuses, and `on_close` tells engineio."""
 
     async def get_next_message(self) -> str | bytes | None:
         """For engineio's driver; None is the end."""

@@ -1,6 +1,7 @@
 """The log: nothing acknowledged is lost, nothing has two places, no place is empty."""
 
 import asyncio
+import contextlib
 import sqlite3
 
 import msgpack
@@ -37,6 +38,27 @@ async def test_a_new_log_is_empty_and_has_an_identity(opened, tmp_path):
     await second.open(NOW)
     await second.close()
     assert len({"", log.epoch, second.epoch}) == 3
+
+
+@pytest.mark.gen_test
+async def test_an_append_that_is_cancelled_anywhere(opened):
+    """Before, at or after any of its waits: it is on disk and the log knows, or neither; the next one goes on."""
+    async with opened() as log:
+        ended: set[bool] = set()
+        for turns in range(40):
+            before = log.head
+            task = asyncio.create_task(log.append([tick(s1=turns), tick(s1=turns + 0.5)]))
+            for _ in range(turns):
+                # Half of them wait for the thread, too, so that each statement is met on its way.
+                await asyncio.sleep(0 if turns % 2 else 0.0002)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert log.head in (before, before + 2)
+            ended.add(log.head == before)
+            assert [one.seq for one in await log.append([tick(s1=-1)])] == [log.head]
+            assert [e.seq for e in await log.read(before)] == list(range(before + 1, log.head + 1))
+        assert ended == {True, False}
 
 
 @pytest.mark.gen_test

@@ -164,7 +164,10 @@ async def test_rooms(tmp_path, transports):
         await it.spine.notify("info", "now", room="kitchen")
         await one.until("notification")
         answer = await one.ask("leave_room", {"room": "kitchen"})
-        assert (answer["event"], answer["data"]) == ("left_room", {"room": "kitchen"})
+        assert (answer["event"], answer["data"]) == (
+            "left_room",
+            {"room": "kitchen", "present": 0},
+        )
         await it.spine.notify("info", "after", room="kitchen")
         assert (await one.ask("ping"))["event"] == "pong"
         heard = [told for told in one.heard if told.event == "notification"]
@@ -381,6 +384,24 @@ async def test_one_who_does_not_read(tmp_path):
             await eventually(lambda: len(door(it).clients) == 1)
         edge = it.hub.tail.edge
         await other.until("metrics", seq=edge)
+
+
+@pytest.mark.gen_test
+async def test_one_who_pings_and_does_not_read(tmp_path):
+    """A ping of the socket is answered; a hundred thousand that are not heard make no hundred thousand wait."""
+    async with house(tmp_path) as it, slow(it.url, head()) as one:
+        await one.until(b'"sid"')
+        ping = b"\x89\xfd" + bytes(4) + b"p" * 125
+        await one.send(ping)
+        await one.until(b"p" * 125)
+        [client] = door(it).clients.values()
+        most = 0
+        for _ in range(200):
+            await one.send(ping * 500)
+            await asyncio.sleep(0)
+            if client.handler.ws_connection:
+                most = max(most, len(client.handler.stream._write_buffer))
+        assert most <= 127
 
 
 @pytest.mark.gen_test
