@@ -46,7 +46,10 @@ class Held:
 
 
 class _Merged:
-    __slots__ = ("_at", "_newest", "_values", "count", "first")
+    """Ticks that name the same series follow each other as a rule: of those the newest is enough. Only
+    what differs, or comes late, is taken apart by series."""
+
+    __slots__ = ("_at", "_ats", "_newest", "_values", "count", "first")
 
     def __init__(self, event: Event) -> None:
         self.first = event.seq
@@ -54,28 +57,40 @@ class _Merged:
         self._newest = event
         self._at = event.at
         self._values: dict[int, Number] = {}
+        self._ats: dict[int, int] = {}
+        """When each of `_values` was taken: what is late for one series is news of another."""
 
     def add(self, event: Event) -> None:
-        if not self._values:
-            self._values = _samples(self._newest)
-        samples = _samples(event)
-        if event.at >= self._at:
-            self._values.update(samples)
-            self._at = event.at
-        else:  # a late arrival: it knows only what no newer tick has told
-            self._values = {**samples, **self._values}
+        newest = self._newest
+        if event.at < newest.at or _metrics(event).ids != _metrics(newest).ids:
+            self._fold(newest)
         self._newest = event
+        self._at = max(self._at, event.at)
         self.count += 1
+
+    def _fold(self, tick: Event) -> None:
+        at, fact = tick.at, _metrics(tick)
+        ats, values = self._ats, self._values
+        samples = zip(fact.ids, fact.values, strict=True)
+        if at == self._at:  # nothing is newer
+            values.update(samples)
+            ats.update(dict.fromkeys(fact.ids, at))
+            return
+        for id_, value in samples:
+            if at >= ats.get(id_, at):
+                values[id_], ats[id_] = value, at
 
     def event(self, early: bool) -> Event:
         newest = self._newest
         if self.count == 1:
             return newest
-        seq = self.first if early else newest.seq
-        values = self._values
-        return Event(seq, self._at, newest.source, Metrics(list(values), list(values.values())))
+        fact = _metrics(newest)
+        if self._values:
+            self._fold(newest)
+            fact = Metrics(list(self._values), list(self._values.values()))
+        return Event(self.first if early else newest.seq, self._at, newest.source, fact)
 
 
-def _samples(event: Event) -> dict[int, Number]:
+def _metrics(event: Event) -> Metrics:
     assert isinstance(event.data, Metrics)
-    return dict(zip(event.data.ids, event.data.values, strict=True))
+    return event.data

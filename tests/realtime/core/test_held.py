@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.held import Held
+from realtime.core.windows import Windows
 from storage.events import Event, Metrics
 
 
@@ -55,6 +56,31 @@ def test_a_late_arrival_does_not_overwrite():
     """Old samples that come in meanwhile fill what is missing and hide nothing newer."""
     it = held(tick(1, at=100, s1=1), tick(2, at=50, s1=7, s2=8))
     assert shown(it) == [(2, 100, "a", {1: 1, 2: 8}, 2)]
+
+
+def test_late_is_judged_series_by_series():
+    """A tick behind the newest is news of a series that was not in the newest."""
+    it = held(tick(1, at=5, s2=5), tick(2, at=10, s1=10), tick(3, at=7, s2=7))
+    assert shown(it) == [(3, 10, "a", {1: 10, 2: 7}, 3)]
+
+
+PLANS = st.lists(
+    st.tuples(st.integers(0, 6), st.lists(st.integers(1, 3), min_size=1, max_size=3, unique=True)),
+    min_size=1,
+    max_size=20,
+)
+
+
+@given(PLANS)
+def test_each_series_is_what_the_view_says(plan):
+    """Whatever comes when: the newest sample of each series, of equals the one that came last."""
+    it, windows = Held(), Windows(100, 1_000)
+    for seq, (at, ids) in enumerate(plan, 1):
+        it.add(Event(seq, at, "a", Metrics(ids, [seq] * len(ids))))
+        windows.add_tick(at, ids, [seq] * len(ids))
+    (_, at, _, told, count) = shown(it)[0]
+    assert told == {id_: value for id_, (_, value) in windows.items()}
+    assert (at, count) == (max(at for at, _ in plan), len(plan))
 
 
 def test_sources_stay_apart():
