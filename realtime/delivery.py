@@ -69,6 +69,16 @@ class Limits(msgspec.Struct, frozen=True):
     max_per_address: int = 0
 
 
+class Shared:
+    """Bytes that several wait for, and how many."""
+
+    __slots__ = ("count", "whole")
+
+    def __init__(self, whole: Any) -> None:
+        self.whole = whole
+        self.count = 0
+
+
 class Hub:
     """The connections, the tail they read from, and what they have in common."""
 
@@ -111,9 +121,10 @@ class Hub:
         self._owed: deque[Audience] = deque()
         self._due: deque[Connection] = deque()
         self._serving = False
-        self._writing: dict[Connection, deque[tuple[int, int]]] = {}
+        self._writing: dict[Connection, deque[tuple[Shared | None, int]]] = {}
         """Who has bytes waiting, the one that has taken nothing for longest first."""
-        self._held_bytes: dict[int, int] = {}
+        self._held_bytes: dict[int, Shared] = {}
+        """By address, which is theirs alone for as long as they are held here."""
         self._relieving = False
         self._wheel: list[dict[Connection, None]] = [
             {} for _ in range(max(1, int(limits.heartbeat_s / SWEEP_S)))
@@ -326,12 +337,14 @@ class Hub:
     def waits(self, connection: Connection, data: bytes | memoryview) -> None:
         """The socket did not take these bytes. Beyond what may wait in all, the slowest are let go."""
         whole: Any = data.obj if isinstance(data, memoryview) else data
-        key, size = (id(whole), len(whole)) if len(data) >= COPIED else (0, len(data))
-        if key:
-            self._held_bytes[key] = self._held_bytes.get(key, 0) + 1
-        if not key or self._held_bytes[key] == 1:
+        shared, size = None, len(data)
+        if size >= COPIED:
+            size = len(whole)
+            shared = self._held_bytes.setdefault(id(whole), Shared(whole))
+            shared.count += 1
+        if shared is None or shared.count == 1:
             self.waiting_bytes += size
-        self._writing.setdefault(connection, deque()).append((key, size))
+        self._writing.setdefault(connection, deque()).append((shared, size))
         if self.waiting_bytes > self.limits.outboxes_bytes and not self._relieving:
             self._relieving = True
             try:
@@ -349,12 +362,12 @@ class Hub:
         if not nothing_left:
             self._writing[connection] = waiting  # it has moved: behind those that have not
 
-    def _let_go(self, key: int, size: int) -> None:
-        if key:
-            self._held_bytes[key] -= 1
-            if self._held_bytes[key]:
+    def _let_go(self, shared: Shared | None, size: int) -> None:
+        if shared is not None:
+            shared.count -= 1
+            if shared.count:
                 return
-            del self._held_bytes[key]
+            del self._held_bytes[id(shared.whole)]
         self.waiting_bytes -= size
 
     @property

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 
+from realtime import delivery
 from realtime.audience import PAGE_EVENTS
 from realtime.clock import Clock
 from realtime.connection import Connection
@@ -573,6 +574,20 @@ async def test_what_waits_for_all_is_bounded():
         connection.gone()
     assert it.hub.waiting_bytes == 0
     assert not it.hub._held_bytes
+
+
+@pytest.mark.gen_test
+async def test_what_waits_is_told_apart_after_the_maker_has_forgotten_it():
+    """Also where a transport keeps a copy, so that the next bytes come to lie at the same address."""
+    it = hubs(100, Hands())
+    crowd_of(it, [Stuck()])
+    (connection,) = it.hub.connections
+    before = it.hub.waiting_bytes
+    for _ in range(20):
+        connection.reply(bytes(delivery.COPIED + 1000))
+    assert it.hub.waiting_bytes - before == 20 * (delivery.COPIED + 1000)
+    connection.gone()
+    assert it.hub.waiting_bytes == 0
 
 
 @pytest.mark.gen_test
