@@ -93,6 +93,23 @@ test("who stands further back than the ring, or in another log, is sent to load 
   assert.equal(walks.length, 1);
 });
 
+test("a heartbeat takes along who stands behind it, and moves nobody back", (t) => {
+  const { walks, join, told, acts, pass } = exchanged(t);
+  join("a/1", 10);
+  join("b/1", 20);
+  pass(GATHERED_MS);
+  walks[0].on.opened({});
+  walks[0].on.frame("heartbeat", { head: 20, cursor: "e:15" });
+  assert.equal(told.get("a/1").at(-1).data.cursor, "e:15");
+  assert.equal(acts("b/1").at(-1), "opened");
+  walks[0].on.frame("heartbeat", { head: 20, cursor: "e:20" });
+  assert.deepEqual([acts("a/1").at(-1), acts("b/1").at(-1)], ["heartbeat", "heartbeat"]);
+  walks[0].on.frame("series", { series: [{ id: 4 }] });
+  tick(walks[0], 22);
+  join("c/1", 20);
+  assert.deepEqual(acts("c/1"), ["heard", "opened", "series", "metrics"]);
+});
+
 test("big frames make the ring shorter, and a name goes with its tick", (t) => {
   const { exchange, walks, join, pass } = exchanged(t);
   join("a/1", 0);

@@ -77,6 +77,18 @@ test("a return resumes from the last frame handed over, and a goodbye's wish is 
   assert.deepEqual(opened[1].position, { cursor: "e:12", known: 7 });
 });
 
+test("a return resumes from the last heartbeat, when what came before was not for us", async (t) => {
+  const { link, opened, pass } = linked(t);
+  link.start();
+  await settle();
+  opened[0].on.opened({ heartbeat_s: 5 });
+  opened[0].on.frame("heartbeat", { head: 25_001, cursor: "e:25000" });
+  opened[0].on.frame("hello", { head: 25_002, cursor: "e:25002" });
+  opened[0].on.closed(0);
+  pass(CEILING_MS);
+  assert.equal(opened[1].position.cursor, "e:25000");
+});
+
 test("a goodbye for good is honoured", async (t) => {
   const { link, opened, seen, pass } = linked(t);
   link.start();

@@ -164,6 +164,7 @@ class Line {
       this.edge = data.seq;
       to = to.filter(([, { seq }]) => seq < data.seq);
     }
+    if (event === "heartbeat") to = this.#reached(data.cursor);
     if (data.seq !== undefined || event === "series") this.#keep(event, data);
     this.post(to.map(([dial]) => dial), { act: "frame", event, data });
     if (event === "reset") {
@@ -173,9 +174,14 @@ class Line {
   }
 
   #moved(cursor) {
+    this.post(this.#reached(cursor).map(([dial]) => dial), { act: "moved", cursor });
+  }
+
+  /** The road stands here: whom that takes further. Who is ahead of it must not be moved back. */
+  #reached(cursor) {
     const { seq } = place(cursor);
     this.edge = seq;
-    this.post([...this.dials].filter(([, from]) => from.seq <= seq).map(([dial]) => dial), { act: "moved", cursor });
+    return [...this.dials].filter(([, from]) => from.seq <= seq);
   }
 
   #keep(event, data) {

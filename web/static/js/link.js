@@ -240,8 +240,8 @@ export class Link {
       return;
     }
     this.frame(event, data);
-    // Only what has been handed over is a place to resume from.
-    if (data.seq !== undefined && data.cursor) this.cursor = data.cursor;
+    // Only what has been handed over is a place to resume from; a heartbeat tells how far what is not for us has come.
+    if (data.cursor && (data.seq !== undefined || event === "heartbeat")) this.cursor = data.cursor;
   }
 
   #refused(after_ms) {
