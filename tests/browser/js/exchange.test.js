@@ -110,6 +110,41 @@ test("a heartbeat takes along who stands behind it, and moves nobody back", (t) 
   assert.deepEqual(acts("c/1"), ["heard", "opened", "series", "metrics"]);
 });
 
+test("tabs of two logs are not walked for from the lower seq: the server says whose log is its own", (t) => {
+  for (const last of ["old", "new"]) {
+    const { walks, join, acts, heard, pass } = exchanged(t);
+    join("a/1", 0, { cursor: last === "old" ? "new:500" : "old:10", known: 9 });
+    join("b/1", 0, { cursor: last === "old" ? "old:10" : "new:500", known: 3 });
+    const [fresh, stale] = last === "old" ? ["a/1", "b/1"] : ["b/1", "a/1"];
+    pass(GATHERED_MS);
+    assert.equal(walks[0].position.cursor, last === "old" ? "old:10" : "new:500");
+    for (const walk of [...walks]) {
+      walk.on.opened({ epoch: "new" });
+      if (walk.position.cursor === "old:10") walk.on.frame("reset", { reason: "epoch", cursor: "new:500" });
+    }
+    if (last === "old") walks[1].on.opened({ epoch: "new" });
+    tick(walks.at(-1), 501);
+    assert.deepEqual(walks.map(({ closed }) => closed), last === "old" ? [true, false] : [false]);
+    assert.equal(walks.at(-1).position.cursor, "new:500");
+    assert.deepEqual(acts(stale), ["heard", "reset"]);
+    assert.deepEqual(acts(fresh), ["heard", "opened", "metrics"]);
+    assert.deepEqual(heard(fresh), [501]);
+  }
+});
+
+test("tabs that all stand in another log than the server's are all told so", (t) => {
+  const { walks, join, acts, pass } = exchanged(t);
+  join("a/1", 0, { cursor: "old:10" });
+  join("b/1", 0, { cursor: "older:500" });
+  join("c/1", 0, { cursor: "old:12" });
+  pass(GATHERED_MS);
+  assert.equal(walks[0].position.cursor, "old:10");
+  walks[0].on.opened({ epoch: "new" });
+  walks[0].on.frame("reset", { reason: "epoch", cursor: "new:600" });
+  assert.equal(walks.length, 1);
+  for (const dial of ["a/1", "b/1", "c/1"]) assert.equal(acts(dial).at(-1), "reset");
+});
+
 test("big frames make the ring shorter, and a name goes with its tick", (t) => {
   const { exchange, walks, join, pass } = exchanged(t);
   join("a/1", 0);

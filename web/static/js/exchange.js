@@ -118,19 +118,30 @@ class Line {
     if (left.length) this.post(left, { act: "closed", after_ms });
   }
 
-  #walk() {
-    const all = [...this.dials.values()];
-    const { epoch, seq } = all.reduce((a, b) => (b.seq < a.seq ? b : a));
+  /** Seqs of different logs do not compare: from the hindmost of those in the log of who came last, and so loaded last. */
+  #walk(epoch = [...this.dials.values()].at(-1).epoch) {
+    const all = [...this.dials.values()].filter((from) => from.epoch === epoch);
+    const { seq } = all.reduce((a, b) => (b.seq < a.seq ? b : a));
     Object.assign(this, { epoch, floor: seq, edge: seq });
+    const mine = (this.walked = {});
+    const own = (run) => (...said) => mine === this.walked && run(...said);
     this.walk = this.road.open({ cursor: `${epoch}:${seq}`, known: Math.min(...all.map(({ known }) => known)) }, {
-      opened: (hello) => this.#opened(hello),
-      frame: (event, data, id) => this.#frame(event, data, id),
-      moved: (cursor) => this.#moved(cursor),
-      closed: (after_ms) => this.end(after_ms),
+      opened: own((hello) => this.#opened(hello)),
+      frame: own((event, data, id) => this.#frame(event, data, id)),
+      moved: own((cursor) => this.#moved(cursor)),
+      closed: own((after_ms) => this.end(after_ms)),
     });
   }
 
   #opened(hello) {
+    const { epoch } = hello;
+    if (epoch !== this.epoch && [...this.dials.values()].some((from) => from.epoch === epoch)) {
+      // The server's log is that of others: what it says next to this walk is no business of theirs.
+      this.walk.close();
+      for (const [dial, from] of [...this.dials]) if (from.epoch !== epoch) this.#turnAway(dial);
+      this.#walk(epoch);
+      return;
+    }
     this.hello = hello;
     for (const dial of [...this.dials.keys()]) this.#admit(dial, hello);
     if (this.dials.size) this.told();
@@ -139,9 +150,7 @@ class Line {
   #admit(dial, hello) {
     const { epoch, seq } = this.dials.get(dial);
     if (epoch !== this.epoch || !(seq >= this.floor)) {
-      // Nothing was lost, so there is nothing to say: a fresh load leads to here.
-      this.post([dial], { act: "frame", event: "reset", data: { reason: "behind", detail: "" } });
-      this.leave(dial, false);
+      this.#turnAway(dial);
       return;
     }
     this.post([dial], { act: "opened", hello });
@@ -150,6 +159,12 @@ class Line {
         this.post([dial], { act: "frame", event: one.event, data: one.data });
       }
     }
+  }
+
+  /** Nothing was lost, so there is nothing to say: a fresh load leads to here. */
+  #turnAway(dial) {
+    this.post([dial], { act: "frame", event: "reset", data: { reason: "behind", detail: "" } });
+    this.leave(dial, false);
   }
 
   #frame(event, data, id) {
