@@ -73,6 +73,20 @@ test("who comes late is given what it misses, names before the ticks that use th
   assert.equal(walks.length, 1);
 });
 
+test("who comes late hears the server's hello, too, which tells its version", (t) => {
+  const { walks, join, told, acts, pass } = exchanged(t);
+  join("a/1", 10);
+  pass(GATHERED_MS);
+  const hello = { version: "2", server_time: "then" };
+  walks[0].on.opened(hello);
+  walks[0].on.frame("hello", hello);
+  tick(walks[0], 11);
+  join("b/1", 10);
+  assert.deepEqual(acts("a/1"), ["heard", "opened", "hello", "metrics"]);
+  assert.deepEqual(acts("b/1"), ["heard", "opened", "hello", "metrics"]);
+  assert.deepEqual(told.get("b/1")[2].data, { version: "2", server_time: undefined });
+});
+
 test("who stands further back than the ring, or in another log, is sent to load afresh, without a word of a break", (t) => {
   const { walks, join, acts, told, heard, pass } = exchanged(t);
   join("a/1", 10);

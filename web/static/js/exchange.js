@@ -86,6 +86,7 @@ class Line {
     this.values = 0;
     this.walk = null;
     this.hello = null;
+    this.greeting = null;
     this.pings = new Map();
     this.asked = 0;
     this.timer = setTimeout(() => this.#walk(), GATHER_MS);
@@ -93,7 +94,7 @@ class Line {
 
   join(dial, from) {
     this.dials.set(dial, from);
-    if (this.hello) this.#admit(dial, { ...this.hello, server_time: undefined });
+    if (this.hello) this.#admit(dial, { ...this.hello, server_time: undefined }, this.greeting);
   }
 
   /** `dead`: the one who leaves has heard nothing for too long; that is true of everybody's road. */
@@ -147,13 +148,15 @@ class Line {
     if (this.dials.size) this.told();
   }
 
-  #admit(dial, hello) {
+  /** `greeting`: what the server said when the road opened, for who was not there yet. */
+  #admit(dial, hello, greeting = null) {
     const { epoch, seq } = this.dials.get(dial);
     if (epoch !== this.epoch || !(seq >= this.floor)) {
       this.#turnAway(dial);
       return;
     }
     this.post([dial], { act: "opened", hello });
+    if (greeting) this.post([dial], { act: "frame", event: "hello", data: greeting });
     for (const one of this.ring) {
       if (one.event === "series" ? one.seq >= seq : one.seq > seq) {
         this.post([dial], { act: "frame", event: one.event, data: one.data });
@@ -174,6 +177,7 @@ class Line {
       if (asker) this.post([asker.dial], { act: "frame", event, data, id: asker.id });
       return;
     }
+    if (event === "hello") this.greeting = { ...data, server_time: undefined };
     let to = [...this.dials];
     if (data.seq !== undefined) {
       this.edge = data.seq;
