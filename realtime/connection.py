@@ -232,10 +232,16 @@ class Connection:
         """Called where an exception that nobody foresaw is being handled."""
         log_.exception("a connection failed", road=self.wire.road)
         try:
-            self.end(goodbyes.FAILED)
+            if not self._ended:
+                self.end(goodbyes.FAILED)
+                return
         except Exception:
             log_.exception("and could not be ended", road=self.wire.road)
-            self.gone()
+        self.gone()
+        try:
+            self.sink.abort()
+        except Exception:
+            log_.exception("nor cut", road=self.wire.road)
 
     def gone(self) -> None:
         """The peer is no longer there."""
@@ -245,10 +251,18 @@ class Connection:
         if self._timer:
             self._timer.cancel()
 
+    @_border
     def cut(self) -> None:
-        """End it for the sake of the others: what waits for it goes at once."""
-        self.end(goodbyes.SLOW)
+        """End it for the sake of the others: what waits for it goes at once, and a goodbye behind it would, too."""
+        if not self._ended:
+            self.hub.said(goodbyes.SLOW)
+            self.gone()
         self.sink.abort()
+
+    @_border
+    def dismiss(self, spread_ms: int) -> None:
+        """The server stops."""
+        self.end(goodbyes.STOPPING, spread_ms)
 
     @_border
     def rest(self, page: Page, sent: int) -> None:

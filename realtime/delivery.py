@@ -25,7 +25,6 @@ import structlog
 from realtime.audience import PAGE_BYTES, PAGE_EVENTS, Audience, Cohort, Page, Send
 from realtime.clock import Clock
 from realtime.connection import LAG_S, MESSAGE_BYTES, Connection
-from realtime.core import goodbyes
 from realtime.core.cursor import Reset, cursor, resolve
 from realtime.core.frames import Encoding, Frame, Packed, Wire, packed
 from realtime.core.goodbyes import Goodbye
@@ -178,15 +177,20 @@ class Hub:
         # The crowd at the edge goes first: those who catch up can make any number of pages.
         self._serving = True
         until = self.clock.monotonic() + TURN_S
-        if self._due:
-            self._wake()
-        while self._owed and self.clock.monotonic() < until:
-            self._tell(self._owed[0])
-        while self._due and self.clock.monotonic() < until:
-            self._wake()
-        self._serving = not self.idle
-        if self._serving:
-            asyncio.get_running_loop().call_soon(self._serve)
+        try:
+            if self._due:
+                self._wake()
+            while self._owed and self.clock.monotonic() < until:
+                self._tell(self._owed[0])
+            while self._due and self.clock.monotonic() < until:
+                self._wake()
+        except Exception:
+            log_.exception("a turn failed")
+            self._disperse()
+        finally:
+            self._serving = not self.idle
+            if self._serving:
+                asyncio.get_running_loop().call_soon(self._serve)
 
     def _wake(self) -> None:
         connection = self._due.popleft()
@@ -221,6 +225,15 @@ class Hub:
             self._owed.popleft()
         elif len(self._owed) > 1:
             self._owed.rotate(-1)
+
+    def _disperse(self) -> None:
+        """Whoever is owed a page by the audience that failed goes by itself."""
+        if not self._owed:
+            return
+        audience = self._owed.popleft()
+        audience.queued = False
+        while audience.behind:
+            self._scatter(audience, audience.behind.popleft())
 
     def _send_some(self, cohort: Cohort, page: Page) -> dict[Connection, Send]:
         """Those who have the whole page now; the others go on by themselves."""
@@ -349,7 +362,9 @@ class Hub:
             self._relieving = True
             try:
                 while self._writing and self.waiting_bytes > self.limits.outboxes_bytes:
-                    next(iter(self._writing)).cut()
+                    slowest = next(iter(self._writing))
+                    slowest.cut()
+                    self._forget(slowest)
             finally:
                 self._relieving = False
 
@@ -361,6 +376,10 @@ class Hub:
         self._let_go(*waiting.popleft())
         if not nothing_left:
             self._writing[connection] = waiting  # it has moved: behind those that have not
+
+    def _forget(self, connection: Connection) -> None:
+        for held in self._writing.pop(connection, ()):
+            self._let_go(*held)
 
     def _let_go(self, shared: Shared | None, size: int) -> None:
         if shared is not None:
@@ -432,8 +451,7 @@ class Hub:
         del self._solo[connection]
         del self._wheel[connection.slot][connection]
         self._count(connection.address, -1)
-        for held in self._writing.pop(connection, ()):
-            self._let_go(*held)
+        self._forget(connection)
 
     def said(self, goodbye: Goodbye) -> None:
         self.goodbyes[goodbye.reason] = self.goodbyes.get(goodbye.reason, 0) + 1
@@ -615,7 +633,7 @@ class Hub:
         self._published.set()
         spread_ms = 2000 + len(self._connections) * 1000 // RETURNS_PER_S
         for number, connection in enumerate(tuple(self._connections), 1):
-            connection.end(goodbyes.STOPPING, spread_ms)
+            connection.dismiss(spread_ms)
             if number % FAREWELLS == 0:
                 await asyncio.sleep(0)
 

@@ -609,6 +609,60 @@ async def test_nothing_follows_a_goodbye():
         assert sink.ended is not None
 
 
+class Broken(Stuck):
+    """A transport that fails where nobody foresaw it."""
+
+    def close(self, goodbye):
+        raise RuntimeError("it does not close")
+
+
+@pytest.mark.gen_test
+async def test_one_that_cannot_be_closed_keeps_nobody_from_a_goodbye(logs):
+    """It is dropped for good, with its bytes; the stop goes on."""
+    it = hubs(100, Clock())
+    sinks = [Free(), Broken(), Free()]
+    crowd_of(it, sinks)
+    await it.hub.close()
+    logs.expect("a connection failed")
+    assert sinks[1].cut
+    assert [sink.ended is not None for sink in sinks] == [True, False, True]
+    assert not it.hub.connections
+
+
+@pytest.mark.gen_test
+async def test_a_slow_one_that_cannot_be_cut_is_at_nobody_elses_cost(logs, monkeypatch):
+    """Whose bytes were one too many is innocent."""
+    it = hubs(100, Hands(), msgspec.structs.replace(LIMITS, outboxes_bytes=50_000))
+    sinks = [Stuck(), Stuck()]
+    monkeypatch.setattr(sinks[0], "abort", lambda: 1 / 0)
+    crowd_of(it, sinks)
+    slow, innocent = it.hub.connections
+    slow.reply(bytes(45_001))
+    innocent.reply(bytes(45_002))
+    logs.expect("a connection failed")
+    logs.expect("nor cut")
+    assert [*it.hub.connections] == [innocent]
+    assert 45_000 < it.hub.waiting_bytes < 50_000
+
+
+@pytest.mark.gen_test
+async def test_a_turn_that_fails_is_not_the_last(logs, monkeypatch):
+    """Whoever was owed something then goes by itself, and all hear what is published next."""
+    it = hubs(100, Clock())
+    sinks = [Free(), Free()]
+    crowd_of(it, sinks)
+    with monkeypatch.context() as bad:
+        bad.setattr(Hub, "_send_some", lambda *_: 1 / 0)
+        it.publish(Notification("n", "info", "one"))
+    logs.expect("ZeroDivisionError")
+    it.publish(Notification("n", "info", "two"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    for sink in sinks:
+        told = b"".join(sink.got)
+        assert told.count(b'"message":"one"') == told.count(b'"message":"two"') == 1
+
+
 @pytest.mark.gen_test
 async def test_a_stop_asks_a_crowd_back_spread_out():
     """As many seconds as there are thousands, in batches that leave the loop its turns."""

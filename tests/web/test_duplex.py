@@ -216,3 +216,26 @@ async def test_talking_and_hearing_at_once(tmp_path):
         assert [told.id for told in one.heard if told.event == "pong"] == list(range(40))
         told = [told.data["message"] for told in one.heard if told.event == "notification"]
         assert told == [str(n) for n in range(40)]
+
+
+@pytest.mark.gen_test
+async def test_who_is_cut_holds_nothing(tmp_path):
+    """What all may wait for is a bound in truth: the socket is closed and what waited in it is gone, at once."""
+    async with (
+        house(tmp_path, outboxes_bytes=1_048_576) as it,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        for _ in range(6):
+            one = await stack.enter_async_context(slow(it.url, upgrade()))
+            await one.until(b"snapshot")
+        connections: list[Any] = list(it.hub.connections)
+        streams = [one.sink.ws_connection.stream for one in connections]
+        for _ in range(400):
+            for one in connections:
+                one.reply(bytes(8000))
+        assert it.hub.goodbyes["slow"] >= 1
+        assert [one in it.hub.connections for one in connections] == [
+            not stream.closed() for stream in streams
+        ]
+        held = sum(len(stream._write_buffer) for stream in streams if not stream.closed())
+        assert held <= 1_048_576 + 8000
