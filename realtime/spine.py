@@ -9,8 +9,8 @@ import contextlib
 import hashlib
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -35,7 +35,7 @@ from realtime.errors import (
     StorageFull,
 )
 from realtime.refold import refold, ticks
-from storage.events import Declared, Event, Metrics, Notification, System
+from storage.events import Declared, Event, Metrics, Notification, System, Unreadable
 from storage.log import Log
 from storage.producers import Taken
 from storage.receipts import Receipt as Kept
@@ -49,6 +49,8 @@ SILENCE_US = 1_000_000
 """How often sources are looked over for silence."""
 
 log_ = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -136,7 +138,7 @@ class Spine:
         self._queue: deque[_Command] = deque()
         self._queued_events = 0
         self._queued_bytes = 0
-        self._keys: dict[str | tuple[str, str], asyncio.Task[Receipt]] = {}
+        self._keys: dict[str | tuple[str, str], asyncio.Task[Any]] = {}
         """Requests under way by their Idempotency-Key, or by producer and epoch."""
         self._ready = asyncio.Event()
         self._ripe = asyncio.Event()
@@ -229,14 +231,16 @@ class Spine:
         """
         if not key:
             return await self._ingest(batch, rejected)
-        # One after the other: the second finds the receipt of the first.
+        mark = hashlib.sha256(digest).digest()
+        return await self._alone(key, lambda: self._once(batch, rejected, key, mark))
+
+    async def _alone(self, key: str | BatchName, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """One after the other: the second of a key finds the receipt of the first."""
         place = key[:2] if isinstance(key, BatchName) else key
         while place in self._keys:
             await asyncio.wait({self._keys[place]})
-        # A task of its own: a caller that goes away must not free the key before its samples are on disk.
-        task = asyncio.create_task(
-            self._once(batch, rejected, key, hashlib.sha256(digest).digest())
-        )
+        # A task of its own: a caller that goes away must not free the key before its facts are on disk.
+        task = asyncio.create_task(work())
         self._keys[place] = task
         task.add_done_callback(lambda _: self._keys.pop(place))
         return await asyncio.shield(task)
@@ -289,16 +293,43 @@ class Spine:
         title: str = "",
         room: str = "dashboard",
         source: str = "",
+        key: str | None = None,
+        digest: bytes = b"",
     ) -> Event:
-        """A notification, stored and on its way to those in its room."""
-        note = Notification(secrets.token_hex(8), kind, message, title, room)
+        """A notification, stored and on its way to those in its room. With a `key`, a retry of the same
+        body (`digest`) gives the first one, and tells nobody.
 
+        Raises:
+            Busy, Closing, StorageFull: nothing was kept.
+            BadInput: the key was used for another body.
+            Damaged: it was kept before, and cannot be read any more.
+        """
+        note = Notification(secrets.token_hex(8), kind, message, title, room)
+        if not key:
+            return await self._notify(note, source)
+        # Not the mark of the same bytes sent as samples: a key names a body at one address.
+        mark = hashlib.sha256(b"notification\0" + digest).digest()
+        return await self._alone(key, lambda: self._notify_once(note, source, key, mark))
+
+    async def _notify_once(self, note: Notification, source: str, key: str, mark: bytes) -> Event:
+        kept = await self._log.receipt(key)
+        if kept is None:
+            return await self._notify(note, source, key, mark)
+        seq = self._repeat(kept, mark).first
+        [event] = await self._log.read(seq - 1, 1, until=seq)
+        if isinstance(event.data, Unreadable):
+            raise Damaged(f"event {seq}, which was kept for this Idempotency-Key, is damaged")
+        return event
+
+    async def _notify(
+        self, note: Notification, source: str, key: str = "", mark: bytes = b""
+    ) -> Event:
         async def act(desk: Desk, now: int) -> list[Rejection]:
             desk.notify(note, source, now)
             return []
 
-        events, _ = await self._submit(_Command(act, 1, 200 + len(message)))
-        return next(event for event in events if event.data is note)
+        [event], _ = await self._submit(_Command(act, 1, 200 + len(note.message), key, mark))
+        return event
 
     async def record(self, fact: System, source: str) -> Event:
         """A change in the recorder's own life."""
@@ -452,7 +483,7 @@ class Spine:
         answer = msgspec.msgpack.decode(kept.body, type=_Answer)
         if answer.mark != mark:
             header, advice = (
-                ("Idempotency-Key", "a key names one body; use a new key for new samples")
+                ("Idempotency-Key", "a key names one body; use a new key for another")
                 if isinstance(kept, Kept)
                 else (
                     "Playhead-Producer-Seq",

@@ -20,10 +20,9 @@ from web.dashboard import DashboardLive
 from web.duplex import Duplex
 from web.events import CLOUDEVENTS, NDJSON, Events
 from web.exposition import OPENMETRICS, TEXT, Exposition
-from web.handler import Border, Nowhere
+from web.handler import IDEMPOTENCY_KEY, Border, Nowhere
 from web.health import Healthz, Readyz
 from web.metrics import (
-    IDEMPOTENCY_KEY,
     PRODUCER,
     PRODUCER_EPOCH,
     PRODUCER_SEQ,
@@ -163,6 +162,10 @@ ROUTES: Sequence[Route] = (
                 bodies=(schemas.NotificationBody,),
                 data=schemas.NotificationShape,
                 refusals=WRITTEN,
+                headers={
+                    IDEMPOTENCY_KEY: "Names this body; a retry with the same key and body tells "
+                    "nobody and gets the first answer."
+                },
             ),
         },
     ),

@@ -33,7 +33,10 @@ DRAINED = 4
 """A body up to so many times the bound is read to its end before the refusal: a client that is still
 writing when the connection closes often never sees the answer."""
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_WORD = re.compile(r"[\x21-\x7e]{1,200}")
 _ENCODER = msgspec.json.Encoder()
 
 HEADERS = {
@@ -307,6 +310,13 @@ class Receiver(Handler):
             )
         return b"".join(self._chunks), kind
 
+    def word(self, header: str) -> str | None:
+        """A header that names something which is kept for a day: Problem 400 if it is not one short word."""
+        given = self.request.headers.get(header)
+        if given is not None and not _WORD.fullmatch(given):
+            raise unusable(header, f"got {shown(given)}; give 1 to 200 visible ASCII characters")
+        return given
+
     def received(self, kind: type[S]) -> S:
         """A JSON body as a `kind`; Problem 400 when it is no JSON, 422 when it is not that."""
         body, _ = self.body(JSON)
@@ -319,6 +329,10 @@ class Receiver(Handler):
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+def unusable(header: str, detail: str) -> Problem:
+    return Problem(400, f"the header {header} cannot be used", [(header, detail)])
 
 
 class Nowhere(Handler):

@@ -1,5 +1,7 @@
 """Messages for people."""
 
+import asyncio
+
 import pytest
 
 from realtime.errors import Closing
@@ -20,6 +22,48 @@ async def test_stored_then_listed_newest_first(site):
     assert listed[1]["type"] == "warning"
     assert listed[0]["room"] == "ops"
     assert listed[0]["seq"] > listed[1]["seq"]
+
+
+@pytest.mark.gen_test
+async def test_a_key_makes_a_retry_harmless(site):
+    """The same key and body are told once and answered alike, at the same moment and later; a key names one
+    body of one address."""
+    note, reading = {"message": "deploy"}, {"name": "a", "value": 1}
+    first, twin = await asyncio.gather(
+        *(site.post(PATH, note, Idempotency_Key="k-1") for _ in range(2))
+    )
+    assert first.status == 200
+    head = site.log.head
+    await site.post(PATH, {"message": "another"})
+    again = await site.post(PATH, note, Idempotency_Key="k-1")
+    assert site.log.head == head + 1
+    assert again.data == twin.data == first.data
+    listed = (await site.ask(PATH)).data["notifications"]
+    assert [one["message"] for one in listed] == ["another", "deploy"]
+    for path, body in ((PATH, {"message": "other"}), ("/api/realtime/metrics", note)):
+        other = await site.post(path, body, Idempotency_Key="k-1")
+        assert other.status == 422
+    assert "Idempotency-Key" in (await site.post(PATH, reading, Idempotency_Key="k 1")).errors
+    assert (await site.post("/api/realtime/metrics", reading, Idempotency_Key="k-2")).status == 200
+    other = await site.post(PATH, {"message": "x"}, Idempotency_Key="k-2")
+    assert list(other.errors) == ["Idempotency-Key"]
+    assert len((await site.ask(PATH)).data["notifications"]) == 2
+
+
+@pytest.mark.gen_test
+async def test_a_key_whose_notification_cannot_be_read_tells_so(site, logs):
+    """Kept once and damaged since: neither told twice nor answered as if all were well."""
+    sent = await site.post(PATH, {"message": "a"}, Idempotency_Key="k")
+    async with site.log._engine.transaction() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE events SET body = zeroblob(9) WHERE seq = ?", (sent.data["seq"],)
+        )
+    head = site.log.head
+    again = await site.post(PATH, {"message": "a"}, Idempotency_Key="k")
+    assert again.status == 503
+    assert f"event {sent.data['seq']}" in again.json["detail"]
+    logs.expect("part of the log is damaged")
+    assert site.log.head == head
 
 
 @pytest.mark.gen_test
