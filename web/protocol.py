@@ -17,6 +17,8 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, RESERVED, OPCODE, MASKED, LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
 CONTROL_BYTES = 125
 DRAINED_BYTES = 64 * 1024
+DRAINED_MOST = 16 * 1024 * 1024
+"""More than a client can have had on its way when the close frame went to it."""
 FRAME_WORK, FAIR = 4096, 256 * 1024
 """What a frame costs beyond its bytes, and how much is heard from one socket before the others are."""
 
@@ -137,8 +139,11 @@ class Protocol(WebSocketProtocol13):
         if not self.stream.writing():
             with contextlib.suppress(OSError):  # gone already: the read will tell
                 self.stream.socket.shutdown(socket.SHUT_WR)
-        while True:
-            await self.stream.read_bytes(DRAINED_BYTES, partial=True)
+        left = DRAINED_MOST
+        while left > 0:
+            left -= len(await self.stream.read_bytes(DRAINED_BYTES, partial=True))
+            await asyncio.sleep(0)  # what lies there already is read without giving way
+        raise StreamClosedError()
 
 
 for _name, _value in _SPARED.items():

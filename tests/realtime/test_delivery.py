@@ -620,7 +620,7 @@ class Broken(Stuck):
 async def test_one_that_cannot_be_closed_keeps_nobody_from_a_goodbye(logs):
     """It is dropped for good, with its bytes; the stop goes on."""
     it = hubs(100, Clock())
-    sinks = [Free(), Broken(), Free()]
+    sinks: list[Any] = [Free(), Broken(), Free()]
     crowd_of(it, sinks)
     await it.hub.close()
     logs.expect("a connection failed")

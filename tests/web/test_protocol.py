@@ -5,12 +5,14 @@ import base64
 import contextlib
 import os
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.connection import MESSAGE_BYTES
+from web import protocol
 from web.protocol import framed, unmasked
 
 MASK = b"\x01\x02\x03\x04"
@@ -209,6 +211,41 @@ async def test_a_breach_amid_much_more(raw):
     raw.send(frame(1, b"x", masked=False), frame(2, b"x" * 1_000_000))
     await raw.writer.drain()
     assert await raw.closed() == 1002
+
+
+@pytest.mark.gen_test
+async def test_a_flood_behind_a_breach(raw, site, monkeypatch):
+    """It is read a piece a turn, so the others are served, and not without end: then comes the reset."""
+    monkeypatch.setattr(protocol, "DRAINED_MOST", 4_000_000)
+    (connection,) = site.services.hub.connections
+    stream = connection.sink.ws_connection.stream
+    read: list[int] = []
+    turns: list[int] = []
+    plain = stream.read_from_fd
+
+    def counted(*args):
+        size = plain(*args)
+        read.append(size or 0)
+        return size
+
+    monkeypatch.setattr(stream, "read_from_fd", counted)
+
+    async def others():
+        while True:
+            turns.append(len(read))
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(others())
+    raw.send(frame(1, b"x", masked=False))
+    flood = bytes(1_000_000)
+    with pytest.raises(ConnectionError):
+        while True:
+            raw.writer.write(flood)
+            await raw.writer.drain()
+            await asyncio.sleep(0)
+    counting.cancel()
+    assert max(b - a for a, b in pairwise(turns)) <= 4
+    assert 4_000_000 <= sum(read) < 6_000_000
 
 
 @pytest.mark.gen_test
