@@ -91,7 +91,7 @@ class Client:
 
     def _next(self) -> Batch:
         number = len(self.batches) + 1
-        ticks = MANY_TICKS if self._chance.random() < 0.03 else TICKS
+        ticks = MANY_TICKS if self._chance.random() < 0.01 else TICKS
         series = SERIES + number // 200  # declarations, too, are killed in the middle
         now = time.time() - 1
         body, media = BODIES[self.kind](self.source, number, now, ticks, series)

@@ -30,7 +30,7 @@ WAL_BYTES = 256 * 1024
 
 def hasten() -> None:
     """Spans of a second, sealed a moment after they are closed; forgetting and checkpoints many times a second."""
-    upkeep.LOOK_S, upkeep.FORGET_S = 0.05, 0.2
+    upkeep.LOOK_S, upkeep.FORGET_S = 0.05, 0.05
     quick: Any = log
     quick.WAL_BYTES = WAL_BYTES
     quick = run
