@@ -129,8 +129,10 @@ class Audience:
                 ready.known = page.known
             return ready if ready.known == page.known or not self.taste.compact else None
         place = self.behind.index(since) + 1
-        if place < len(self.behind) and self.behind[place].seq == page.seq:
-            return self.behind[place]
+        while place < len(self.behind) and self.behind[place].seq == page.seq:
+            if self.behind[place].known == page.known or not self.taste.compact:
+                return self.behind[place]
+            place += 1
         cohort = Cohort(page.seq, page.known, since.since)
         self.behind.insert(place, cohort)
         return cohort

@@ -157,6 +157,7 @@ class Connection:
     def start(self, cursor_text: str | None) -> None:
         """Join, then say hello from the same tick of the loop: nothing can come between."""
         hub = self.hub
+        self.session.bound(hub.view.last_id)
         hub.join(self)
         if hub.closing:
             self.end(goodbyes.STOPPING)

@@ -153,6 +153,10 @@ class Session:
         """The client starts from nothing: what it knew may have been of another log."""
         self.known = self._given = 0
 
+    def bound(self, newest: int) -> None:
+        """Nobody knows names that there are not: whoever says so would stand alone, or keep all others out."""
+        self.known = self._given = min(self._given, newest)
+
     def receive(self, message: bytes | str, binary: bool, now: int) -> Answer:
         """
         What one message asks for. A message that makes no sense is answered with an `error`.

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from realtime.audience import PAGE_BYTES, PAGE_EVENTS, PAGES, Audience
+from realtime.audience import PAGE_BYTES, PAGE_EVENTS, PAGES, Audience, Cohort
 from realtime.core.frames import Wire
 from realtime.core.session import Taste
 from realtime.core.views import View, evolve
@@ -173,6 +173,24 @@ def test_a_page_that_ends_before_the_edge_leads_to_a_place_between():
     assert (between.seq, between.since) == (page.seq, 1.0)
     assert [*stage.it.behind] == [first, between]
     assert stage.it.target(page, first) is between
+
+
+def test_who_knows_other_names_stands_apart_at_the_same_place():
+    """In compact form those would never be told the names that the others have."""
+    for taste, apart in ((COMPACT, True), (DASHBOARD, False)):
+        stage = Stage(taste)
+        stage.it.settle(member(), len, 1)
+        stage.it.concern(0, 1.0)
+        stage.say(*(Notification("n", "info", "x") for _ in range(PAGE_EVENTS + 5)))
+        (first,) = stage.it.behind
+        page = stage.page(first.seq, 1)
+        there = Cohort(page.seq, 2, 1.0)
+        stage.it.behind.append(there)
+        target = stage.it.target(page, first)
+        assert target is not None
+        assert (target is not there) == apart
+        assert target.seq == page.seq
+        assert stage.it.target(page, first) is target, "one for all who know the same"
 
 
 def test_who_knows_other_names_does_not_stand_with_the_rest():

@@ -609,6 +609,19 @@ async def test_nothing_follows_a_goodbye():
         assert sink.ended is not None
 
 
+@pytest.mark.gen_test
+async def test_who_claims_to_know_every_name_keeps_nobody_out_of_the_loop():
+    """Nobody knows more names than there are; of those that come later they are told."""
+    it = hubs(100, Clock())
+    it.publish(Declared([Series(n, f"m{n}", {}) for n in range(1, 6)]))
+    sinks = [Free() for _ in range(3)]
+    for sink, known in zip(sinks, (2**53, 5, 5), strict=True):
+        Connection(it.hub, Session(frozenset(["dashboard"]), True, known), sink).start(None)
+    assert all(connection.settled for connection in it.hub.connections)
+    it.publish(Declared([Series(6, "m6", {})]), Metrics([6], [1.0]))
+    assert all(b'"name":"m6"' in sink.got[-1] for sink in sinks)
+
+
 class Broken(Stuck):
     """A transport that fails where nobody foresaw it."""
 
