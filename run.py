@@ -186,6 +186,7 @@ class House:
                 s.max_sources,
                 int(s.source_lost_s * 1_000_000),
                 s.max_series_total,
+                s.source,
             ),
             spine.Limits(
                 s.flush_ms / 1000, s.flush_events, s.flush_bytes, s.queue_events, s.queue_bytes
@@ -254,7 +255,7 @@ class House:
             else self._collectors,
             s.interval_s,
             s.source,
-            self.spine.ingest,
+            partial(self.spine.ingest, own=True),
             failed=lambda name, error: self.spine.record(
                 System("collector_failed", {"collector": name, "error": error}), s.source
             ),

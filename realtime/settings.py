@@ -116,8 +116,8 @@ class Settings:
 
     max_body_bytes: Annotated[int, Dial(INTAKE, "largest body of a request; larger ones are answered with 413", "bytes", 1_024, GIB)] = 8_388_608
     max_samples: Annotated[int, Dial(INTAKE, "samples one request may bring", "", 1, 10 * MILLION)] = 200_000
-    max_series: Annotated[int, Dial(INTAKE, "series one source may have", "", 1, 10 * MILLION)] = 10_000
-    max_series_total: Annotated[int, Dial(INTAKE, "series all sources may have together; each takes some 15 kB of memory", "", 1, 10 * MILLION)] = 100_000
+    max_series: Annotated[int, Dial(INTAKE, "series one source may have; of the host's own, a tenth but at most 1,000 are not for what is pushed", "", 1, 10 * MILLION)] = 10_000
+    max_series_total: Annotated[int, Dial(INTAKE, "series all sources may have together, of which a tenth but at most 1,000 are for what the host measures itself; each takes some 15 kB of memory", "", 1, 10 * MILLION)] = 100_000
     max_sources: Annotated[int, Dial(INTAKE, "sources this server may know", "", 1, MILLION)] = 1_000
     future_s: Annotated[float, Dial(INTAKE, "how far ahead of this server's clock a sample may lie", "seconds", 0, 86_400)] = 300.0
 

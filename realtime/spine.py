@@ -219,8 +219,9 @@ class Spine:
         key: str | BatchName | None = None,
         digest: bytes = b"",
         rejected: Sequence[Rejection] = (),
+        own: bool = False,
     ) -> Receipt:
-        """Samples, on disk when this returns (law ack-is-durable).
+        """Samples, on disk when this returns (law ack-is-durable). `own`: measured here, and not sent.
 
         With a `key`, a retry of the same body (`digest`) is answered with the first answer.
 
@@ -230,7 +231,7 @@ class Spine:
             Overtaken: a later batch of this producer has been taken.
         """
         if not key:
-            return await self._ingest(batch, rejected)
+            return await self._ingest(batch, rejected, own=own)
         mark = hashlib.sha256(digest).digest()
         return await self._alone(key, lambda: self._once(batch, rejected, key, mark))
 
@@ -267,10 +268,11 @@ class Spine:
         rejected: Sequence[Rejection],
         key: str | BatchName = "",
         mark: bytes = b"",
+        own: bool = False,
     ) -> Receipt:
         async def act(desk: Desk, now: int) -> list[Rejection]:
             rejections = list(rejected)
-            for _ in desk.ingest(batch, now, rejections):
+            for _ in desk.ingest(batch, now, rejections, own):
                 await asyncio.sleep(0)
             return rejections
 

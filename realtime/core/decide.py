@@ -18,17 +18,22 @@ JUDGED_US = 120_000_000
 """Samples older than this are stored and shown, but raise no alert: what is long past needs no waking up."""
 
 
+ROOM = 1_000
+"""Series that what is pushed leaves free for what the host measures itself, at most a tenth of a bound: else
+whoever comes first could keep the host from being recorded."""
+
 BREATH = 5_000
 """Samples and ticks decided between two pauses: some 10 ms of work."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """`lost_us`: a source silent for longer than this is lost."""
+    """`lost_us`: a source silent for longer than this is lost. `host` is this machine's own source."""
 
     max_series: int
     max_sources: int
     lost_us: int
     max_series_total: int = 1 << 32
+    host: str = ""
 
 
 class Live:
@@ -62,13 +67,16 @@ class Desk:
         self._live.watches.update(self._watches)
         self._live.heard.update(self._heard)
 
-    def ingest(self, batch: Batch, now: int, rejected: list[Rejection]) -> Iterator[None]:
-        """Facts of a batch of samples; what is over a limit is left out and named in `rejected`.
+    def ingest(
+        self, batch: Batch, now: int, rejected: list[Rejection], own: bool = False
+    ) -> Iterator[None]:
+        """Facts of a batch of samples; what is over a limit is left out and named in `rejected`. `own`: this
+        server measured them.
 
         Pauses now and then: whoever drives it lets others in there (law loop-never-blocks).
         """
         for columns in batch.columns:
-            yield from self._columns(columns, batch, now, rejected)
+            yield from self._columns(columns, batch, now, rejected, own)
 
     def notify(self, note: Notification, source: str, now: int) -> None:
         self.drafts.append(Draft(now, source, note))
@@ -91,7 +99,7 @@ class Desk:
                 self.record(System("source_lost", {"last_seen": state.last_seen}), source, now)
 
     def _columns(
-        self, columns: Columns, batch: Batch, now: int, rejected: list[Rejection]
+        self, columns: Columns, batch: Batch, now: int, rejected: list[Rejection], own: bool
     ) -> Iterator[None]:
         source = columns.source
         if not self._welcome(source, now):
@@ -105,7 +113,7 @@ class Desk:
                 )
             )
             return
-        declared, values = self._declare(columns, batch, now, rejected)
+        declared, values = self._declare(columns, batch, now, rejected, own)
         if not declared:
             return
         ids = tuple(declared)
@@ -147,7 +155,7 @@ class Desk:
         return True
 
     def _declare(
-        self, columns: Columns, batch: Batch, now: int, rejected: list[Rejection]
+        self, columns: Columns, batch: Batch, now: int, rejected: list[Rejection], own: bool
     ) -> tuple[list[int], list[list[Number | None]]]:
         """The ids of the columns that may be kept, and their values; new series are declared first."""
         source, known = columns.source, self._view.ids
@@ -155,16 +163,14 @@ class Desk:
         values: list[list[Number | None]] = []
         new: list[Series] = []
         bounds = self._bounds
-        room = (
-            bounds.max_series
-            - len(self._view.of_source.get(source, ()))
-            - self._added.get(source, 0)
+        most, over = _allowed(
+            bounds.max_series, f"on source {source!r}", "max_series", own or source != bounds.host
         )
-        over = f"{bounds.max_series} allowed on source {source!r} (dial max_series)"
-        left = bounds.max_series_total - len(self._view.series) - sum(self._added.values())
+        room = most - len(self._view.of_source.get(source, ())) - self._added.get(source, 0)
+        most, over_all = _allowed(bounds.max_series_total, "in all", "max_series_total", own)
+        left = most - len(self._view.series) - sum(self._added.values())
         if left < room:
-            room = left
-            over = f"{bounds.max_series_total} allowed in all (dial max_series_total)"
+            room, over = left, over_all
         for key, column in zip(columns.keys, columns.values, strict=True):
             id_ = known.get((source, key.text))
             if id_ is None:
@@ -242,6 +248,13 @@ class Desk:
                     self.drafts.append(
                         Draft(at, source, alert(rule, after, transition, series, at, value))
                     )
+
+
+def _allowed(bound: int, where: str, dial: str, all_of_it: bool) -> tuple[int, str]:
+    """How many series there may be, and that in words."""
+    kept = 0 if all_of_it else min(ROOM, bound // 10)
+    more = f"; {kept} more are kept for what the host measures itself" if kept else ""
+    return bound - kept, f"{bound - kept} allowed {where} (dial {dial}{more})"
 
 
 def _canonical(row: Sequence[Number | None]) -> tuple[Number, ...]:

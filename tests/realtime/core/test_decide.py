@@ -60,11 +60,11 @@ class Desks:
         desk.adopt()
         return events
 
-    def ingest(self, *batch, now=NOW, commit=True, **descriptors):
+    def ingest(self, *batch, now=NOW, commit=True, own=False, **descriptors):
         desk = self.open()
         desk.silence(now)
         self.rejected = []
-        for _ in desk.ingest(Batch(list(batch), descriptors), now, self.rejected):
+        for _ in desk.ingest(Batch(list(batch), descriptors), now, self.rejected, own):
             pass
         return self.commit(desk) if commit else desk.drafts
 
@@ -350,6 +350,30 @@ def test_every_sample_is_kept_or_refused_by_name(batches):
     assert len(desks.view.sources) <= 2
 
 
+def test_what_is_pushed_leaves_room_for_what_the_host_measures():
+    """Under any name, the host's own too: neither bound can be filled before the first reading of the host."""
+    desks = Desks(max_series=100, max_sources=9, max_series_total=300, host="host")
+    many = {f"n{n}": [n] for n in range(200)}
+    desks.ingest(columns([NOW], "host", **many))
+    assert len(desks.view.series) == 90
+    assert (
+        "90 allowed on source 'host' (dial max_series; 10 more are kept for"
+        in desks.rejected[0].detail
+    )
+    desks.ingest(columns([NOW], "a", **many))
+    assert len(desks.view.series) == 190
+    desks.ingest(columns([NOW], "b", **many))
+    assert len(desks.view.series) == 270
+    assert (
+        "270 allowed in all (dial max_series_total; 30 more are kept for"
+        in desks.rejected[0].detail
+    )
+    mine = {f"m{n}": [n] for n in range(20)}
+    desks.ingest(columns([NOW], "host", **mine), own=True)
+    assert (len(desks.view.of_source["host"]), len(desks.rejected)) == (100, 10)
+    assert "100 allowed on source 'host' (dial max_series)" in desks.rejected[0].detail
+
+
 def test_a_burst_of_new_series_has_a_bound_over_all_sources():
     """What fits is kept, in order; the rest is named one by one with the dial, and what was known goes on."""
     desks = Desks(max_series=5_000, max_sources=3, max_series_total=7_000)
@@ -358,8 +382,8 @@ def test_a_burst_of_new_series_has_a_bound_over_all_sources():
     assert (len(desks.view.series), len(desks.rejected)) == (5_000, 5_000)
     assert "n5000 would be one more than the 5000 allowed on source 'a'" in desks.rejected[0].detail
     desks.ingest(columns([NOW], "b", **many), columns([NOW + 1], "c", **many))
-    assert (len(desks.view.series), len(desks.rejected)) == (7_000, 18_000)
-    assert "7000 allowed in all (dial max_series_total)" in desks.rejected[0].detail
-    assert desks.rejected[0].field == "n2000"
+    assert (len(desks.view.series), len(desks.rejected)) == (6_300, 18_700)
+    assert "6300 allowed in all (dial max_series_total" in desks.rejected[0].detail
+    assert desks.rejected[0].field == "n1300"
     assert kinds(desks.ingest(columns([NOW + S], "a", n1=[2]))) == ["metrics"]
     assert desks.rejected == []
