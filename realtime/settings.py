@@ -276,8 +276,13 @@ def default_data(environ: Mapping[str, str], platform: str, root: bool) -> Path:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        _, unknown, rest = message.partition("unrecognized arguments: ")
+        flags = [word.partition("=")[0] for word in rest.split() if word.startswith("--")]
+        advice = _suggestion(flags[0], self._option_string_actions) if unknown and flags else ""
         raise BadDial(
-            f"The command line cannot be read: {message}.", f"See {self.prog} --help.", origin="flag"
+            f"The command line cannot be read: {message}{advice}.",
+            f"See {self.prog} --help.",
+            origin="flag",
         )
 
 

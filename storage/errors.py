@@ -91,7 +91,14 @@ def translate(error: BaseException, place: Path | None = None) -> StorageError:
         and _room(place) < 2 * INDEX_BLOCK
     ):
         return StorageFull(f"no space left for the log ({cause})")
-    if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name == "SQLITE_NOTADB":
+        return StorageBroken(
+            f"the file of the log{f' in {place}' if place else ''} is no Playhead database, "
+            f"or its beginning is destroyed ({name}: {cause})",
+            "Move it away, not over: a backup can take its place, and without one a new log begins. "
+            "If it is no business of Playhead's, choose another directory with --data.",
+        )
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT")):
         return StorageBroken(f"the log cannot be trusted any more ({name}: {cause})")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return NotWritable(f"the log cannot be opened for writing ({name}: {cause})")

@@ -115,8 +115,9 @@ async def test_errors_of_the_driver_are_translated_when_opening(tmp_path):
     await engine.close()
     (tmp_path / "text.db").write_text("This is not a database. " * 100)
     engine = Engine(tmp_path / "text.db")
-    with pytest.raises(StorageBroken):
+    with pytest.raises(StorageBroken, match="is no Playhead database") as told:
         await engine.open()
+    assert "Move it away" in told.value.hint
     await engine.close()
 
 
