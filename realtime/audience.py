@@ -72,7 +72,14 @@ class Audience:
     )
 
     def __init__(
-        self, wire: Wire, taste: Taste, tail: Tail, view: View, epoch: str, most: int = PAGE_BYTES
+        self,
+        wire: Wire,
+        taste: Taste,
+        tail: Tail,
+        view: View,
+        epoch: str,
+        most: int = PAGE_BYTES,
+        matched: Matched | None = None,
     ) -> None:
         self.wire = wire
         self.taste = taste
@@ -87,9 +94,16 @@ class Audience:
         self._tail = tail
         self._view = view
         self._epoch = epoch
-        self._matched = Matched(taste.match) if taste.match else None
+        self._matched = matched or (Matched(taste.match) if taste.match else None)
         self._pages: dict[tuple[int, int, bool], Page] | None = None
         self._pages_at = -1
+
+    def is_judged(self) -> bool:
+        """Whether it is known which series it means; if not, some more were looked at."""
+        view = self._view
+        return self._matched is None or self._matched.is_judged(
+            view.series, view.owner, view.last_id
+        )
 
     def settle(self, connection: "Connection", send: Send, known: int) -> bool:
         """Take a member that stands at the edge; not when it knows other names than those who stand there."""

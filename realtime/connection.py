@@ -328,6 +328,10 @@ class Connection:
         if not self._is_drained():
             self._mark()
             return
+        if not self._is_judged():
+            self._mark()
+            self.hub.again(self)
+            return
         if self._seq < self.hub.tail.edge:
             page = self._next()
             if page is None:
@@ -350,6 +354,9 @@ class Connection:
         if self._is_plain():
             return self.audience.page(self._seq, self.session.known)
         return self.hub.tail.after(self._seq, PAGE_EVENTS)
+
+    def _is_judged(self) -> bool:
+        return self.audience is not None and self.audience.is_judged()
 
     def _is_plain(self) -> bool:
         """Whether it is told what any other at its place would be."""
@@ -376,7 +383,8 @@ class Connection:
             self._reading = None
             if self._ended:
                 return
-            if self._seq == before:  # otherwise it has asked to go on from somewhere else
+            # Otherwise it has asked to go on from somewhere else, or there are series to be judged first.
+            if self._seq == before and self._is_judged():
                 if isinstance(page, Reset):
                     self._place(page)
                 else:

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -28,7 +29,7 @@ from realtime.connection import LAG_S, MESSAGE_BYTES, Connection
 from realtime.core.cursor import Reset, cursor, resolve
 from realtime.core.frames import Encoding, Frame, Packed, Wire, packed
 from realtime.core.goodbyes import Goodbye
-from realtime.core.session import Session, Taste, topics_of
+from realtime.core.session import Matched, Session, Taste, topics_of
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import Closing, Crowded
@@ -113,6 +114,8 @@ class Hub:
         self._connections: dict[Connection, None] = {}
         self._audiences: dict[tuple[Wire, Taste], Audience] = {}
         self._topics: dict[str, dict[Audience, None]] = {}
+        self._matches: WeakValueDictionary[tuple[str, ...], Matched] = WeakValueDictionary()
+        """What audiences of the same selectors share."""
         self._present: dict[str, int] = {}
         self._addresses: dict[str, int] = {}
         self._solo: dict[Connection, None] = {}
@@ -202,12 +205,12 @@ class Hub:
         cohort = audience.behind[0]
         late = self.clock.monotonic() - cohort.since >= LAG_S
         try:
-            page = audience.page(cohort.seq, cohort.known, late)
+            page = audience.page(cohort.seq, cohort.known, late) if audience.is_judged() else None
         except Exception:
             log_.exception("a page could not be made")
             page = None
         if page is None:
-            # By themselves they read the log, or learn what is wrong with them.
+            # By themselves they read the log, wait for what they mean, or learn what is wrong with them.
             self._scatter(audience, cohort)
         else:
             arrived = self._send_some(cohort, page)
@@ -328,7 +331,12 @@ class Hub:
 
     def _audience(self, wire: Wire, taste: Taste) -> Audience:
         most = min(PAGE_BYTES, self.limits.outbox_bytes)
-        return Audience(wire, taste, self.tail, self.view, self.log.epoch, most)
+        matched = None
+        if taste.match:
+            matched = self._matches.get(taste.match)
+            if matched is None:
+                matched = self._matches[taste.match] = Matched(taste.match)
+        return Audience(wire, taste, self.tail, self.view, self.log.epoch, most, matched)
 
     def present(self, room: str) -> int:
         """How many streams are in a room."""

@@ -18,7 +18,7 @@ from realtime.clock import Clock
 from realtime.connection import Connection
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.frames import Wire
-from realtime.core.session import Session
+from realtime.core.session import LOOKS, Matched, Session
 from realtime.core.views import View, evolve
 from realtime.delivery import Hub, Limits
 from realtime.errors import Crowded
@@ -620,6 +620,47 @@ async def test_who_claims_to_know_every_name_keeps_nobody_out_of_the_loop():
     assert all(connection.settled for connection in it.hub.connections)
     it.publish(Declared([Series(6, "m6", {})]), Metrics([6], [1.0]))
     assert all(b'"name":"m6"' in sink.got[-1] for sink in sinks)
+
+
+@pytest.mark.gen_test
+async def test_a_new_taste_gives_the_loop_its_turns(monkeypatch):
+    """Of very many series some are judged a turn, once for all who mean the same; then each is told, and so
+    are those who had settled before many more series came."""
+    it = hubs(100, Clock())
+    it.publish(Declared([Series(n, f"m{n}", {}) for n in range(1, 4_001)]))
+    match = [f'{{__name__=~"m.*{n}00"}}' for n in range(32)]
+    asked = msgspec.json.encode(
+        {"event": "subscribe_to_metrics", "data": {"match": match}}
+    ).decode()
+    sinks = [Free() for _ in range(3)]
+    crowd_of(it, sinks[:2])
+    crowd_of(it, sinks[2:], rooms=["kitchen"])
+    judged: list[int] = []
+    plain = Matched._judge
+
+    def counted(self, series, owner, last):
+        judged.append(last - self._judged)
+        plain(self, series, owner, last)
+
+    monkeypatch.setattr(Matched, "_judge", counted)
+
+    async def told(value, id_):
+        it.publish(Metrics([1, id_], [value] * 2))
+        while not it.hub.idle:
+            await asyncio.sleep(0)
+        for sink in sinks:
+            assert f'"values":{{"m{id_}":{value}}}'.encode() in sink.got[-1]
+
+    for connection in it.hub.connections:
+        connection.receive(asked)
+    await told(1.5, 100)
+    assert max(judged) * len(match) <= LOOKS
+    assert sum(judged) == 4_000
+    assert all(connection.settled for connection in it.hub.connections)
+    it.publish(Declared([Series(n, f"m{n}", {}) for n in range(4_001, 8_001)]))
+    await told(2.5, 4_100)
+    assert max(judged) * len(match) <= LOOKS
+    assert sum(judged) == 8_000
 
 
 class Broken(Stuck):

@@ -342,6 +342,21 @@ def test_unknown_event():
     assert len(words) < 300
 
 
+def test_selectors_count_as_messages():
+    """Each is judged against every series, so that nobody changes their mind at full pace."""
+    client = session()
+    for _ in range(3):
+        ask = {"event": "subscribe_to_metrics", "data": {"match": ["up"] * SELECTORS}}
+        answer = client.receive(msgspec.json.encode(ask), False, NOW)
+        assert answer.effects[0].event == "subscribed_to_metrics"
+    (effect,) = client.receive(b'{"event":"ping"}', False, NOW).effects
+    assert effect.event == "pong"
+    (effect,) = client.receive(b'{"event":"ping"}', False, NOW).effects
+    assert effect.data["code"] == "too_fast"
+    (effect,) = client.receive(b'{"event":"ping"}', False, NOW + S).effects
+    assert effect.event == "pong"
+
+
 def test_a_flood_is_answered_with_too_fast():
     """A burst is fine, more is not, and a second later it is fine again."""
     client = session()
