@@ -12,11 +12,13 @@ between history and live to lose an event in (law no-gap-no-double).
 
 import asyncio
 import contextlib
+import functools
+import heapq
 import random
 import secrets
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -117,6 +119,7 @@ class Hub:
         self._matches: WeakValueDictionary[tuple[str, ...], Matched] = WeakValueDictionary()
         """What audiences of the same selectors share."""
         self._present: dict[str, int] = {}
+        self._roads = {"websocket": 0, "sse": 0, "poll": 0, "socketio": 0}
         self._addresses: dict[str, int] = {}
         self._solo: dict[Connection, None] = {}
         """Those that are not in their audience's loop."""
@@ -344,9 +347,10 @@ class Hub:
 
     def stats(self) -> dict[str, Any]:
         """What `performance/stats` tells of delivery; of rooms only the fullest, for clients name them."""
-        rooms = sorted(self._present.items(), key=lambda pair: (-pair[1], pair[0]))
+        rooms = self._present
+        fullest = heapq.nsmallest(ROOMS_TOLD, rooms.items(), key=lambda pair: (-pair[1], pair[0]))
         return {
-            "rooms": dict(rooms[:ROOMS_TOLD]),
+            "rooms": dict(fullest),
             "rooms_total": len(rooms),
             "audiences": len(self._audiences),
             "waiting": len(self._writing),
@@ -403,10 +407,7 @@ class Hub:
 
     def count(self) -> dict[str, int]:
         """Open connections by road."""
-        roads = {"websocket": 0, "sse": 0, "poll": self._polls, "socketio": 0}
-        for connection in self._connections:
-            roads[connection.wire.road] += 1
-        return roads
+        return {**self._roads, "poll": self._polls}
 
     def admit(self, address: str = "") -> None:
         """
@@ -418,9 +419,9 @@ class Hub:
             raise Closing()
         if len(self._connections) + self._polls >= self.limits.max_connections:
             raise Crowded()
-        most = self.limits.max_per_address
-        if most and self._addresses.get(address, 0) >= most and _is_foreign(address):
-            raise Crowded(f"{address} holds as many connections as one address may: {most}.")
+        most, place = self.limits.max_per_address, _place(address)
+        if most and self._addresses.get(place, 0) >= most and _is_foreign(address):
+            raise Crowded(f"{place} holds as many connections as one address may: {most}.")
 
     @contextlib.contextmanager
     def polling(self, address: str = "") -> Iterator[None]:
@@ -435,6 +436,7 @@ class Hub:
             self._count(address, -1)
 
     def _count(self, address: str, more: int) -> None:
+        address = _place(address)
         count = self._addresses.get(address, 0) + more
         if count:
             self._addresses[address] = count
@@ -443,6 +445,7 @@ class Hub:
 
     def join(self, connection: Connection) -> None:
         self._connections[connection] = None
+        self._roads[connection.wire.road] += 1
         self._solo[connection] = None
         self._enter(connection)
         self._count(connection.address, 1)
@@ -456,6 +459,7 @@ class Hub:
         self.unsettle(connection)
         self._exit(connection)
         del self._connections[connection]
+        self._roads[connection.wire.road] -= 1
         del self._solo[connection]
         del self._wheel[connection.slot][connection]
         self._count(connection.address, -1)
@@ -644,6 +648,20 @@ class Hub:
             connection.dismiss(spread_ms)
             if number % FAREWELLS == 0:
                 await asyncio.sleep(0)
+
+
+@functools.lru_cache(maxsize=4096)
+def _place(address: str) -> str:
+    """What stands for one customer: in IPv6 a /64, of which anybody has as many addresses as they like."""
+    try:
+        it = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(it, IPv4Address):
+        return address
+    if it.ipv4_mapped:
+        return str(it.ipv4_mapped)
+    return str(ip_network((int(it) >> 64 << 64, 64)))
 
 
 def _is_foreign(address: str) -> bool:

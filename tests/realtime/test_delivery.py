@@ -519,6 +519,38 @@ def test_one_address_holds_so_many():
     it.hub.admit("192.0.2.1")
 
 
+def test_one_network_of_ipv6_is_one_address():
+    """Whoever has one address of a /64 has them all; a mapped address of IPv4 is that one."""
+    it = hubs(10, Clock(), msgspec.structs.replace(LIMITS, max_per_address=2))
+    for address in ("2001:db8::1", "2001:db8::2", "192.0.2.1", "::ffff:192.0.2.1"):
+        crowd_of(it, [Free()], address=address)
+    for address in ("2001:db8::3", "2001:db8:0:0:ffff::", "192.0.2.1", "::ffff:192.0.2.1"):
+        with pytest.raises(Crowded):
+            it.hub.admit(address)
+    it.hub.admit("2001:db8:0:1::1")
+    for connection in tuple(it.hub.connections):
+        connection.gone()
+    assert not it.hub._addresses
+
+
+def test_counting_does_not_look_at_each():
+    """It is asked of at every accept: counters, kept where somebody joins and leaves."""
+    it = hubs(10, Clock())
+    crowd_of(it, [Free(), Free(), Free(Wire("sse", "json", bytes))])
+    counted = it.hub._connections
+
+    class Blind(dict):
+        def __iter__(self):
+            raise AssertionError("all were looked at")
+
+    it.hub._connections = Blind(counted.copy())
+    assert it.hub.count() == {"websocket": 2, "sse": 1, "poll": 0, "socketio": 0}
+    it.hub._connections = counted
+    for connection in tuple(it.hub.connections):
+        connection.gone()
+    assert not any(it.hub.count().values())
+
+
 class Stuck(Free):
     """A socket that takes nothing."""
 
