@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import socket
 import sys
+import typing
 from typing import Any, NoReturn, cast
 
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketProtocol13, _WebSocketParams
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, RESERVED, OPCODE, MASKED, LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
@@ -43,17 +44,34 @@ _SPARED: dict[str, Any] = {
 }
 
 
+class Ear(typing.Protocol):
+    """What a handler has to know besides what Tornado asks of it."""
+
+    def on_too_big(self) -> None:
+        """The client said more at once than it may."""
+
+    def on_pinged(self, pong: bytes) -> None:
+        """The client asks whether we are there; this frame answers it."""
+
+    def on_closing(self) -> None:
+        """A close frame is about to go: nothing may follow it."""
+
+
 class Protocol(WebSocketProtocol13):
     """The server's side of one socket. Frames without extensions, messages of at most `most` bytes."""
 
-    def __init__(self, handler: Any, most: int, params: Any) -> None:
-        super().__init__(handler, False, params)
+    def __init__(self, handler: Ear, most: int, params: Any) -> None:
+        super().__init__(cast("WebSocketHandler", handler), False, params)
         # Three dozen attributes, most of which stay as they are: those are read from the class.
         own = vars(self).items()
         self.__dict__ = {n: v for n, v in own if n not in _SPARED or v is not _SPARED[n]}
         self._most = most
         self._opcode = CONTINUATION
         self._parts = bytearray()
+
+    @property
+    def _ear(self) -> Ear:
+        return cast("Ear", self.handler)
 
     async def _receive_frame_loop(self) -> None:
         # By itself: the coroutines of the handshake would weigh more than all else a quiet socket has.
@@ -82,7 +100,7 @@ class Protocol(WebSocketProtocol13):
             return FRAME_WORK + await self._take(first, second)
         except Violation as violation:
             if violation.code == TOO_BIG:
-                self.handler.on_too_big()  # type: ignore[attr-defined]
+                self._ear.on_too_big()
             self.close(violation.code, violation.reason)
             await self._drain()
 
@@ -121,12 +139,12 @@ class Protocol(WebSocketProtocol13):
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Nothing follows a close frame (section 5.5.1), whoever asked for it."""
-        self.handler.on_closing()  # type: ignore[attr-defined]
+        self._ear.on_closing()
         super().close(code, reason)
 
     def _send_pong(self, data: bytes) -> None:
         # Frames go straight to a socket whose stream holds nothing: whatever is written goes one way.
-        self.handler.on_pinged(framed(data, PONG))  # type: ignore[attr-defined]
+        self._ear.on_pinged(framed(data, PONG))
 
     def _handle_message(self, opcode: int, data: bytes) -> Any:
         if opcode == CLOSE:
