@@ -343,7 +343,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=240)
 async def test_kill_9_while_sealing(tmp_path):
     """Killed again and again at any moment: each tick is there once, and in the end all are sealed."""
     path = tmp_path / "a.db"
