@@ -15,7 +15,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import NullPool
 
 from storage.engine import WRITER_PRAGMAS
-from storage.errors import NewerDatabase, NotWritable, translated
+from storage.errors import NewerDatabase, NotWritable, StorageBroken, translated
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -33,6 +33,7 @@ def migrate(path: Path) -> Migrated:
     """
     Raises:
         NewerDatabase: the file's revision is not among ours.
+        StorageBroken: it is no database, or that of another program.
         StorageError: the file cannot be read or written.
     """
     config = Config()
@@ -90,6 +91,11 @@ def _revision(path: Path) -> str | None:
         known = connection.execute(
             "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
         ).fetchone()
+        if not known and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise StorageBroken(
+                f"{path} is the database of another program",
+                "Choose another directory with --data, or move the file away.",
+            )
         row = (
             connection.execute("SELECT version_num FROM alembic_version").fetchone()
             if known

@@ -161,9 +161,21 @@ def test_a_file_that_is_no_database_is_refused_untouched(tmp_path):
     """Whatever it is, it is somebody's, and not to be written over."""
     path = tmp_path / "playhead.db"
     path.write_text("Dear diary, " * 100)
-    with pytest.raises(StorageBroken):
+    with pytest.raises(StorageBroken, match="no Playhead database"):
         migrate(path)
     assert path.read_text() == "Dear diary, " * 100
+
+
+def test_the_database_of_another_program_is_refused_untouched(tmp_path):
+    """SQLite alone does not make it a log: our tables are not put beside those of others."""
+    path = tmp_path / "playhead.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageBroken, match="another program"):
+        migrate(path)
+    assert path.read_bytes() == before
 
 
 def test_a_directory_in_the_place_of_the_file_is_named(tmp_path):
