@@ -44,7 +44,7 @@ def told(row: tuple[Any, ...]) -> Event:
 def check_row(row: tuple[Any, ...]) -> None:
     """Raises Damaged as `event` does, without a look into the payload."""
     _, at, source, type_, version, body, check = row
-    if type(at) is not int or not 0 <= at <= LATEST:
+    if type(at) is not int or not 0 <= at < LATEST:
         raise Damaged(f"its time is {at!r}")
     if type(source) is not str or type(type_) is not str:
         raise Damaged("its source or its type is no text")

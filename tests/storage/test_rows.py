@@ -38,6 +38,7 @@ def test_a_sound_row_is_its_event(fact):
         ({"seq": 4}, "checksum"),
         ({"at": NOW + 1}, "checksum"),
         ({"at": -1}, "time"),
+        ({"at": rows.LATEST}, "time"),
         ({"at": "soon"}, "time"),
         ({"source": "b"}, "checksum"),
         ({"source": b"a"}, "no text"),
