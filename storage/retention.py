@@ -6,8 +6,9 @@ What of a tier is gone is on record with it (`storage.horizons`), in the transac
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import codec, tiers
 from storage.archive import META, Archive, Columns, Segment
 from storage.checksum import crc
-from storage.engine import Engine
+from storage.engine import Engine, fetched
 from storage.errors import Damaged
+from storage.events import Metrics
 from storage.horizons import RAW, Horizons
 from storage.rollups import TIERS, block_of
+from storage.rows import EVENT, check_row, event
 
 DAY_US = 86_400_000_000
 BITE_PAGES = 256
@@ -33,6 +36,9 @@ SPARED = 2
 """The newest segments, and the newest blocks of each tier, go by age alone: a log full of facts, or a bound
 too narrow for anything, must not cost what was measured just now."""
 FINE = TIERS[0]
+UNSEALABLE = "FROM events WHERE seq <= ? AND seq >= (SELECT floor FROM log) AND type = 'metrics'"
+PAGE = 500
+"""Rows counted at once."""
 
 log_ = structlog.get_logger(__name__)
 
@@ -213,6 +219,7 @@ class Retention:
                 (low, high, segment.id),
             )
             freed = int(found.scalar() or 0)
+            poorer = await _unsealable(reader, segment.last_seq)
         gone = end + 1 if segment.start_at <= latest else 0
         to = {RAW: gone} | ({FINE: gone} if wrong or fine.damaged else {})
         for what in (*wrong, *fine.damaged):
@@ -231,8 +238,9 @@ class Retention:
                     "DELETE FROM segments WHERE id = ? RETURNING samples", (segment.id,)
                 )
                 samples = int(row.scalar_one())
-                if await _unsealable(connection, segment.last_seq):
-                    samples = await _fewer(connection)
+                if poorer is not None:
+                    samples = poorer
+                    await connection.exec_driver_sql(f"DELETE {UNSEALABLE}", (segment.last_seq,))
                 await connection.exec_driver_sql(
                     "UPDATE log SET floor = max(floor, ?), samples = samples - ? WHERE id = 1",
                     (segment.last_seq + 1, samples),
@@ -274,24 +282,38 @@ def _since(columns: Columns, since: int) -> Columns:
     }
 
 
-async def _unsealable(connection: AsyncConnection, last: int) -> int:
+async def _unsealable(connection: AsyncConnection, last: int) -> int | None:
     """Ticks up to `last` that are rows still are so for good, being damaged: they go with the segments around
-    them. How many went."""
-    found = await connection.exec_driver_sql(
-        "DELETE FROM events WHERE seq <= ? AND seq >= (SELECT floor FROM log) AND type = 'metrics'",
+    them. By how many samples the log becomes poorer with those and the first segment, counted, for a damaged
+    row does not tell its own; None without such a tick. Nothing is sealed or forgotten meanwhile, and what is
+    appended adds to both sides."""
+    found = await fetched(connection, f"SELECT 1 {UNSEALABLE} LIMIT 1", (last,))
+    if not found:
+        return None
+    [(left,)] = await fetched(
+        connection,
+        "SELECT (SELECT samples FROM log) - "
+        "(SELECT coalesce(sum(samples), 0) FROM segments WHERE last_seq > ?)",
         (last,),
     )
-    return found.rowcount
+    loop = asyncio.get_running_loop()
+    while page := await fetched(
+        connection,
+        f"SELECT {EVENT} FROM events WHERE seq > ? AND type = 'metrics' ORDER BY seq LIMIT ?",
+        (last, PAGE),
+    ):
+        left -= await loop.run_in_executor(None, _samples, page)
+        last = page[-1][0]
+    return int(left)
 
 
-async def _fewer(connection: AsyncConnection) -> int:
-    """By how many samples the log has become poorer: counted, for a damaged row does not tell its own."""
-    found = await connection.exec_driver_sql(
-        "SELECT (SELECT samples FROM log) - (SELECT coalesce(sum(samples), 0) FROM segments)"
-    )
-    sealed = int(found.scalar_one())
-    found = await connection.exec_driver_sql(
-        "SELECT CAST(substr(body, 1, 6) AS BLOB) FROM events WHERE type = 'metrics'"
-    )
-    rows: Any = found.all()
-    return sealed - sum(codec.named(begin) for (begin,) in rows)
+def _samples(rows: Sequence[tuple[Any, ...]]) -> int:
+    """How many there are in those rows that are as they were written."""
+    count = 0
+    for row in rows:
+        with contextlib.suppress(Damaged):
+            check_row(row)
+            # Where no checksum vouches for the first bytes, all are read.
+            fact = event(row).data if row[6] is None else None
+            count += len(fact.ids) if isinstance(fact, Metrics) else codec.named(row[5][:6])
+    return count

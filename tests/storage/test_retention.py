@@ -261,3 +261,25 @@ async def test_damaged_rows_leave_with_what_is_around_them(tmp_path, logs):
         assert before - log.samples == gone.samples
         held = rows(log.path, "SELECT sum(samples) FROM segments")
         assert log.samples == held + 1 == rows(log.path, "SELECT samples FROM log")
+
+
+@pytest.mark.gen_test
+async def test_a_damaged_row_that_stays_counts_nothing(tmp_path, logs):
+    """Beyond what goes there may be another, whose bytes say what they like: the count is of what can be read,
+    when the one goes and when the other does."""
+    async with logged(tmp_path / "a.db") as log:
+        await filled(log, 2)
+        await log.append([tick(BEGIN + n * SECOND, s1=n, s2=n) for n in range(20, 40)])
+        write(log.path, "UPDATE events SET body = x'92ddffffffff' WHERE seq IN (25, 35)")
+        await log.seal(log.head, all_of_it=True)
+        while logs.lines:
+            logs.expect("damaged.*event (25|35)")
+        assert rows(log.path) == 2
+        await log.append([tick(BEGIN + 60 * SECOND, s1=1, s2=2, s3=3)])
+        for span, left in ((3, 1), (4, 0)):
+            before = log.samples
+            gone = await log.forget(*past(span))
+            assert before - log.samples == gone.samples
+            held = rows(log.path, "SELECT coalesce(sum(samples), 0) FROM segments")
+            assert log.samples == held + 3 == rows(log.path, "SELECT samples FROM log")
+            assert rows(log.path) == left + 1
