@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.checksum import crc
 from storage.errors import Damaged
 from storage.rollups import TIERS, block_start
+from storage.rows import LATEST
+from storage.tiers import LAST_BLOCK, block_at, place_of
 
 RAW = 0
 """The readings themselves, as a tier."""
@@ -54,13 +56,36 @@ class Horizons:
 
 
 async def _oldest(connection: AsyncConnection, tier: int) -> int:
-    if tier not in TIERS:
+    """From when on something is held of a tier; the newest time that is known if nothing is, for 0 says that
+    nothing is gone."""
+    if tier == RAW:
         found = await connection.exec_driver_sql("SELECT min(start_at) FROM segments")
-        return int(found.scalar() or 0)
-    number = TIERS.index(tier) + 1 << 58
+        start = found.scalar()
+        return await _newest(connection) if start is None else int(start)
+    blocks = await _blocks(connection, tier)
+    return await _newest(connection) if blocks is None else block_start(blocks[0], tier)
+
+
+async def _newest(connection: AsyncConnection) -> int:
     found = await connection.exec_driver_sql(
-        "SELECT min(place) FROM rollups WHERE place >= ? AND place < ?",
-        (number, number + (1 << 58)),
+        "SELECT max((SELECT created_at FROM log), "
+        "coalesce((SELECT max(at) FROM events WHERE at < ?), 0), "
+        "coalesce((SELECT max(end_at) FROM segments), 0))",
+        (LATEST,),
     )
-    place = found.scalar()
-    return 0 if place is None else block_start(place >> 32 & (1 << 26) - 1, tier)
+    newest = int(found.scalar_one() or 0)
+    for tier in TIERS:  # the finest tells it the most exactly
+        blocks = await _blocks(connection, tier)
+        if blocks is not None:
+            return max(newest, block_start(blocks[1] + 1, tier))
+    return newest
+
+
+async def _blocks(connection: AsyncConnection, tier: int) -> tuple[int, int] | None:
+    """The oldest and the newest that is held of a tier."""
+    found = await connection.exec_driver_sql(
+        "SELECT min(place), max(place) FROM rollups WHERE place BETWEEN ? AND ?",
+        (place_of(tier, 0, 0), place_of(tier, LAST_BLOCK + 1, 0) - 1),
+    )
+    row: Any = found.one()
+    return None if row[0] is None else (block_at(row[0]), block_at(row[1]))

@@ -48,10 +48,30 @@ async def test_what_is_not_as_it_was_written_is_not_believed(tmp_path, logs):
     write(log.path, "DELETE FROM rollups WHERE place >> 58 = 1")
     async with logged(tmp_path / "a.db") as log:
         assert log.since(0) == BEGIN + 20 * SECOND
-        assert log.since(10) == 0
+        assert log.since(10) > BEGIN
         assert 0 < log.since(3600) <= log.since(60) <= BEGIN
     for tier in (0, 60, 10, 3600):
         logs.expect(f"damaged.*tier {tier} is not as it was written")
+
+
+@pytest.mark.gen_test
+async def test_without_anything_left_nothing_is_whole(tmp_path, logs):
+    """Everything was given up, and when is not known any more: no time is told from which all is held that lies
+    before what was."""
+    async with logged(tmp_path / "a.db") as log:
+        await log.append([tick(BEGIN + n * SECOND, s1=n) for n in range(40)])
+        await log.seal(log.head, all_of_it=True)
+        await log.forget(*past(9))
+        since = log.since(0)
+    assert since == BEGIN + 39 * SECOND + 1
+    write(tmp_path / "a.db", "UPDATE horizons SET at = at + 1")
+    async with logged(tmp_path / "a.db") as log:
+        assert since <= log.since(0) <= since + 3600 * SECOND
+    write(tmp_path / "a.db", "DELETE FROM rollups")
+    async with logged(tmp_path / "a.db") as log:
+        assert log.since(0) > 0
+    for _ in range(2):
+        logs.expect("tier 0 is not as it was written")
 
 
 @pytest.mark.gen_test
