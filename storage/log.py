@@ -537,10 +537,21 @@ class Log:
         gone = await self._retention.apply(keep, now, max(now, latest))
         async with self._turn, self._engine.transaction() as connection:
             await producers.forget(connection)
+        while await self._forget_receipts(now) and not self._retention.halted:
+            await asyncio.sleep(0)
         await self._retention.give_back()
         if (await asyncio.get_running_loop().run_in_executor(None, self._sizes))[1] > WAL_BYTES:
             async with self._turn:
                 await self._engine.truncate_wal()
+        return gone
+
+    async def _forget_receipts(self, now: int) -> int:
+        async with self._turn:
+            held, self._receipts = self._receipts, None
+            async with self._engine.transaction() as connection:
+                gone = await receipts.forget(connection, now)
+            if held is not None:
+                self._receipts = held - gone
         return gone
 
     def _dropped(self, floor: int, samples: int) -> None:

@@ -1,7 +1,7 @@
 """What idempotent writes were answered, by their Idempotency-Key: a retry gets the first answer again.
 
-A row is written in the transaction of its batch (law ack-is-durable). Rows go by age and by number, the
-oldest first and a bite at a time: a commit never waits for a day's worth of them.
+A row is written in the transaction of its batch (law ack-is-durable). Rows go by number there, the oldest
+first and a bite at a time, and by age when the log forgets: the wall clock of one batch takes nobody's answer.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,8 @@ MOST: Final = 100_000
 """Rows kept, some 20 MB. Beyond it the oldest are forgotten before their day is over."""
 BITE: Final = 100
 """Rows that go with a commit beyond twice those that come."""
+AGED: Final = 1000
+"""Rows that go by age in one transaction."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -58,16 +60,11 @@ async def keep(
         held = int(
             (await connection.exec_driver_sql("SELECT count(*) FROM receipts")).scalar() or 0
         )
-    bite = BITE + 2 * len(receipts)
-    gone = await connection.exec_driver_sql(
-        "DELETE FROM receipts WHERE key IN (SELECT key FROM receipts WHERE at < ? ORDER BY at LIMIT ?)",
-        (receipts[-1].at - AGE_US, bite),
-    )
-    held += len(receipts) - gone.rowcount
+    held += len(receipts)
     if held > MOST:
         gone = await connection.exec_driver_sql(
             "DELETE FROM receipts WHERE key IN (SELECT key FROM receipts ORDER BY at LIMIT ?)",
-            (min(bite, held - MOST),),
+            (min(BITE + 2 * len(receipts), held - MOST),),
         )
         held -= gone.rowcount
     rows = [(r.key, r.at, r.first + head, r.last + head, r.body) for r in receipts]
@@ -77,3 +74,12 @@ async def keep(
         [(*row, crc(*row)) for row in rows],
     )
     return held
+
+
+async def forget(connection: AsyncConnection, now: int) -> int:
+    """Drop a bite of those that are past their age at `now` (µs); how many went."""
+    gone = await connection.exec_driver_sql(
+        "DELETE FROM receipts WHERE key IN (SELECT key FROM receipts WHERE at < ? ORDER BY at LIMIT ?)",
+        (now - AGE_US, AGED),
+    )
+    return gone.rowcount
