@@ -30,6 +30,10 @@ class Known(NamedTuple):
     doubted_s: float = 0.0
 
 
+UNKNOWN = Known(0)
+"""Any clock is far from it: until a day has passed, nothing is too old."""
+
+
 class Now(NamedTuple):
     """Between these two it is, in µs UTC: ages are told by `least`, and only what is later than `most` is
     of the future."""
@@ -59,7 +63,7 @@ class Trust:
         if not self._said:
             self._said = True
             log_.info(
-                "the clock is far from what the tape says; until it is believed, less is forgotten",
+                "the clock is far from what is on record of the time; until it is believed, less is forgotten",
                 leap_s=(now - expected) // 1_000_000,
                 believed_in_s=int(PATIENCE_S - self.known.doubted_s),
             )

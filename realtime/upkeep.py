@@ -124,11 +124,12 @@ class Upkeep:
         return now
 
     async def _known(self) -> Known:
-        """As it was saved; without that, when the tape ended before this start. An empty one cannot lose."""
+        """As it was saved. Without that nothing is known, for what the tape says was dated by the clock that is
+        in doubt; one that was begun now cannot lose."""
         saved = await self._log.checkpoint(trust.CHECKPOINT, trust.VERSION)
         if saved is not None:
             try:
                 return trust.load(saved[1])
             except msgspec.DecodeError as error:
                 log_.warning("the time on record cannot be read", reason=str(error))
-        return Known(self._log.ended_at or self._clock.now())
+        return Known(self._clock.now()) if self._log.begun else trust.UNKNOWN

@@ -82,8 +82,8 @@ class Log:
     """Opened once by `run.py`. `append` belongs to the spine alone (law one-writer).
 
     `epoch` is the identity of this log, `head` the newest committed seq (0 when empty),
-    `floor` the oldest seq still held, `samples` how many samples its ticks carry, `ended_at` the time
-    (µs) of the newest event when it was opened.
+    `floor` the oldest seq still held, `samples` how many samples its ticks carry, `begun`
+    whether nothing had been written before it was opened.
     """
 
     def __init__(self, path: Path, span_us: int = SPAN_US) -> None:
@@ -93,7 +93,7 @@ class Log:
         self.floor = 1
         self.commits = 0
         self.samples = 0
-        self.ended_at = 0
+        self.begun = False
         self._longest_commit_s = 0.0
         self._facts = (1, 0)
         """A floor, and how many facts are held below it."""
@@ -153,7 +153,7 @@ class Log:
                 found_seq = (await connection.exec_driver_sql(question, (row["head"],))).scalar()
                 newest = max(newest, found_seq or 0)
             await self._horizons.load(connection)
-            self.ended_at = await _ended(connection)
+            self.begun = row["head"] == 0
         self.epoch, self.head, self.floor, self.samples = (
             row["epoch"],
             row["head"],
@@ -638,17 +638,6 @@ class Log:
 
 def _asked(question: str) -> Plan[list[tuple[Any, ...]]]:
     return (yield question, ())
-
-
-async def _ended(connection: AsyncConnection) -> int:
-    for question in (
-        "SELECT at FROM events ORDER BY seq DESC LIMIT 1",
-        "SELECT end_at FROM segments ORDER BY id DESC LIMIT 1",
-    ):
-        found = (await connection.exec_driver_sql(question)).scalar()
-        if isinstance(found, int):
-            return found
-    return 0
 
 
 class _Ask(NamedTuple):

@@ -8,6 +8,7 @@ import pytest
 
 from realtime.clock import Clock
 from realtime.errors import StorageBroken, StorageError
+from realtime.trust import PATIENCE_S, Known, save
 from realtime.upkeep import FORGET_S, LOOK_S, Paces, Upkeep
 from storage.events import Draft, System
 from storage.log import Log
@@ -44,7 +45,7 @@ class Book:
         self.forgot = 0
         self.forgotten_by = []
         self.gone = Gone(0, 0, 0)
-        self.ended_at = 0
+        self.begun = False
         self.told = 0
         self.known = None
         self.wrong = {}
@@ -146,23 +147,33 @@ async def test_two_that_fail_are_each_said_once(monkeypatch, logs):
 
 @pytest.mark.gen_test
 async def test_a_clock_that_starts_years_ahead_forgets_nothing_by_it(monkeypatch, logs):
-    """What counts is when the tape ended, then what is on record of the time; not when something was saved
-    that cannot be read. An empty tape has nothing to lose."""
+    """What counts is what is on record of the time. Without that, or when it cannot be read, nothing is too old
+    for a day of running: the newest of the tape was dated by the clock that is in doubt."""
     book = Book()
-    book.ended_at = BEGIN
-    async with kept(monkeypatch, book, ahead=YEARS):
-        (least, most), *_ = book.forgotten_by
-        assert least == BEGIN and most >= BEGIN + YEARS
-    book.ended_at = BEGIN + YEARS
-    async with kept(monkeypatch, book, ahead=YEARS):
-        assert all(least < BEGIN + 1000 * 1_000_000 for least, _ in book.forgotten_by)
-    book.known, before = b"rubbish", len(book.forgotten_by)
-    async with kept(monkeypatch, book, ahead=YEARS):
-        assert book.forgotten_by[before][0] >= BEGIN + YEARS
+    for book.known in (None, b"rubbish"):
+        before = len(book.forgotten_by)
+        async with kept(monkeypatch, book, ahead=YEARS):
+            asked = book.forgotten_by[before:]
+            assert asked and all(least < 1000 * 1_000_000 for least, _ in asked)
+            assert all(most >= BEGIN + YEARS for _, most in asked)
     logs.expect("time on record cannot be read")
-    book.known, book.ended_at, before = None, 0, len(book.forgotten_by)
+    book.known = save(Known(0, PATIENCE_S - 60))
+    async with kept(monkeypatch, book, ahead=YEARS):
+        least, most = book.forgotten_by[-1]
+        assert least == most > BEGIN + YEARS, "a day later it is believed"
     async with kept(monkeypatch, book):
-        assert book.forgotten_by[before] == (BEGIN + 60_000_000,) * 2
+        assert book.forgotten_by[-1][0] < BEGIN + YEARS, (
+            "and what is on record is, at the next start"
+        )
+
+
+@pytest.mark.gen_test
+async def test_a_tape_that_begins_here_has_nothing_to_lose(monkeypatch):
+    """Its first clock is believed."""
+    book = Book()
+    book.begun = True
+    async with kept(monkeypatch, book):
+        assert book.forgotten_by[0] == (BEGIN + 60_000_000,) * 2
 
 
 @pytest.mark.gen_test
