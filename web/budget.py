@@ -16,10 +16,14 @@ class Budget:
 
     def take(self, size: int) -> bool:
         """False: not now, for there are too many others."""
-        if self.held and self.held + size > self.most:
+        if not self.fits(size):
             return False
         self.held += size
         return True
+
+    def fits(self, size: int) -> bool:
+        """Whether there is room for it now."""
+        return not self.held or self.held + size <= self.most
 
     def give(self, size: int) -> None:
         self.held -= size

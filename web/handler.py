@@ -240,8 +240,8 @@ class Receiver(Handler):
         hesitant = "Expect" in self.request.headers
         if announced > self._bound and (hesitant or announced > DRAINED * self._bound):
             raise self._too_long()
-        self._hold(min(announced, self._bound))
-        if self._crowded and hesitant:
+        # Only what came takes room: who announces much and sends nothing shuts nobody out.
+        if hesitant and not self.services.budget.fits(announced):
             raise self._later()
 
     def _hold(self, size: int) -> None:
