@@ -591,6 +591,17 @@ async def test_a_full_house(tmp_path, transport):
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_each_is_counted_with_its_address(tmp_path, transport):
+    """The bound of an address (`max_per_address`) knows this road, too."""
+    async with house(tmp_path) as it:
+        async with clients(it.url, (transport,)) as one:
+            assert (await one.ask("ping"))["event"] == "pong"
+            assert [connection.address for connection in it.hub.connections] == ["127.0.0.1"]
+        await eventually(lambda: not it.hub.connections)
+
+
+@pytest.mark.gen_test
 async def test_off(tmp_path):
     """The dial shuts the door."""
     async with house(tmp_path, socketio="off") as it, web(it) as http:
