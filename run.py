@@ -301,8 +301,7 @@ class House:
 
     def _sockets(self) -> int:
         """Those that Tornado has handed over, and counts no longer."""
-        count = self.hub.count()
-        return count["websocket"] + count["socketio"]
+        return self.hub.sockets
 
     def _snapshot(self) -> dict[str, Any]:
         return dashboard(

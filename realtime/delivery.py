@@ -107,6 +107,8 @@ class Hub:
         """How many connections ended for which reason."""
         self.log_reads = 0
         """Pages that readers needed and the tail did not hold."""
+        self.sockets = 0
+        """Open WebSockets of every kind, those too that have not said yet who they are, or have said goodbye."""
         self.waiting_bytes = 0
         """What waits in all connections together; bytes that several wait for count once."""
         self._latest: dict[Encoding, asyncio.Task[Packed]] = {}

@@ -73,6 +73,10 @@ class Border(RequestHandler):
         self.services = services
         self.route = route
 
+    def on_socket(self, more: int) -> None:
+        """As `web.protocol.Ear`."""
+        self.services.hub.sockets += more
+
     @property
     def request_id(self) -> str:
         """The caller's own X-Request-Id where it is a plain token, one of ours otherwise."""

@@ -56,6 +56,9 @@ class Ear(typing.Protocol):
     def on_closing(self) -> None:
         """A close frame is about to go: nothing may follow it."""
 
+    def on_socket(self, more: int) -> None:
+        """A socket that Tornado has handed over, and counts no longer; -1 when it has ended."""
+
 
 class Protocol(WebSocketProtocol13):
     """The server's side of one socket. Frames without extensions, messages of at most `most` bytes."""
@@ -75,6 +78,7 @@ class Protocol(WebSocketProtocol13):
 
     async def _receive_frame_loop(self) -> None:
         # By itself: the coroutines of the handshake would weigh more than all else a quiet socket has.
+        self._ear.on_socket(1)
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -92,6 +96,7 @@ class Protocol(WebSocketProtocol13):
             self.handler.log_exception(*sys.exc_info())
             self._abort()
         finally:
+            self._ear.on_socket(-1)
             self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
     async def _hear(self, first: int, second: int) -> int:

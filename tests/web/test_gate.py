@@ -12,9 +12,10 @@ import httpx
 import pytest
 from tornado.web import Application, RequestHandler
 
+from realtime.core import goodbyes
 from realtime.files import ASKING, KEPT
-from tests.app import ROOT
-from tests.clients import slow, upgrade
+from tests.app import ROOT, house
+from tests.clients import API, eventually, slow, upgrade
 from web.gate import ACCEPTS, Gate
 
 FILES = 200
@@ -60,6 +61,23 @@ async def test_so_many_are_let_in_a_turn():
         for one in waiting:
             one.close()
         await gate.close_all_connections()
+
+
+@pytest.mark.gen_test
+async def test_a_socket_counts_from_its_handshake_to_its_end(tmp_path):
+    """One of Socket.IO that has not said CONNECT, one that is a stream, one that has had its goodbye and does
+    not go: each holds a descriptor, which Tornado counts no longer."""
+    early = upgrade().replace(API + "/ws?", "/socket.io/?EIO=4&transport=websocket")
+    async with house(tmp_path) as it:
+        async with slow(it.url, upgrade()) as one, slow(it.url, early) as two:
+            await one.until(b"snapshot")
+            await two.until(b"pingInterval")
+            assert it._server.streams() == 2
+            (connection,) = it.hub.connections
+            connection.end(goodbyes.SLOW)
+            assert it.hub.count()["websocket"] == 0
+            assert it._server.streams() == 2
+        await eventually(lambda: it._server.streams() == 0)
 
 
 @pytest.mark.parametrize(("most", "streams"), [(3, 0), (13, 10)])
