@@ -97,7 +97,7 @@ class Archive:
         self, segments: Sequence[Segment], ids: Iterable[int], start: int, end: int
     ) -> Plan[Pieces]:
         """The samples of some series with `start ≤ at < end` in `segments`: a piece a segment, each in
-        order of time. Reads no column but theirs, and nothing at all of what it remembers."""
+        order of time. Reads no column but theirs, and none of those that it remembers."""
         wanted = list(ids)
         sleeves = yield from self._heads(segments, isolated=True)
         segments = [segment for segment in segments if segment.id in sleeves]
@@ -119,7 +119,6 @@ class Archive:
         pieces: Pieces = {id_: [] for id_ in wanted}
         for segment in segments:
             head, places = sleeves[segment.id]
-            whole = start <= segment.start_at and segment.end_at < end
             for id_ in wanted:
                 if not head.has(id_):
                     continue
@@ -131,12 +130,24 @@ class Archive:
                         self._note(segment, id_, error.detail)
                         continue
                     self._columns.keep(segment, id_, read)
-                at, value = read
-                if not whole:
-                    first, last = np.searchsorted(at, (start, end))
-                    at, value = at[first:last], value[first:last]
-                if len(at):
-                    pieces[id_].append((at, value))
+                pieces[id_] += _within(segment, read, start, end)
+        return pieces
+
+    def remembered(
+        self, segments: Sequence[Segment], ids: Iterable[int], start: int, end: int
+    ) -> Pieces | None:
+        """The same from memory, at once; None where something would have to be read or decoded."""
+        wanted = list(ids)
+        sleeves = self._kept(segments)
+        pieces: Pieces = {id_: [] for id_ in wanted}
+        for segment in segments:
+            if segment.id not in sleeves:
+                return None
+            known = self._columns.known(segment, wanted)
+            if any(id_ not in known and sleeves[segment.id].head.has(id_) for id_ in wanted):
+                return None
+            for id_, read in known.items():
+                pieces[id_] += _within(segment, read, start, end)
         return pieces
 
     async def ticks(
@@ -379,6 +390,15 @@ def _body(segment: Segment, place: Place | None, bodies: Mapping[int, bytes]) ->
 
 def _whole(head: Head, bodies: Mapping[int, bytes]) -> Columns:
     return {id_: column(head, id_, bodies.get(id_)) for id_ in head.series()}
+
+
+def _within(segment: Segment, read: Piece, start: int, end: int) -> list[Piece]:
+    """What of a column has part in `start ≤ at < end`, if anything."""
+    at, value = read
+    if segment.start_at < start or segment.end_at >= end:
+        first, last = np.searchsorted(at, (start, end))
+        at, value = at[first:last], value[first:last]
+    return [(at, value)] if len(at) else []
 
 
 def joined(pieces: Sequence[Piece]) -> Piece:

@@ -195,17 +195,6 @@ async def fetched(
     return list(await (await driver_of(connection)).execute_fetchall(question, values))
 
 
-def unasked(plan: Plan[T]) -> T | None:
-    """What a plan makes of nothing but memory; None if it has to ask."""
-    try:
-        next(plan)
-    except StopIteration as end:
-        made: T = end.value
-        return made
-    plan.close()
-    return None
-
-
 async def followed(connection: AsyncConnection, plan: Plan[T]) -> T:
     """A plan as a part of a longer snapshot."""
     loop = asyncio.get_running_loop()

@@ -13,6 +13,9 @@ from storage.archive import Segment
 
 KEPT = 16
 """Stretches remembered; the one learnt longest ago goes first."""
+SEGMENTS = 2_000
+"""Segments of all of them together, each looked at for a question: two weeks of a host, and less than a
+millisecond. A stretch of more is not remembered."""
 
 
 class Stretch(NamedTuple):
@@ -49,7 +52,18 @@ class Quiet:
             yield learnt
         finally:
             self._came = [one for one in self._came if one is not came]
-        self._known.extendleft(s for s in learnt if not any(_meets(s, *span) for span in came))
+        for one in learnt:
+            if not any(_meets(one, *span) for span in came):
+                self._remember(one)
+
+    def _remember(self, new: Stretch) -> None:
+        if len(new.segments) > SEGMENTS:
+            return
+        # Who asks about other series of the same stretch learns it again.
+        left = [one for one in self._known if not _covers(new, one)]
+        while len(left) >= KEPT or sum(len(s.segments) for s in [new, *left]) > SEGMENTS:
+            left.pop()
+        self._known = deque([new, *left], KEPT)
 
     def came(self, first: int, last: int) -> None:
         """Ticks of these times (µs, both inside) were committed, or segments of them are gone."""
@@ -58,6 +72,10 @@ class Quiet:
         if any(_meets(one, first, last) for one in self._known):
             left = [one for one in self._known if not _meets(one, first, last)]
             self._known = deque(left, KEPT)
+
+
+def _covers(new: Stretch, old: Stretch) -> bool:
+    return new.source == old.source and new.start <= old.start and old.end <= new.end
 
 
 def _meets(stretch: Stretch, first: int, last: int) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import codec, tiers
 from storage.archive import Archive, Columns, Pieces, joined
 from storage.damages import Damages
-from storage.engine import Engine, Plan, fetched, followed, unasked
+from storage.engine import Engine, Plan, fetched, followed
 from storage.errors import Damaged, TooMuch
 from storage.quiet import Quiet, Stretch
 from storage.rollups import BLOCK, Buckets, block_start, fold, merge, width
@@ -50,7 +50,7 @@ class Ranges:
         wanted = frozenset(ids)
         known = self._quiet.segments(source, start, end)
         if known is not None and len(known) * len(wanted) <= RECALLED:
-            recalled = unasked(self._archive.columns(known, wanted, start, end))
+            recalled = self._archive.remembered(known, wanted, start, end)
             if recalled is not None:
                 return _together(recalled, {})
         with self._quiet.learning() as learnt:

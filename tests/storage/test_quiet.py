@@ -3,12 +3,12 @@
 import pytest
 
 from storage.archive import Segment
-from storage.quiet import KEPT, Quiet, Stretch
+from storage.quiet import KEPT, SEGMENTS, Quiet, Stretch
 from tests.storage.conftest import tick
 from tests.storage.test_retention import ALL
 from tests.storage.test_sealer import BEGIN, SECOND, logged, write
 
-SEGMENTS = [Segment(n, 10 * n, 10 * n + 9, 100 * n, 100 * n + 90) for n in range(1, 6)]
+FIVE = [Segment(n, 10 * n, 10 * n + 9, 100 * n, 100 * n + 90) for n in range(1, 6)]
 
 
 def learn(quiet, stretch, *came):
@@ -21,9 +21,9 @@ def learn(quiet, stretch, *came):
 def test_what_is_known_answers_for_every_part_of_it():
     """The segments that may hold something of the part; nothing is said beyond the ends or of others."""
     quiet = Quiet()
-    learn(quiet, Stretch("a", 100, 600, SEGMENTS))
-    assert quiet.segments("a", 100, 600) == SEGMENTS
-    assert quiet.segments("a", 190, 300) == SEGMENTS[:2]
+    learn(quiet, Stretch("a", 100, 600, FIVE))
+    assert quiet.segments("a", 100, 600) == FIVE
+    assert quiet.segments("a", 190, 300) == FIVE[:2]
     assert quiet.segments("a", 191, 200) == []
     assert quiet.segments("a", 99, 200) is None
     assert quiet.segments("a", 500, 601) is None
@@ -38,12 +38,12 @@ def test_a_tick_inside_ends_it(came, known):
     """Before it was learnt, while it is learnt or after: only what came meanwhile or later counts."""
     quiet = Quiet()
     quiet.came(*came)
-    learn(quiet, Stretch("a", 100, 600, SEGMENTS))
+    learn(quiet, Stretch("a", 100, 600, FIVE))
     assert quiet.segments("a", 100, 200) is not None
     quiet.came(*came)
     assert (quiet.segments("a", 100, 200) is not None) is known
     meanwhile = Quiet()
-    learn(meanwhile, Stretch("a", 100, 600, SEGMENTS), came)
+    learn(meanwhile, Stretch("a", 100, 600, FIVE), came)
     assert (meanwhile.segments("a", 100, 200) is not None) is known
 
 
@@ -54,6 +54,28 @@ def test_few_are_remembered():
         learn(quiet, Stretch(str(n), 0, 9, []))
     assert quiet.segments("0", 0, 9) is None
     assert quiet.segments("1", 0, 9) == quiet.segments(str(KEPT), 0, 9) == []
+
+
+def test_a_stretch_is_remembered_once():
+    """However often it is learnt, it takes the place of none but itself and what it covers."""
+    quiet = Quiet()
+    learn(quiet, Stretch("b", 0, 9, []))
+    for n in range(KEPT + 1):
+        learn(quiet, Stretch("a", 5, 8 + n, []))
+    assert quiet.segments("b", 0, 9) == quiet.segments("a", 5, 8 + KEPT) == []
+
+
+def test_few_segments_are_remembered():
+    """All stretches together hold so many and no more; the ones learnt first go."""
+    quiet = Quiet()
+    half = [Segment(n, n, n, n, n) for n in range(SEGMENTS // 2)]
+    for source in "abc":
+        learn(quiet, Stretch(source, 0, SEGMENTS, half))
+    assert quiet.segments("a", 0, 9) is None
+    assert quiet.segments("b", 0, SEGMENTS) == quiet.segments("c", 0, SEGMENTS) == half
+    learn(quiet, Stretch("d", 0, SEGMENTS, [*half, *half, half[0]]))
+    assert quiet.segments("d", 0, 9) is None
+    assert quiet.segments("c", 0, SEGMENTS) == half
 
 
 @pytest.mark.gen_test
