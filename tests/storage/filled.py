@@ -46,7 +46,8 @@ async def _filled(path: Path, forget: bool) -> Log:
             drafts.append(Draft(moment, "two", Metrics([4], [span * 600 + second])))
         drafts.insert(50, Draft(at, "one", Notification(f"n{span}", "info", "hello")))
         drafts.append(Draft(at, "one", System("source_seen", {"span": span})))
-        receipt = Receipt(f"key{span}", NOW, 1, len(drafts), b"answer")
+        # Younger than a day when the log forgets, so that some are left.
+        receipt = Receipt(f"key{span}", NOW + 3600 * SECOND, 1, len(drafts), b"answer")
         await log.append(drafts, [receipt, Taken("till", f"e{span}", 7, 1, len(drafts), b"yes")])
     await log.seal(log.head)
     if forget:
