@@ -35,10 +35,7 @@ async def refold(view: View, log: Log) -> bool:
         after = skims[-1].last_seq
     await _take(view, None, await rows.up_to(until), newest)
     latest = max((at for at, _ in newest.values()), default=0)
-    for place, tick in enumerate(await ticks(log, latest - view.windows.span, until)):
-        views.read(view, tick)
-        if place % BREATH == 0:
-            await asyncio.sleep(0)
+    await refill(view, log, latest, until)
     wanted: dict[int, list[int]] = {}
     for id_, (_, segment) in newest.items():
         if id_ not in view.windows:
@@ -55,18 +52,22 @@ async def refold(view: View, log: Log) -> bool:
     return whole
 
 
-async def ticks(log: Log, since: int, until: int) -> list[Event]:
-    """Those with `since ≤ at` (µs), up to a seq."""
+async def refill(view: View, log: Log, newest: int, until: int) -> None:
+    """Read into the windows the ticks of their span before `newest` (µs), up to a seq, a page at a time: at
+    a hundred thousand readings a second a quarter of an hour of them is no list to hold."""
+    since = newest - view.windows.span
     first = await log.first_seq_since(since)
-    found: list[Event] = []
     after = until if first is None else first - 1
     while after < until:
         page = await log.read(after, PAGE, until=until, start=since)
         if not page:
             break
         after = page[-1].seq
-        found += [event for event in page if isinstance(event.data, Metrics)]
-    return found
+        for place, event in enumerate(page):
+            if isinstance(event.data, Metrics):
+                views.read(view, event)
+            if place % BREATH == 0:
+                await asyncio.sleep(0)
 
 
 async def _take(

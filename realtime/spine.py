@@ -34,7 +34,7 @@ from realtime.errors import (
     StorageError,
     StorageFull,
 )
-from realtime.refold import refold, ticks
+from realtime.refold import refill, refold
 from storage.events import Declared, Event, Metrics, Notification, System, Unreadable
 from storage.log import Log
 from storage.producers import Taken
@@ -160,9 +160,9 @@ class Spine:
                     "the checkpoint cannot be read; folding the whole log", reason=str(error)
                 )
             else:
-                views.restore(
-                    view, seq, state, await ticks(log, state.newest - view.windows.span, seq)
-                )
+                views.restore(view, seq, state)
+                await refill(view, log, state.newest, seq)
+                views.recollect(view, state)
         skipped = view.seq + 1 < log.floor
         if not view.seq:
             skipped |= not await refold(view, log)

@@ -337,24 +337,25 @@ def load(body: bytes) -> Saved:
     return _decoder.decode(body)
 
 
-def restore(view: View, seq: int, saved: Saved, ticks: Iterable[Event]) -> View:
-    """The inverse of `save`, into an empty view. `ticks` are the log's `metrics` events of the window's
-    span up to `seq`: they refill what a checkpoint leaves out."""
+def restore(view: View, seq: int, saved: Saved) -> None:
+    """The inverse of `save`, into an empty view, but for the readings: `read` the log's `metrics` events of
+    the window's span up to `seq` next, then call `recollect`."""
     view.seq, view.at = seq, saved.at
     for source, series, first in saved.series:
         declare(view, source, series)
         if first:
             view.first[series.id] = first
-    for event in ticks:
-        read(view, event)
-    for id_, at, value in saved.latest:
-        if id_ not in view.windows:
-            view.windows.add(id_, at, value)
     view.sources = {state.source: state for state in saved.sources}
     view.alerts = {event.data.id: event for event in saved.alerts if isinstance(event.data, Alert)}
     view.resolved.extend(saved.resolved)
     view.notifications.extend(saved.notifications)
-    return view
+
+
+def recollect(view: View, saved: Saved) -> None:
+    """The last readings of series that have been silent for longer than the windows reach."""
+    for id_, at, value in saved.latest:
+        if id_ not in view.windows:
+            view.windows.add(id_, at, value)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -35,6 +35,9 @@ BLOCKS_S = 15 * 86_400
 BATCH = 120
 """Ticks a commit; as many for each of those that are compared."""
 
+HELD = {"retain_raw_days": 400, "retain_10s_days": 400, "retain_1m_days": 400}
+"""The month is asked for as samples: none of it may go meanwhile."""
+
 
 async def measure(directory: Path, short: bool) -> list[Row]:
     rounds = 2 if short else 3
@@ -280,7 +283,7 @@ async def _month(directory: Path, asks: int, rounds: int) -> list[Row]:
     names = recording.names()[:: len(recording.names()) // 10][:10]
     cold: list[float] = []
     warm: list[float] = []
-    async with running(full, retain_raw_days=400) as server:
+    async with running(full, **HELD) as server:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         for ask in range(asks):
             connection.request("POST", "/api/realtime/cache/clear")
@@ -290,12 +293,12 @@ async def _month(directory: Path, asks: int, rounds: int) -> list[Row]:
             warm.append((await asyncio.to_thread(_asked, connection, path))[0])
         connection.close()
     starts: dict[Path, list[tuple[float, float]]] = {full: [], bare: []}
-    async with running(bare, retain_raw_days=400):
+    async with running(bare, **HELD):
         pass  # the first start makes the tables
     for _ in range(rounds + 2):
         for where, found in starts.items():
             begun = time.perf_counter()
-            async with running(where, retain_raw_days=400) as server:
+            async with running(where, **HELD) as server:
                 ready = time.perf_counter() - begun
                 await asyncio.sleep(1.5)
                 found.append((ready, psutil.Process(server.pid).memory_info().rss / 2**20))

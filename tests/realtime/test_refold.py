@@ -9,7 +9,7 @@ import pytest
 
 from realtime.core import views
 from realtime.core.views import View, evolve
-from realtime.refold import refold, ticks
+from realtime.refold import refill, refold
 from storage.events import Declared, Draft, Metrics, Notification, Series, System
 from storage.log import Log
 from storage.migrate import migrate
@@ -158,9 +158,14 @@ async def test_ticks_are_found_past_one_that_is_dated_ahead(tmp_path: Path) -> N
     await log.append([Draft(BEGIN + 9_000 * S, "a", Metrics([1], [1]))])
     await log.append([Draft(BEGIN + n * S, "a", Metrics([1], [n])) for n in range(300)])
     await log.seal(log.head // 2)
-    found = await ticks(log, BEGIN + 290 * S, log.head)
-    assert [event.at - BEGIN for event in found] == [9_000 * S, *(n * S for n in range(290, 300))]
-    assert await ticks(log, BEGIN + 9_001 * S, log.head) == []
+    view = View(1000, 10_000 * S)
+    await refill(view, log, BEGIN + 10_290 * S, log.head)
+    at, value = view.windows.columns(1)
+    assert sorted(value.tolist()) == [1, *range(290, 300)]
+    assert sorted(((at - BEGIN) // S).tolist()) == [*range(290, 300), 9_000]
+    empty = View(1000, 10_000 * S)
+    await refill(empty, log, BEGIN + 19_001 * S, log.head)
+    assert 1 not in empty.windows
     await log.close()
 
 

@@ -13,7 +13,6 @@ from realtime.core.views import (
     evolve,
     fold,
     load,
-    restore,
     save,
     saving,
 )
@@ -118,7 +117,11 @@ def test_a_checkpoint_and_the_rest_is_the_whole(events, data):
     saved = load(save(before))
     since = saved.newest - before.windows.span
     ticks = [e for e in events[:cut] if isinstance(e.data, Metrics) and e.at >= since]
-    again = restore(view(), before.seq, saved, ticks)
+    again = view()
+    views.restore(again, before.seq, saved)
+    for tick in ticks:
+        views.read(again, tick)
+    views.recollect(again, saved)
     assert state(again) == state(before)
     assert state(fold(again, events[cut:])) == state(whole)
 
