@@ -4,7 +4,7 @@ An upcaster turns the payload of an older version into the next one, on read (la
 Fields may be appended to a version with a default only before its release.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgpack
@@ -34,6 +34,23 @@ UNREADABLE = (
 
 _packed = msgspec.msgpack.Encoder().encode
 """The same bytes as msgpack's own, in a quarter of the time."""
+
+
+_TICK = b"\x92"
+"""An array of two begins."""
+
+
+def encoded(facts: Iterable[Fact]) -> Iterator[bytes]:
+    """The bytes of one after the other. Ticks that came together share their list of ids: it is packed once."""
+    ids: Sequence[int] | None = None
+    named = b""
+    for fact in facts:
+        if isinstance(fact, Metrics):
+            if fact.ids is not ids:
+                ids, named = fact.ids, _TICK + _packed(fact.ids)
+            yield named + _packed(fact.values)
+        else:
+            yield encode(fact)
 
 
 def encode(fact: Fact) -> bytes:

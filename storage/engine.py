@@ -4,7 +4,7 @@ import asyncio
 import functools
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -95,6 +95,18 @@ class Engine:
                     await _to_its_end(driver.execute("ROLLBACK"))
                 raise
 
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `transaction`, in one trip: `work` is handed the writer's connection in its own thread. Where an
+        append made four trips it spent a third of its time between threads.
+
+        Once it has begun it is carried to its end, whoever has stopped waiting.
+        """
+        with translated(self.path.parent):
+            driver = await driver_of(self.writer)
+            # aiosqlite has no public way to hand its thread more than a statement.
+            done = driver._execute(_transacted, driver._conn, work)  # type: ignore[no-untyped-call]
+            return await _to_its_end(done)
+
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[AsyncConnection]:
         """A short read. Keep it short: an open reader keeps the WAL from being reset."""
@@ -170,7 +182,20 @@ async def driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
     return driver
 
 
-async def _to_its_end(statement: Awaitable[Any]) -> None:
+def _transacted(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        made = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # As in `transaction`.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return made
+
+
+async def _to_its_end(statement: Awaitable[T]) -> T:
     """The thread carries out what it was handed, whoever has stopped waiting: a cancellation comes after."""
     work = asyncio.ensure_future(statement)
     cancelled = False
@@ -180,7 +205,7 @@ async def _to_its_end(statement: Awaitable[Any]) -> None:
                 await asyncio.shield(work)
             except asyncio.CancelledError:
                 cancelled = True
-        work.result()
+        return work.result()
     finally:
         task = asyncio.current_task()
         if cancelled and task is not None:

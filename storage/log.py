@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from storage import codec, producers, receipts, schema, sqlite, tiers
 from storage.archive import Archive, Columns, Segment
 from storage.checksum import crc
 from storage.damages import Damages
-from storage.engine import Engine, Plan, driver_of, fetched
+from storage.engine import Engine, Plan, fetched
 from storage.errors import Damaged, StorageBroken
 from storage.events import Draft, Event, Metrics, Unreadable
 from storage.horizons import Horizons
@@ -223,27 +224,29 @@ class Log:
             samples = sum(
                 len(event.data.ids) for event in events if isinstance(event.data, Metrics)
             )
-            kept: int | None = None
-            with self._timed():
-                async with self._engine.transaction() as connection:
-                    if rows:
-                        driver = await driver_of(connection)
-                        await driver.executemany(INSERT, rows)
-                        moved = await driver.execute(
-                            "UPDATE log SET head = ?, samples = samples + ? WHERE id = 1 AND head = ?",
-                            (rows[-1][0], samples, self.head),
+            head, held = self.head, self._receipts
+
+            def write(connection: sqlite3.Connection) -> int | None:
+                if rows:
+                    connection.executemany(INSERT, rows)
+                    moved = connection.execute(
+                        "UPDATE log SET head = ?, samples = samples + ? WHERE id = 1 AND head = ?",
+                        (rows[-1][0], samples, head),
+                    )
+                    if moved.rowcount != 1:
+                        raise StorageBroken(
+                            f"another program has written to {self.path} behind event {head}",
+                            "find it and stop it, then start again",
                         )
-                        if moved.rowcount != 1:
-                            raise StorageBroken(
-                                f"another program has written to {self.path} behind event {self.head}",
-                                "find it and stop it, then start again",
-                            )
-                    if keyed:
-                        # Until this is committed it is not known.
-                        held, self._receipts = self._receipts, None
-                        kept = await receipts.keep(connection, keyed, self.head, held)
-                    if taken:
-                        await producers.keep(connection, taken, self.head)
+                if taken:
+                    producers.keep(connection, taken, head)
+                return receipts.keep(connection, keyed, head, held) if keyed else None
+
+            if keyed:
+                # Until this is committed it is not known.
+                self._receipts = None
+            with self._timed():
+                kept = await self._engine.transact(write)
             if keyed:
                 self._receipts = kept
             if rows:
@@ -258,10 +261,11 @@ class Log:
         """The drafts with the next seqs, and as rows. Lets others in now and then."""
         events: list[Event] = []
         rows: list[tuple[Any, ...]] = []
-        for seq, draft in enumerate(drafts, self.head + 1):
+        bodies = codec.encoded(draft.data for draft in drafts)
+        for seq, (draft, body) in enumerate(zip(drafts, bodies, strict=True), self.head + 1):
             fact = draft.data
             events.append(Event(seq, draft.at, draft.source, fact))
-            row = (seq, draft.at, draft.source, fact.type, fact.version, codec.encode(fact))
+            row = (seq, draft.at, draft.source, fact.type, fact.version, body)
             rows.append((*row, crc(*row)))
             if len(rows) % ENCODED == 0:
                 await asyncio.sleep(0)

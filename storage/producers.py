@@ -4,6 +4,7 @@ A producer numbers its batches within an epoch of its own, and the row is writte
 batch (law ack-is-durable), so a batch sent again after a crash on either side is known.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,14 +51,14 @@ async def newest(connection: AsyncConnection, producer: str, epoch: str) -> Take
     return Taken(*cells)
 
 
-async def keep(connection: AsyncConnection, taken: Sequence[Taken], head: int) -> None:
+def keep(connection: sqlite3.Connection, taken: Sequence[Taken], head: int) -> None:
     """Inside the batch's transaction. The seqs of `taken` count from `head`."""
     newest = {(t.producer, t.epoch): t for t in sorted(taken, key=lambda t: t.number)}
     rows = [
         (t.producer, t.epoch, t.number, t.first + head, t.last + head, t.body)
         for t in newest.values()
     ]
-    await connection.exec_driver_sql(
+    connection.executemany(
         # Whoever is older than the row there was refused before: unless that row could not be read.
         "INSERT OR REPLACE INTO producers (producer, epoch, pseq, first, last, body, crc) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",

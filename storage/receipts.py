@@ -4,6 +4,7 @@ A row is written in the transaction of its batch (law ack-is-durable). Rows go b
 first and a bite at a time, and by age when the log forgets: the wall clock of one batch takes nobody's answer.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -51,24 +52,22 @@ async def find(connection: AsyncConnection, key: str) -> Receipt | None:
     return Receipt(*cells)
 
 
-async def keep(
-    connection: AsyncConnection, receipts: Sequence[Receipt], head: int, held: int | None
+def keep(
+    connection: sqlite3.Connection, receipts: Sequence[Receipt], head: int, held: int | None
 ) -> int:
     """Inside the batch's transaction. The seqs of `receipts` count from `head`. `held` is how many there
     are, None when that is not known; gives how many there are now."""
     if held is None:
-        held = int(
-            (await connection.exec_driver_sql("SELECT count(*) FROM receipts")).scalar() or 0
-        )
+        (held,) = connection.execute("SELECT count(*) FROM receipts").fetchone()
     held += len(receipts)
     if held > MOST:
-        gone = await connection.exec_driver_sql(
+        gone = connection.execute(
             "DELETE FROM receipts WHERE key IN (SELECT key FROM receipts ORDER BY at LIMIT ?)",
             (min(BITE + 2 * len(receipts), held - MOST),),
         )
         held -= gone.rowcount
     rows = [(r.key, r.at, r.first + head, r.last + head, r.body) for r in receipts]
-    await connection.exec_driver_sql(
+    connection.executemany(
         # One of this name is there only if it could not be read.
         "INSERT OR REPLACE INTO receipts (key, at, first, last, body, crc) VALUES (?, ?, ?, ?, ?, ?)",
         [(*row, crc(*row)) for row in rows],

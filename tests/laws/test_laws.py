@@ -130,7 +130,7 @@ def test_one_writer():
         for on, name in calls(tree):
             if name in ("append", "save_checkpoint") and on.rpartition(".")[2] in ("log", "_log"):
                 appending.add(path)
-            if name in ("transaction", "writer") and "engine" in on:
+            if name in ("transaction", "transact", "writer") and "engine" in on:
                 writing.add(path)
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -38,6 +38,13 @@ def test_tuples_are_written_like_lists():
     assert codec.encode(Metrics((1, 2), (0.5, 3))) == codec.encode(Metrics([1, 2], [0.5, 3]))
 
 
+@given(st.lists(facts))
+def test_together_they_are_written_as_alone(some):
+    """Ticks that share a list of ids, and facts between them."""
+    run = [told for fact in some for told in (fact, fact, Metrics((1, 2), (0.5, 3)))]
+    assert list(codec.encoded(run)) == [codec.encode(fact) for fact in run]
+
+
 @pytest.mark.parametrize(
     ("type_", "version", "body"),
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 
@@ -70,6 +71,50 @@ async def test_a_transaction_is_all_or_nothing(engine):
     async with engine.transaction() as connection:
         await connection.exec_driver_sql("INSERT INTO t VALUES (4)")
     assert await count(engine) == 1
+
+
+@pytest.mark.gen_test
+async def test_a_transaction_in_one_trip_is_all_or_nothing(engine):
+    """What `work` raises rolls back, an error of ours and one of the driver alike; a cancellation comes after
+    it is committed; the next one works."""
+
+    def lost(connection):
+        connection.execute("INSERT INTO t VALUES (1)")
+        raise LookupError
+
+    def twice(connection):
+        connection.execute("INSERT INTO t VALUES (2)")
+        connection.execute("INSERT INTO t VALUES (2)")
+
+    with pytest.raises(LookupError):
+        await engine.transact(lost)
+    with pytest.raises(StorageError, match="UNIQUE"):
+        await engine.transact(twice)
+    assert await count(engine) == 0
+    begun, go = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(connection):
+        loop.call_soon_threadsafe(begun.set)
+        assert go.wait(10)
+        return connection.execute("INSERT INTO t VALUES (3)").rowcount
+
+    noted = []
+
+    async def noting():
+        noted.append(await engine.transact(slow))
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(noting())
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert noted == [1] and await count(engine) == 1
+    assert await engine.transact(lambda c: c.execute("INSERT INTO t VALUES (4)").rowcount) == 1
 
 
 @pytest.mark.gen_test

@@ -39,8 +39,8 @@ async def test_what_fails_leaves_no_trace(opened, monkeypatch):
     async with opened() as log:
         await log.append([tick()], [batch(1)])
 
-        async def torn(*given):
-            await keep(*given)
+        def torn(*given):
+            keep(*given)
             raise RuntimeError("torn")
 
         keep = producers.keep
