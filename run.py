@@ -207,6 +207,7 @@ class House:
                 s.stall_s,
                 s.outboxes_bytes,
                 s.max_per_address,
+                s.max_rooms,
             ),
             self._snapshot,
             lambda: latest(self.view, s.source, epoch=self.log.epoch, now=clock.now()),

@@ -21,7 +21,7 @@ from realtime.core.frames import Frame, Packed, Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.held import Held
 from realtime.core.session import MetricsAnswer, Reply, Resume, Session
-from realtime.errors import StorageError
+from realtime.errors import Crowded, StorageError
 from realtime.tail import Entry
 from storage.events import Event, Metrics
 
@@ -68,6 +68,10 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """At once, with all that waits."""
+
+
+def _crowded(error: Crowded) -> Frame:
+    return Frame("error", {"code": "crowded", "detail": f"{error.detail}. {error.hint}"})
 
 
 def _border(
@@ -178,7 +182,11 @@ class Connection:
             if isinstance(effect, Reply):
                 data = effect.data
                 if effect.event in PRESENT:
-                    self.hub.regroup(self)
+                    try:
+                        self.hub.regroup(self)
+                    except Crowded as error:
+                        self._answer(_crowded(error), answer.id)
+                        continue
                     data = {**data, "present": self.hub.present(data["room"])}
                 self._answer(Frame(effect.event, data), answer.id)
             elif isinstance(effect, MetricsAnswer):

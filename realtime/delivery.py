@@ -31,7 +31,16 @@ from realtime.connection import LAG_S, MESSAGE_BYTES, Connection
 from realtime.core.cursor import Reset, cursor, resolve
 from realtime.core.frames import Encoding, Frame, Packed, Wire, packed
 from realtime.core.goodbyes import Goodbye
-from realtime.core.session import Matched, Session, Taste, topics_of
+from realtime.core.session import (
+    ALERTS,
+    DASHBOARD,
+    METRICS,
+    NOTIFICATIONS,
+    Matched,
+    Session,
+    Taste,
+    topics_of,
+)
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import Closing, Crowded
@@ -47,6 +56,8 @@ CHUNK = 32
 COPIED = 2048
 """Bytes below which Tornado's buffer copies what it is given; longer ones stay everybody's."""
 ROOMS_TOLD = 50
+ALWAYS = frozenset((DASHBOARD, METRICS, ALERTS, NOTIFICATIONS))
+"""Rooms that are there without anybody in them: nobody is kept out by those who name others."""
 FAREWELLS = 200
 """Goodbyes between two turns of the loop."""
 RETURNS_PER_S = 1000
@@ -69,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True):
     stall_s: float
     outboxes_bytes: int = 1 << 28
     max_per_address: int = 0
+    max_rooms: int = 20_000
 
 
 class Shared:
@@ -140,6 +152,7 @@ class Hub:
         self._beats: dict[tuple[Wire, int], bytes] = {}
         self._reads: dict[int, asyncio.Task[list[Entry]]] = {}
         self._polls = 0
+        self._held_places = 0
         self._published: asyncio.Event = asyncio.Event()
 
     def publish(self, events: list[Event]) -> None:
@@ -297,9 +310,19 @@ class Hub:
         self._solo[connection] = None
 
     def regroup(self, connection: Connection) -> None:
-        """What it wants to hear may have changed."""
+        """
+        What it wants to hear may have changed.
+
+        Raises:
+            Crowded: it names a room that would be one too many; it stays where it was.
+        """
         if connection.audience is None or connection.audience.taste is connection.session.taste:
             return
+        try:
+            self._check_rooms(connection.session.taste.rooms)
+        except Crowded:
+            connection.session.taste = connection.audience.taste
+            raise
         self._exit(connection)
         self._enter(connection)
 
@@ -411,31 +434,54 @@ class Hub:
         """Open connections by road."""
         return {**self._roads, "poll": self._polls}
 
-    def admit(self, address: str = "") -> None:
+    def admit(self, address: str = "", rooms: frozenset[str] = frozenset()) -> None:
         """
         Raises:
             Crowded, Closing: there are as many connections as there may be, in all or of this address, or
-                the server is stopping.
+                as many rooms, or the server is stopping.
         """
         if self.closing:
             raise Closing()
-        if len(self._connections) + self._polls >= self.limits.max_connections:
+        self._check_rooms(rooms)
+        if len(self._connections) + self._held_places >= self.limits.max_connections:
             raise Crowded()
         most, place = self.limits.max_per_address, _place(address)
         if most and self._addresses.get(place, 0) >= most and _is_foreign(address):
             raise Crowded(f"{place} holds as many connections as one address may: {most}.")
 
+    def _check_rooms(self, rooms: frozenset[str]) -> None:
+        new = [room for room in rooms - ALWAYS if room not in self._present]
+        if not new:
+            return
+        named = len(self._present) - sum(room in self._present for room in ALWAYS)
+        most = self.limits.max_rooms
+        if named + len(new) > most:
+            raise Crowded(
+                f"rooms: {named:,} are there, and with {min(new)!r} there would be more than max_rooms "
+                f"allows: {most:,}",
+                "A room is there while somebody is in it: join one of those, or try again later.",
+            )
+
+    def hold(self, address: str = "") -> None:
+        """A place for one who was admitted and has no stream, or none yet."""
+        self._held_places += 1
+        self._count(address, 1)
+
+    def release(self, address: str = "") -> None:
+        self._held_places -= 1
+        self._count(address, -1)
+
     @contextlib.contextmanager
     def polling(self, address: str = "") -> Iterator[None]:
         """A long poll is a connection like the others while it waits; raises as `admit` does."""
         self.admit(address)
+        self.hold(address)
         self._polls += 1
-        self._count(address, 1)
         try:
             yield
         finally:
             self._polls -= 1
-            self._count(address, -1)
+            self.release(address)
 
     def _count(self, address: str, more: int) -> None:
         address = _place(address)

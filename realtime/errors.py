@@ -6,7 +6,7 @@ PlayheadError                 detail: what happened · hint: what to do
 ├── NotFound                  what was asked for is not here
 ├── Overtaken                 a producer's batch is older than the last one taken of it
 ├── Busy                      the queue is full; come back after `retry_after_s`
-├── Crowded                   no connection more can be held
+├── Crowded                   no connection more can be held, or no room more
 ├── Closing                   the server is stopping
 ├── BadDial                   a setting cannot be used; names dial, origin and value
 └── StorageError              see `storage.errors`

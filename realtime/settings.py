@@ -132,6 +132,7 @@ class Settings:
     outbox_bytes: Annotated[int, Dial(CLIENTS, "bytes that may wait for one slow client", "bytes", 16_384, GIB)] = 1_048_576
     outboxes_bytes: Annotated[int, Dial(CLIENTS, "bytes that may wait for all clients together; beyond them the slowest are let go", "bytes", MILLION, 64 * GIB)] = 268_435_456
     max_per_address: Annotated[int, Dial(CLIENTS, "streams one address (of IPv6: one /64) may hold, unless it is this machine's own; 0 for no bound", "", 0, MILLION)] = 256
+    max_rooms: Annotated[int, Dial(CLIENTS, "rooms of the clients' own naming that may have somebody in them at once", "", 1, 10 * MILLION)] = 20_000
     stall_s: Annotated[float, Dial(CLIENTS, "time after which a client that takes nothing is let go", "seconds", 1, 3_600)] = 30.0
     heartbeat_s: Annotated[float, Dial(CLIENTS, "time between two heartbeats on a quiet stream", "seconds", 1, 300)] = 15.0
     poll_s: Annotated[float, Dial(CLIENTS, "longest wait of a long poll", "seconds", 1, 300)] = 25.0

@@ -7,7 +7,7 @@ message nor the close.
 import asyncio
 import base64
 import binascii
-from typing import Any
+from typing import Any, cast
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import IOStream
@@ -20,7 +20,7 @@ from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
 from web.handler import Border
 from web.problem import Problem
-from web.protocol import Protocol, framed
+from web.protocol import Ear, Protocol, framed
 from web.stream import Place, push, straight
 
 JSON_PROTOCOL = "playhead.v1.json"
@@ -40,7 +40,32 @@ JSON_WIRE = Wire("websocket", "json", in_text)
 MSGPACK_WIRE = Wire("websocket", "msgpack", in_binary)
 
 
-class Duplex(Border, WebSocketHandler):
+class Socket(Border, WebSocketHandler):
+    """A request that becomes a socket, whatever is spoken on it then; who inherits this is an `Ear`."""
+
+    def check_origin(self, origin: str) -> bool:
+        return True  # judged in prepare, with Host, like every other request
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        tornado = super().get_websocket_protocol()
+        assert isinstance(tornado, WebSocketProtocol13)
+        return Protocol(cast("Ear", self), MESSAGE_BYTES, tornado.params)
+
+    def _detach_stream(self) -> IOStream:
+        # Tornado's own also plants a refusal in the place of each method that no socket should call:
+        # attributes enough to treble what a handler weighs.
+        return self.detach()
+
+    def slim(self) -> None:
+        """The handshake is over: what was asked and answered in it is not kept for hours."""
+        self.__dict__.pop("_asked", None)
+        self.request.headers = self._headers = NO_HEADERS
+        self.request.arguments = self.request.query_arguments = self.request.body_arguments = {}
+        self.request.files = {}
+        self.open_kwargs = self.path_kwargs = {}
+
+
+class Duplex(Socket):
     """One client on a socket."""
 
     wire = JSON_WIRE
@@ -49,11 +74,8 @@ class Duplex(Border, WebSocketHandler):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         check_upgrade(self.request)
         self._session = self.asked(Place).session()
-        self.services.hub.admit(self.request.remote_ip or "")
+        self.services.hub.admit(self.request.remote_ip or "", self._session.taste.rooms)
         await WebSocketHandler.get(self, *args, **kwargs)
-
-    def check_origin(self, origin: str) -> bool:
-        return True  # judged in prepare, with Host, like every other request
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         for name in subprotocols:
@@ -62,32 +84,15 @@ class Duplex(Border, WebSocketHandler):
                 return name
         return None
 
-    def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        tornado = super().get_websocket_protocol()
-        assert isinstance(tornado, WebSocketProtocol13)
-        return Protocol(self, MESSAGE_BYTES, tornado.params)
-
-    def _detach_stream(self) -> IOStream:
-        # Tornado's own also plants a refusal in the place of each method that no socket should call:
-        # attributes enough to treble what a handler weighs.
-        return self.detach()
-
     def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
         self._connection = Connection(
             self.services.hub, self._session, self, self.request.remote_ip or ""
         )
         cursor = self.asked(Place).cursor
-        self._slim()
+        del self._session
+        self.slim()
         self._connection.start(cursor)
-
-    def _slim(self) -> None:
-        """The handshake is over: what was asked and answered in it is not kept for hours."""
-        del self._session, self._asked
-        self.request.headers = self._headers = NO_HEADERS
-        self.request.arguments = self.request.query_arguments = self.request.body_arguments = {}
-        self.request.files = {}
-        self.open_kwargs = self.path_kwargs = {}
 
     def on_message(self, message: str | bytes) -> None:
         if self._connection:

@@ -23,12 +23,7 @@ from engineio.packet import Packet as Envelope
 from engineio.payload import Payload
 from socketio.packet import CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
 from tornado.web import HTTPError
-from tornado.websocket import (
-    WebSocketClosedError,
-    WebSocketHandler,
-    WebSocketProtocol,
-    WebSocketProtocol13,
-)
+from tornado.websocket import WebSocketClosedError
 
 from realtime.connection import MESSAGE_BYTES, Connection, Gone
 from realtime.core import goodbyes
@@ -36,9 +31,9 @@ from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.session import BURST
 from realtime.delivery import Hub
-from realtime.errors import Crowded, PlayheadError
-from web.duplex import check_upgrade
-from web.handler import Border, logger
+from realtime.errors import PlayheadError
+from web.duplex import Socket, check_upgrade
+from web.handler import logger
 from web.params import fields_of
 from web.problem import Problem, shown
 from web.protocol import TEXT, Protocol, framed
@@ -122,6 +117,8 @@ class Client:
         self._door = door
         self.sid = sid
         self._address = address
+        self._holds = False
+        self._hold(True)
         self.engine = door.engine.sockets[sid]
         self.polled = False
         """A request of its waits for packets."""
@@ -157,15 +154,25 @@ class Client:
             asked = {**self._query, **(auth or {})}
             known = {name: asked[name] for name in fields_of(Place) if name in asked}
             session = msgspec.convert(known, Place, strict=False)
-            self._door.hub.admit(self._address)
-            connection = Connection(self._door.hub, session.session(), self, self._address)
+            told = session.session()
+            self._hold(False)
+            self._door.hub.admit(self._address, told.taste.rooms)
         except (ValueError, PlayheadError, Problem) as error:
+            self._hold(True)
             self._say(CONNECT_ERROR, {"message": _words(error)})
             return
+        connection = Connection(self._door.hub, told, self, self._address)
         self._hurry.cancel()
         self.connection = connection
         self._say(CONNECT, {"sid": connection.client_id})
         connection.start(session.cursor)
+
+    def _hold(self, whether: bool) -> None:
+        """A place among the connections for as long as it has none that counts."""
+        if whether != self._holds:
+            self._holds = whether
+            hub = self._door.hub
+            (hub.hold if whether else hub.release)(self._address)
 
     def _say(self, kind: int, data: Any = None, place: str = "/") -> None:
         told = Packet(kind, data, place).encode()
@@ -196,6 +203,7 @@ class Client:
     def close(self, goodbye: Goodbye) -> None:
         if not goodbye.may_return:
             self._say(DISCONNECT)  # without it a client comes back by itself
+        self._hold(True)
         self._door.start(self._leave(goodbye))
 
     def end(self) -> None:
@@ -216,6 +224,7 @@ class Client:
 
     def gone(self) -> None:
         self._hurry.cancel()
+        self._hold(False)
         if self.connection:
             self.connection.gone()
 
@@ -279,28 +288,25 @@ class Door:
     def route(self) -> Route:
         return ROUTE
 
-    def admit(self, address: str) -> None:
-        """
-        Raises:
-            Crowded, Closing: as `Hub.admit`, and those count who have not said CONNECT.
-        """
-        self.hub.admit(address)
-        if len(self.clients) >= self.hub.limits.max_connections:
-            raise Crowded()
-
     def start(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _came(self, sid: str, environ: dict[str, Any]) -> None:
+    def _came(self, sid: str, environ: dict[str, Any]) -> str | None:
+        """What is said against it; None takes it in."""
         handler: SocketIo = environ["tornado.handler"]
-        client = self.clients[sid] = Client(
-            self, sid, handler.query, handler.request.remote_ip or ""
-        )
+        address = handler.request.remote_ip or ""
+        try:
+            # Sockets whose handshakes were made in one turn of the loop have been asked before any counted.
+            self.hub.admit(address)
+        except PlayheadError as error:
+            return error.detail
+        client = self.clients[sid] = Client(self, sid, handler.query, address)
         handler.client = client
         if handler.ws_connection:
             client.handler = handler
+        return None
 
     def _heard(self, sid: str, data: Any) -> None:
         if client := self.clients.get(sid):
@@ -312,7 +318,7 @@ class Door:
             client.gone()
 
 
-class SocketIo(Border, WebSocketHandler):
+class SocketIo(Socket):
     """The border before engineio, and the request and socket that its Tornado driver sees."""
 
     client: Client | None = None
@@ -353,7 +359,7 @@ class SocketIo(Border, WebSocketHandler):
                 raise _no("EIO", f"{shown(asked.get('EIO', ''))}; 4 would do: Socket.IO 3 or newer")
             if self.request.method == "POST":
                 raise _no("sid", "left out; a session begins with GET")
-            self._door.admit(self.request.remote_ip or "")
+            self._door.hub.admit(self.request.remote_ip or "")
             return
         self.client = self._door.clients.get(sid)
         engine = self.client.engine if self.client else None
@@ -369,7 +375,7 @@ class SocketIo(Border, WebSocketHandler):
                 raise _no("sid", "has a socket on its way")
             if self.client:
                 self.client.handler = self
-            await WebSocketHandler.get(self, *args, **kwargs)
+            await super().get(*args, **kwargs)
         elif self.request.headers.get("Upgrade"):
             raise _no("transport", "polling, and the request asks for a socket")
         elif self.client and self.client.polled:
@@ -382,6 +388,12 @@ class SocketIo(Border, WebSocketHandler):
             finally:
                 if self.client:
                     self.client.polled = False
+
+    def set_status(self, status_code: int, reason: str | None = None) -> None:
+        """By this engineio's driver learns that there is nobody to answer any more."""
+        if self._late is not None:
+            raise RuntimeError("it has become a socket")
+        super().set_status(status_code, reason)
 
     async def post(self) -> None:
         body = self.request.body
@@ -401,19 +413,13 @@ class SocketIo(Border, WebSocketHandler):
         if self.client and self._late is None:
             self.client.end()
 
-    def check_origin(self, origin: str) -> bool:
-        return True  # judged in prepare
-
-    def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        tornado = super().get_websocket_protocol()
-        assert isinstance(tornado, WebSocketProtocol13)
-        return Protocol(self, MESSAGE_BYTES, tornado.params)
-
     def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
         self._late = asyncio.get_running_loop().call_later(CONNECT_S, self._too_late)
         self._serving = asyncio.ensure_future(self._door.engine.handle_request(self))
         self._serving.add_done_callback(self._served)
+        # Behind the first step of that, in which engineio reads what it wants of the request.
+        asyncio.get_running_loop().call_soon(self.slim)
 
     def _too_late(self) -> None:
         """A change from polling to a socket that was not finished."""
@@ -424,6 +430,7 @@ class SocketIo(Border, WebSocketHandler):
         error = None if serving.cancelled() else serving.exception()
         if error:
             logger.error("a Socket.IO client could not be served", exc_info=error)
+        if error or self.client is None:
             self.close()
 
     def on_message(self, message: str | bytes) -> None:

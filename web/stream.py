@@ -117,7 +117,7 @@ class Stream(Border):
         place = self.asked(Place)
         session = place.session()
         hub = self.services.hub
-        hub.admit(self.request.remote_ip or "")
+        hub.admit(self.request.remote_ip or "", session.taste.rooms)
         if self.request.version == "HTTP/1.0":
             self.wire = UNTIL_CLOSE
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()

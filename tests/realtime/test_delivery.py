@@ -30,6 +30,12 @@ from tests.clients import API, events, eventually, poll, slow, sockets, stream
 NOW = 1_795_403_506_000_000
 LIMITS = Limits(10_000, 1_048_576, 20_000, 15.0, 1e9)
 """As the dials have them, but for a patience without end."""
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+}
 
 
 async def note(it, message, room="dashboard"):
@@ -138,16 +144,10 @@ async def test_no_more_connections_than_may_be(tmp_path):
             await stack.enter_async_context(events(it.url))
             waiting = asyncio.create_task(poll(it.url, cursor=it.spine.cursor()))
             await eventually(lambda: sum(it.hub.count().values()) == 3)
-            handshake = {
-                "Connection": "Upgrade",
-                "Upgrade": "websocket",
-                "Sec-WebSocket-Version": "13",
-                "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
-            }
             for path, headers in (
                 ("/dashboard/stream", {}),
                 ("/dashboard/poll", {}),
-                ("/ws", handshake),
+                ("/ws", HANDSHAKE),
             ):
                 answer = await http.get(url + path, headers=headers)
                 assert answer.status_code == 503
@@ -530,6 +530,70 @@ def test_one_network_of_ipv6_is_one_address():
     it.hub.admit("2001:db8:0:1::1")
     for connection in tuple(it.hub.connections):
         connection.gone()
+    assert not it.hub._addresses
+
+
+def test_rooms_are_bounded():
+    """So many rooms of their own naming may clients hold at once: one more is refused, whether one comes with
+    it or asks for it; a room that is there, or always is, takes no new place; an empty one is none."""
+    it = hubs(10, Clock(), msgspec.structs.replace(LIMITS, max_rooms=2))
+    sink = Free()
+    crowd_of(it, [sink], ["kitchen", "cellar"])
+    [one] = it.hub.connections
+    with pytest.raises(Crowded, match=r"'attic'.* max_rooms allows: 2"):
+        it.hub.admit("", frozenset(("kitchen", "attic")))
+    it.hub.admit("", frozenset(("kitchen", *delivery.ALWAYS)))
+    crowd_of(it, [Free()], ["kitchen", *delivery.ALWAYS])
+
+    one.receive('{"event":"join_room","data":{"room":"attic"},"id":7}')
+    assert b'"code":"crowded"' in sink.got[-1] and b'"id":7' in sink.got[-1]
+    assert b"max_rooms" in sink.got[-1] and b"join one of those" in sink.got[-1]
+    assert one.session.taste.rooms == {"kitchen", "cellar"} and not it.hub.present("attic")
+    for room in ("alerts", "kitchen"):
+        one.receive(f'{{"event":"join_room","data":{{"room":"{room}"}}}}')
+        assert b"joined_room" in sink.got[-1]
+
+    one.receive('{"event":"leave_room","data":{"room":"cellar"}}')
+    one.receive('{"event":"join_room","data":{"room":"attic"}}')
+    assert b"joined_room" in sink.got[-1]
+    one.gone()
+    it.hub.admit("", frozenset(("a new one",)))
+
+
+@pytest.mark.gen_test
+async def test_no_more_rooms_than_may_be(tmp_path):
+    """On each road: who comes with a room that is one too many gets a 503 that says so; who asks for it in a
+    WebSocket an error, stays where it was, and goes on; a poll is in no room. Who leaves makes room."""
+    async with house(tmp_path, max_rooms=1) as it, httpx.AsyncClient(trust_env=False) as http:
+        url = it.url.rstrip("/") + API
+        async with sockets(it.url, rooms="kitchen,dashboard") as one:
+            await one.until("snapshot")
+            answer = await http.get(f"{url}/dashboard/stream", params={"rooms": "cellar"})
+            assert answer.status_code == 503 and "max_rooms" in answer.json()["detail"]
+            answer = await http.get(f"{url}/ws", params={"rooms": "cellar"}, headers=HANDSHAKE)
+            assert answer.status_code == 503 and "Retry-After" in answer.headers
+            assert (await poll(it.url, rooms="cellar"))["frames"]
+
+            refused = await one.ask("join_room", {"room": "cellar"})
+            assert refused.event == "error" and refused.data["code"] == "crowded"
+            await note(it, "to those above", "kitchen")
+            await one.until("notification", message="to those above")
+            assert (await one.ask("leave_room", {"room": "kitchen"})).data["present"] == 0
+            assert (await one.ask("join_room", {"room": "cellar"})).data["present"] == 1
+
+
+def test_a_place_is_held_and_given_back():
+    """Who has no stream yet counts in all and with its address."""
+    it = hubs(10, Clock(), msgspec.structs.replace(LIMITS, max_per_address=1, max_connections=2))
+    it.hub.hold("192.0.2.1")
+    with pytest.raises(Crowded, match=r"192\.0\.2\.1"):
+        it.hub.admit("192.0.2.1")
+    it.hub.hold("192.0.2.2")
+    with pytest.raises(Crowded):
+        it.hub.admit("192.0.2.3")
+    it.hub.release("192.0.2.1")
+    it.hub.admit("192.0.2.1")
+    it.hub.release("192.0.2.2")
     assert not it.hub._addresses
 
 

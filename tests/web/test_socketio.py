@@ -11,9 +11,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from realtime import delivery
 from realtime.audience import PAGE_BYTES
 from realtime.connection import MESSAGE_BYTES, PIECE_BYTES
 from realtime.core.batch import Batch, Columns, Key
+from realtime.core.goodbyes import ABUSE
 from tests.app import PATIENCE_S, house, running
 from tests.clients import Reader, Told, eventually, slow
 
@@ -599,6 +601,45 @@ async def test_each_is_counted_with_its_address(tmp_path, transport):
             assert (await one.ask("ping"))["event"] == "pong"
             assert [connection.address for connection in it.hub.connections] == ["127.0.0.1"]
         await eventually(lambda: not it.hub.connections)
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+@pytest.mark.gen_test
+async def test_one_address_holds_so_many(tmp_path, monkeypatch, transport):
+    """Sessions count with their address from their first request on, and once each: before CONNECT, after it,
+    after one that was refused, and until they have ended."""
+    monkeypatch.setattr(delivery, "_is_foreign", lambda address: True)
+    shake = HANDSHAKE if transport == "websocket" else {}
+    path = f"/socket.io/?EIO=4&transport={transport}"
+    async with house(tmp_path, max_per_address=2) as it, web(it) as http:
+
+        async def full() -> bool:
+            answer = await http.get(path, headers=shake)
+            return answer.status_code == 503 and "127.0.0.1" in answer.json()["detail"]
+
+        async with raw(it.url) as one, raw(it.url):
+            assert await full()
+            await one.send('40{"rooms":" x"}')
+            assert str(await one.recv()).startswith("44{")
+            assert await full()
+            await joined(one)
+            assert await full()
+            [connection] = it.hub.connections
+            connection.end(ABUSE)
+            await closed(one)
+        await eventually(lambda: not door(it).clients)
+        assert not it.hub._addresses
+
+
+@pytest.mark.gen_test
+async def test_rooms_are_bounded(tmp_path):
+    """`max_rooms` knows this road: CONNECT with one too many is refused in words, `join_room` with an error."""
+    async with house(tmp_path, max_rooms=1) as it, raw(it.url) as one, clients(it.url) as two:
+        await two.ask("join_room", {"room": "kitchen"})
+        await one.send('40{"rooms":"cellar"}')
+        assert "max_rooms" in str(await one.recv())
+        assert (await two.ask("join_room", {"room": "cellar"}))["data"]["code"] == "crowded"
+        await joined(one)
 
 
 @pytest.mark.gen_test
