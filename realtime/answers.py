@@ -55,6 +55,11 @@ class Encoder:
     async def body(self, answer: object) -> Body:
         return await asyncio.get_running_loop().run_in_executor(self._pool, body, answer)
 
+    async def made(self, make: Callable[[], object]) -> Body:
+        """As `body`, of an answer that is work to make, too."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: body(make()))
+
     async def bodies(
         self, data: Mapping[str, Any], wrap: Callable[[Mapping[str, Any]], object]
     ) -> Bodies:

@@ -16,6 +16,7 @@ from web import schemas
 from web.alerts import Alerts
 from web.assets import Analytics, AssetFile, Docs, Favicon, Start
 from web.cache import Clear, Preload
+from web.charts import Charts
 from web.dashboard import DashboardLive
 from web.duplex import Duplex
 from web.events import CLOUDEVENTS, NDJSON, Events
@@ -200,6 +201,24 @@ ROUTES: Sequence[Route] = (
                 refusals=READ,
                 headers={"If-None-Match": "The `ETag` of an earlier answer to the same question."},
             )
+        },
+    ),
+    Route(
+        f"{API}/charts",
+        Charts,
+        {
+            "GET": Operation(
+                "Rows for charts put together from any series, all in one answer",
+                query=schemas.ChartsQuery,
+                data=schemas.ChartsDrawn,
+                refusals=READ,
+            ),
+            "POST": Operation(
+                "The same, for more than an address has room for",
+                bodies=(schemas.ChartsBody,),
+                data=schemas.ChartsDrawn,
+                refusals={413: TOO_LONG, 415: NOT_TAKEN, 422: NOT_THAT, **READ},
+            ),
         },
     ),
     Route(

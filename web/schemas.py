@@ -20,6 +20,13 @@ MOST_NOTIFICATIONS = 500
 MOST_SERIES_ASKED = 50
 """Series in one `query`; each costs a scan of its history."""
 MOST_POINTS = 10_000
+MOST_CHARTS = 60
+MOST_CHARTED = 400
+"""Charts in one answer, and series on all of them: what a page shows at once, and then some."""
+MOST_ROWS = 2_000
+"""Rows of one chart: more than a screen has pixels for."""
+LEAST_ROWS = 20
+CHART = r"^(stack|line|mirror):([0-9]{1,9}(?:,[0-9]{1,9})*)$"
 LONGEST_SELECTOR = 1_000
 LONGEST_MESSAGE = 4_000
 LONGEST_TITLE = 200
@@ -465,6 +472,66 @@ class History(msgspec.Struct, kw_only=True):
     fn: Fn | UnsetType = UNSET
     series: list[Column]
     cached: bool
+
+
+ChartText = Annotated[
+    str,
+    Meta(
+        pattern=CHART,
+        max_length=5_000,
+        description="`stack`, `line` or `mirror`, a colon, and the ids of its series, by commas.",
+        examples=["stack:3,4,5"],
+        extra={"wanted": "stack, line or mirror, a colon, and ids of series such as stack:3,4"},
+    ),
+]
+Rows = Annotated[int, Meta(ge=LEAST_ROWS, le=MOST_ROWS, description="About so many rows a chart.")]
+
+
+class ChartsQuery(Asked, frozen=True):
+    chart: Annotated[
+        list[ChartText],
+        Meta(min_length=1, max_length=MOST_CHARTS, description="A chart; may be repeated."),
+    ]
+    from_: Moment = msgspec.field(name="from", default="-15m")
+    to: Moment = "now"
+    points: Rows = 600
+
+
+class ChartAsked(Received, frozen=True):
+    kind: Literal["stack", "line", "mirror"]
+    ids: Annotated[list[int], Meta(min_length=1, max_length=MOST_CHARTED)]
+
+
+class ChartsBody(Received, frozen=True):
+    """The parameters of GET, for more charts than an address has room for."""
+
+    charts: Annotated[list[ChartAsked], Meta(min_length=1, max_length=MOST_CHARTS)]
+    from_: Moment | float = msgspec.field(name="from", default="-15m")
+    to: Moment | float = "now"
+    points: Rows = 600
+
+
+class ChartRows(msgspec.Struct):
+    """`values[n][i]` is of the nth series asked for, at `at[i]` (epoch seconds); null is a gap.
+
+    Drawn from `tier` as the charts of the dashboard are; of a long range the newest rows are readings.
+    """
+
+    kind: Literal["stack", "line", "mirror"]
+    tier: Literal["raw", "10s", "60s", "3600s"]
+    at: list[float]
+    values: list[list[Number | None]]
+    from_: str = msgspec.field(name="from")
+    to: str = msgspec.field()
+
+
+class ChartsDrawn(msgspec.Struct):
+    """Charts in the order asked for. A stream resumed at `cursor` goes on where the rows end."""
+
+    cursor: str
+    from_: str = msgspec.field(name="from")
+    to: str = msgspec.field()
+    charts: list[ChartRows]
 
 
 class EventsQuery(Asked, frozen=True):

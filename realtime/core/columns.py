@@ -65,6 +65,13 @@ def align(columns: Sequence[Column]) -> tuple[Times, list[Values]]:
     return axis, [_carried(column, axis) for column in columns]
 
 
+def stands(column: Column) -> float:
+    """For how many µs a reading stands, if another follows; 0 where its pace is not known."""
+    steps = np.diff(column.at)
+    steps = steps[steps > 0]
+    return float(np.median(steps)) * LATE if len(steps) else 0.0
+
+
 def broken(
     axis: Times, values: Sequence[Values], after: int | None = None
 ) -> tuple[Times, list[Values]]:
@@ -93,9 +100,7 @@ def _carried(column: Column, axis: Times) -> Values:
     held = np.searchsorted(at, axis, side="right") - 1
     before = np.maximum(held, 0)
     exact = (held >= 0) & (at[before] == axis)
-    steps = np.diff(at)
-    steps = steps[steps > 0]
-    pace = np.median(steps) * LATE if len(steps) else 0
+    pace = stands(column)
     ahead = np.minimum(before + 1, len(at) - 1)
     between = (held >= 0) & (held < len(at) - 1) & (at[ahead] - at[before] <= pace)
     return np.where(exact | between, value[before], np.nan)

@@ -91,19 +91,19 @@ def page(table: Table, cursor: str, media: str) -> Page:
 def _json(table: Table, cursor: str) -> tuple[bytes, list[bytes], tuple[bytes, bytes]]:
     encode = msgspec.json.encode
     about = encode({**_ENVELOPE, "data": {"cursor": cursor, **table.about}})
-    axes = _Axes(lambda at: encode(seconds(at)))
+    axes = Axes(lambda at: encode(seconds(at)))
     parts: list[bytes] = []
     for series, column in zip(table.series, table.columns, strict=True):
         parts += [
             (b"," if parts else b"") + encode(series)[:-1] + b',"at":',
             axes.of(column.at),
-            b',"value":' + _spelled(column.value) + b"}",
+            b',"value":' + spelled(column.value) + b"}",
         ]
     ends = b'],"cached":false}}', b'],"cached":true}}'
     return about[:-2] + b"," + _SERIES, parts, ends
 
 
-def _spelled(value: Values) -> bytes:
+def spelled(value: Values) -> bytes:
     """Much of what is measured does not move for hours: said once, it is copied."""
     if len(value) > 1 and (value.view(np.int64) == value.view(np.int64)[0]).all():
         (one,) = numbers(value[:1])
@@ -124,7 +124,7 @@ def _msgpack(table: Table, cursor: str) -> tuple[bytes, list[bytes], tuple[bytes
     head += [encode("data"), _map_head(len(data) + 2)]
     head += [encode(one) for pair in data.items() for one in pair]
     head += [encode("series"), _array_head(len(table.series))]
-    axes = _Axes(lambda at: encode(seconds(at)))
+    axes = Axes(lambda at: encode(seconds(at)))
     parts: list[bytes] = []
     for series, column in zip(table.series, table.columns, strict=True):
         parts += [
@@ -141,7 +141,7 @@ def _msgpack(table: Table, cursor: str) -> tuple[bytes, list[bytes], tuple[bytes
 
 def _csv(table: Table) -> Iterator[bytes]:
     """A row a reading (RFC 4180), the series one after the other; no value where a step has none."""
-    axes = _Axes(_moments)
+    axes = Axes(_moments)
     for series, column in zip(table.series, table.columns, strict=True):
         if not len(column.at):
             continue
@@ -154,7 +154,7 @@ def _csv(table: Table) -> Iterator[bytes]:
         yield "".join(rows).encode()
 
 
-class _Axes(Generic[W]):
+class Axes(Generic[W]):
     """Columns mostly share their times: those are written once."""
 
     def __init__(self, write: Callable[[Times], W]) -> None:

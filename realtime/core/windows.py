@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -93,6 +93,16 @@ class Windows(Mapping[int, tuple[int, Number]]):
         times = np.array(ats, dtype=np.int64)[-self.points :]
         first = int(np.searchsorted(times, max(since, self.newest - self.span)))
         return times[first:], np.array(self._values[id_], dtype=np.float64)[-self.points :][first:]
+
+    def since(self, ids: Iterable[int]) -> int:
+        """The moment (µs) from which on every reading of these series is here."""
+        since = self.newest - self.span
+        for id_ in ids:
+            ats = self._ats.get(id_)
+            # One quicker than the window was made for has lost its oldest readings to its bound.
+            if ats is not None and len(ats) >= self.points:
+                since = max(since, ats[-self.points])
+        return since
 
     def lasts(self) -> tuple[list[int], list[int], list[float]]:
         """Ids, times and values of the newest sample of each series: a copy of this moment. Values are

@@ -1,6 +1,7 @@
 """Ready bytes say the same as the object they were made of, squeezed or not."""
 
 import gzip
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -49,3 +50,11 @@ async def test_one_answer_is_made_in_the_pool() -> None:
     with ThreadPoolExecutor(1) as pool:
         made = await Encoder(pool).body([1, 2.5, None])
     assert made.json == b"[1,2.5,null]"
+
+
+@pytest.mark.gen_test
+async def test_an_answer_is_made_where_it_is_encoded() -> None:
+    """What it takes to make it does not happen on the loop."""
+    with ThreadPoolExecutor(1) as pool:
+        made = await Encoder(pool).made(lambda: {"thread": threading.get_ident()})
+    assert msgspec.json.decode(made.json)["thread"] != threading.get_ident()

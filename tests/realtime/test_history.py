@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from realtime.core.charts import Drawn, Sheet, spell
 from realtime.core.columns import SECOND
 from realtime.core.downsample import Times, Values
 from realtime.core.media import JSON, Table, page
@@ -674,6 +675,196 @@ async def test_a_late_reading_outdates_charts_that_stand_for_a_while(pool: Execu
     late = tape.add(1, START + HOUR + 5, 0.5)
     assert history.outdated([late]) & tags
     assert history.chart_tags("nobody", newest)
+
+
+def go_on(tape: Tape, ticks: int, pace_s: int = 10) -> int:
+    """All of its series are read on, by memory and log alike; the newest moment (µs)."""
+    newest = max(int(at[-1]) for at, _ in tape.columns.values())
+    random = np.random.default_rng(newest)
+    for tick in range(ticks):
+        for id_ in tape.columns:
+            tape.add(id_, newest + (tick + 1) * pace_s * SECOND, float(random.random()) / 4)
+    return newest + ticks * pace_s * SECOND
+
+
+async def composed(
+    history: History, asked: Sequence[Sheet], start: int, end: int, points: int = 600
+) -> list[Drawn]:
+    _, draw = await history.compose(asked, start, end, points, str)
+    return draw()
+
+
+PAIR = [Sheet("stack", (2, 3, 4)), Sheet("line", (1,))]
+
+
+@pytest.mark.gen_test
+async def test_what_a_page_puts_together_is_what_the_dashboard_draws(
+    log: Log, pool: Executor
+) -> None:
+    """The same series give the same rows, from memory and from the log; in any order, of several sources."""
+    view = await recorded(log, range(700))
+    start, end = START + 100 * SECOND, START + 650 * SECOND
+    asked = [Sheet("stack", (1, 2)), Sheet("line", (3, 2))]
+
+    async def read(source: str, ids: Sequence[int], start: int, end: int) -> Columns:
+        raise AssertionError("the log was asked")
+
+    stack, mixed = await composed(History(read, view, pool), asked, start, end)
+    five = await History(read, view, pool).charts("host", start, end, 600)
+    told = spell([stack])[0]
+    assert {**told, "at": json(told["at"]), "values": [json(one) for one in told["values"]]} == {
+        **{key: five[0][key] for key in ("kind", "tier", "from", "to", "at")},
+        "values": [line["values"] for line in five[0]["series"]],
+    }
+    queue, system = mixed.rows.values
+    np.testing.assert_array_equal(system, stack.rows.values[1])
+    assert set(queue) < {300 + float(np.sin(second)) for second in range(100, 651)}
+    cold = History(log.columns, await recorded_view(log, 60 * SECOND), pool)
+    for one, other in zip(await composed(cold, asked, start, end), (stack, mixed), strict=True):
+        np.testing.assert_array_equal(one.rows.at, other.rows.at)
+        np.testing.assert_array_equal(one.rows.values, other.rows.values)
+
+
+def json(raw: msgspec.Raw) -> Any:
+    return msgspec.json.decode(raw)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("days", "hours", "tier"),
+    [(1, 0.75, "raw"), (1, 23, "60s"), (3, 68, "60s"), (30, 700, "3600s")],
+)
+async def test_a_long_chart_ends_with_the_newest_reading_each_time(
+    pool: Executor, days: int, hours: float, tier: str
+) -> None:
+    """Law no-gap-no-double: the part from the log and the part in memory meet with nothing missing and nothing
+    twice, however the range moves on; what is settled is read once for each row it moves by."""
+    tape = charted(days, 10 if days < 30 else 60)
+    go_on(tape, 120)
+    shelf = shelf_of()
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, shelf=shelf)
+    read = []
+    for _ in range(12):
+        newest = go_on(tape, 1)
+        tape.read_spans.clear()
+        drawn = await composed(history, PAIR, newest - int(hours * HOUR), newest)
+        read.append(len(tape.read_spans))
+        for chart in drawn:
+            at = chart.rows.at
+            assert chart.tier == (tier if chart.kind == "stack" or hours > 24 else "raw")
+            assert (np.diff(at) > 0).all() and len(at) <= 630
+            assert (at[-1], chart.end) == (newest, newest)
+        load, stack = drawn[1].rows, drawn[0].rows
+        inside = tape.columns[1][0] >= drawn[1].start
+        assert np.nanmax(load.values[0]) == tape.columns[1][1][inside].max()
+        recent = newest - load.at < 3 * int(hours * HOUR) // 600
+        assert not np.isnan(load.values[0][recent]).any()
+        assert load.at[0] - drawn[1].start <= 3 * int(hours * HOUR) // 600
+        assert stack.at[-1] == load.at[-1]
+    assert read[0] >= 2
+    assert sum(count > 0 for count in read[1:]) <= 1 + 2 * 120 // max(10, int(hours * 6))
+
+
+@pytest.mark.gen_test
+async def test_readings_that_come_while_it_is_read_are_on_the_chart(pool: Executor) -> None:
+    """Law no-gap-no-double: the place told is that of the newest row, not of when the question came."""
+    tape = charted(1)
+    newest = go_on(tape, 120)
+    read = tape.buckets
+
+    async def slow(ids: Sequence[int], start: int, end: int, tier_s: int) -> Mapping[int, Buckets]:
+        go_on(tape, 1)
+        return await read(ids, start, end, tier_s)
+
+    history = History(tape.read, tape.view, pool, buckets=slow)
+    end = newest + 90 * SECOND
+    place, draw = await history.compose(
+        PAIR, end - 23 * HOUR, end, 100, lambda: str(tape.view.latest[1][0])
+    )
+    go_on(tape, 1)
+    ends = {int(chart.rows.at[-1]) for chart in draw()}
+    assert ends == {int(place)} and int(place) > newest
+
+
+@pytest.mark.gen_test
+async def test_a_chart_that_memory_has_left_behind_is_read_again(pool: Executor) -> None:
+    """When reading took longer than memory reaches back, what lies between is not left out."""
+    tape = charted(1)
+    newest = go_on(tape, 120)
+    read, late = tape.read, [100]
+
+    async def slow(*asked: Any) -> Columns:
+        found = await read(*asked)
+        go_on(tape, late.pop() if late else 0)
+        return found
+
+    history = History(slow, tape.view, pool)
+    (chart,) = await composed(history, PAIR[1:], newest - HOUR, newest + HOUR, 2_000)
+    at, value = tape.columns[1]
+    np.testing.assert_array_equal(chart.rows.at, at[at >= chart.start])
+    np.testing.assert_array_equal(chart.rows.values[0], value[at >= chart.start])
+
+
+@pytest.mark.gen_test
+async def test_a_source_of_another_time_is_whole_as_well(pool: Executor) -> None:
+    """What came late enough to be unsettled still joins memory; its own readings outdate it."""
+    tape = charted(1)
+    newest = go_on(tape, 120)
+    tape.hold(np.arange(START, newest - 2 * HOUR, 60 * SECOND), np.ones(1), source="slow")
+    at = tape.columns[5][0]
+    tape.columns[5] = at, np.arange(len(at), dtype=np.float64)
+    history = History(tape.read, tape.view, pool, shelf=shelf_of())
+    for more in range(3):
+        (chart,) = await composed(
+            history, [Sheet("line", (5, 1))], newest - 4 * HOUR, newest, 2_000
+        )
+        seen = chart.rows.values[0][~np.isnan(chart.rows.values[0])]
+        assert seen[-1] == tape.columns[5][1][-1]
+        assert chart.rows.at[-1] == newest
+        tape.add(5, newest - HOUR + more * SECOND, 9_000.0 + more)
+        assert history._shelf is not None
+        history._shelf.invalidate({"metrics:slow"})
+
+
+@pytest.mark.gen_test
+async def test_charts_of_what_retention_left_grow_to_whole_buckets(pool: Executor) -> None:
+    """Where readings are gone, what follows the last whole bucket is told by that bucket; a range that is over
+    is read once, and a late reading of it outdates that."""
+    tape = charted(4)
+    newest = go_on(tape, 120)
+    held = {
+        0: newest - 600 * SECOND,
+        10: newest - 600 * SECOND,
+        60: newest - 600 * SECOND,
+        3_600: 0,
+    }
+    shelf = shelf_of()
+    history = History(
+        tape.read, tape.view, pool, buckets=tape.buckets, held=held.__getitem__, shelf=shelf
+    )
+    for start, end in ((newest - 90 * HOUR, newest), (START + 7 * SECOND, START + 50 * HOUR)):
+        (chart,) = await composed(history, PAIR[1:], start, end)
+        assert chart.tier == "3600s"
+        assert chart.start <= start and end <= chart.end
+        assert (chart.end + 1) % HOUR == 0 or chart.end == newest
+        assert {span[0] for span in tape.read_spans} == {3_600}
+    tape.read_spans.clear()
+    await composed(history, PAIR[1:], START + 7 * SECOND, START + 50 * HOUR)
+    assert tape.read_spans == []
+    late = tape.add(1, START + 5 * HOUR, 7.0)
+    shelf.invalidate(history.outdated([late]))
+    (chart,) = await composed(history, PAIR[1:], START + 7 * SECOND, START + 50 * HOUR)
+    assert np.nanmax(chart.rows.values[0]) == 7.0
+
+
+@pytest.mark.gen_test
+async def test_charts_put_together_have_the_bounds_of_others(pool: Executor) -> None:
+    """The range, and points times series."""
+    history = History(Tape().read, View(), pool)
+    with pytest.raises(BadInput):
+        await composed(history, PAIR, START, START)
+    with pytest.raises(BadInput):
+        await composed(history, [Sheet("line", tuple(range(400)))], START, START + HOUR, 2_000)
 
 
 def shelf_of() -> Shelf[Any]:

@@ -73,6 +73,19 @@ def test_a_tick_is_its_samples(points, span, ticks):
             assert ours.tobytes() == theirs.tobytes()
 
 
+@given(st.integers(1, 12), st.integers(0, 70), samples)
+def test_since_is_when_everything_is_still_here(points, span, given_samples):
+    """From that moment on no reading of these series is missing, and never earlier than the window goes."""
+    windows = filled(points, span, given_samples)
+    since = windows.since((1, 2, 9))
+    assert since >= windows.newest - span
+    for id_ in (1, 2):
+        wanted = sorted(at for one, at, _ in given_samples if one == id_ and at > since)
+        assert [at for at in windows.columns(id_)[0].tolist() if at > since] == wanted
+    plenty = filled(1_000, span, given_samples)
+    assert plenty.since((1, 2)) == plenty.newest - span
+
+
 def test_memory_is_bounded():
     """A series holds its points and some slack, however long it runs."""
     windows = filled(100, 10**9, [(1, n, n) for n in range(10_000)])

@@ -1,0 +1,66 @@
+"""Rows for the charts that a page puts together itself: all it shows in one answer."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from realtime.core.charts import Drawn, Kind, Sheet, spell
+from realtime.core.times import rfc3339
+from web.handler import Receiver, enveloped
+from web.moments import span
+from web.problem import Problem
+from web.schemas import CHART, MOST_CHARTED, ChartsBody, ChartsQuery
+
+
+class Charts(Receiver):
+    """The same by query string and, where that gets too long, by body."""
+
+    async def get(self) -> None:
+        asked = self.asked(ChartsQuery)
+        sheets = [_sheet(text) for text in asked.chart]
+        await self._give("chart", sheets, asked.from_, asked.to, asked.points)
+
+    async def post(self) -> None:
+        asked = self.received(ChartsBody)
+        sheets = [Sheet(one.kind, tuple(one.ids)) for one in asked.charts]
+        await self._give("charts", sheets, str(asked.from_), str(asked.to), asked.points)
+
+    async def _give(
+        self, field: str, sheets: Sequence[Sheet], from_: str, to: str, points: int
+    ) -> None:
+        services = self.services
+        self._check(field, sheets)
+        start, end = span(from_, to, services.spine.now())
+        cursor, draw = await services.history.compose(
+            sheets, start, end, points, services.spine.cursor
+        )
+        await self.send_body(await services.encoder.made(_answer(cursor, start, end, draw)))
+
+    def _check(self, field: str, sheets: Sequence[Sheet]) -> None:
+        """Problem 400, or 422 of a body, names every chart that asks for a series nobody knows."""
+        known = self.services.spine.view.series
+        errors = [
+            (f"{field}[{place}]", f"there is no series with the id {id_}; `series` lists them")
+            for place, sheet in enumerate(sheets)
+            if (id_ := next((one for one in sheet.ids if one not in known), None)) is not None
+        ]
+        asked = sum(len(sheet.ids) for sheet in sheets)
+        if asked > MOST_CHARTED:
+            errors.append((field, f"{asked} series are asked for; at most {MOST_CHARTED} do"))
+        if errors:
+            raise Problem(422, "the charts cannot be drawn", errors)
+
+
+def _sheet(text: str) -> Sheet:
+    kind, ids = cast("re.Match[str]", re.fullmatch(CHART, text)).groups()
+    return Sheet(cast("Kind", kind), tuple(map(int, ids.split(","))))
+
+
+def _answer(
+    cursor: str, start: int, end: int, draw: Callable[[], Sequence[Drawn]]
+) -> Callable[[], object]:
+    def made() -> object:
+        told = {"cursor": cursor, "from": rfc3339(start), "to": rfc3339(end)}
+        return enveloped({**told, "charts": spell(draw())})
+
+    return made
