@@ -33,6 +33,7 @@ from realtime.core.frames import Encoding, Frame, Packed, Wire, packed
 from realtime.core.goodbyes import Goodbye
 from realtime.core.session import (
     ALERTS,
+    ANNOTATIONS,
     DASHBOARD,
     METRICS,
     NOTIFICATIONS,
@@ -56,7 +57,7 @@ CHUNK = 32
 COPIED = 2048
 """Bytes below which Tornado's buffer copies what it is given; longer ones stay everybody's."""
 ROOMS_TOLD = 50
-ALWAYS = frozenset((DASHBOARD, METRICS, ALERTS, NOTIFICATIONS))
+ALWAYS = frozenset((DASHBOARD, METRICS, ALERTS, NOTIFICATIONS, ANNOTATIONS))
 """Rooms that are there without anybody in them: nobody is kept out by those who name others."""
 FAREWELLS = 200
 """Goodbyes between two turns of the loop."""

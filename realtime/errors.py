@@ -4,6 +4,8 @@ PlayheadError                 detail: what happened · hint: what to do
 ├── BadInput                  a request cannot be understood; `errors` names the fields
 │   └── UnknownFormat         its content type is not one we read
 ├── NotFound                  what was asked for is not here
+├── Conflict                  what is there already does not allow it; `errors` names the field
+├── Stale                     somebody has changed it since the version that was meant
 ├── Overtaken                 a producer's batch is older than the last one taken of it
 ├── Busy                      the queue is full; come back after `retry_after_s`
 ├── Crowded                   no connection more can be held, or no room more
@@ -36,6 +38,7 @@ __all__ = [
     "BadInput",
     "Busy",
     "Closing",
+    "Conflict",
     "Crowded",
     "Damaged",
     "FieldError",
@@ -44,6 +47,7 @@ __all__ = [
     "NotWritable",
     "Overtaken",
     "PlayheadError",
+    "Stale",
     "StorageBroken",
     "StorageError",
     "StorageFull",
@@ -57,6 +61,12 @@ class FieldError(msgspec.Struct, frozen=True):
 
     field: str
     detail: str
+
+    @classmethod
+    def of(cls, error: msgspec.ValidationError) -> "FieldError":
+        """msgspec's own words, taken apart into the field and what is wrong with it."""
+        detail, _, path = str(error).partition(" - at `")
+        return cls(path.removesuffix("`").removeprefix("$").removeprefix(".") or "body", detail)
 
 
 class BadInput(PlayheadError):
@@ -73,6 +83,22 @@ class UnknownFormat(BadInput):
 
 class NotFound(PlayheadError):
     remedy = "Check the spelling; the lists name what there is."
+
+
+class Conflict(PlayheadError):
+    remedy = "Look at what is there, and choose another name or change that."
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), hint: str = "") -> None:
+        super().__init__(detail, hint)
+        self.errors = list(errors)
+
+
+class Stale(PlayheadError):
+    remedy = "Ask for it again, put the change on top of that, and send it with the new version."
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), hint: str = "") -> None:
+        super().__init__(detail, hint)
+        self.errors = list(errors)
 
 
 class Overtaken(PlayheadError):

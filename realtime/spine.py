@@ -19,23 +19,28 @@ from realtime import trust
 from realtime.clock import Clock
 from realtime.core import views
 from realtime.core.alerts import Rule, resume, rules_by_series
+from realtime.core.annotations import Wish
 from realtime.core.batch import Batch, Rejection
 from realtime.core.cursor import cursor
-from realtime.core.decide import Bounds, Desk, Live
+from realtime.core.decide import Bounds, Desk, Live, Refusal
 from realtime.core.views import View, evolve, evolve_all
 from realtime.errors import (
     BadInput,
     Busy,
     Closing,
+    Conflict,
     Damaged,
     FieldError,
+    NotFound,
     Overtaken,
+    PlayheadError,
+    Stale,
     StorageBroken,
     StorageError,
     StorageFull,
 )
 from realtime.refold import refill, refold
-from storage.events import Declared, Event, Metrics, Notification, System, Unreadable
+from storage.events import Declared, Event, Layout, Metrics, Notification, System, Unreadable
 from storage.log import Log
 from storage.producers import Taken
 from storage.receipts import Receipt as Kept
@@ -47,6 +52,14 @@ EVENT = 10
 """What an event costs beyond its samples, in samples."""
 SILENCE_US = 1_000_000
 """How often sources are looked over for silence."""
+
+TAGS = {
+    "alert": "alerts",
+    "notification": "notifications",
+    "annotation": "annotations",
+    "layout": "layouts",
+}
+"""What of the shelf a fact makes stale, by its kind."""
 
 log_ = structlog.get_logger(__name__)
 
@@ -307,41 +320,131 @@ class Spine:
             Damaged: it was kept before, and cannot be read any more.
         """
         note = Notification(secrets.token_hex(8), kind, message, title, room)
-        if not key:
-            return await self._notify(note, source)
-        # Not the mark of the same bytes sent as samples: a key names a body at one address.
-        mark = hashlib.sha256(b"notification\0" + digest).digest()
-        return await self._alone(key, lambda: self._notify_once(note, source, key, mark))
+        return await self._said(
+            "notification",
+            lambda desk, now: desk.notify(note, source, now),
+            200 + len(message),
+            key,
+            digest,
+        )
 
-    async def _notify_once(self, note: Notification, source: str, key: str, mark: bytes) -> Event:
+    async def annotate(
+        self, wish: Wish, id_: str | None = None, key: str | None = None, digest: bytes = b""
+    ) -> Event:
+        """An annotation, new without an `id_`; else the one that has it is changed. A `key` works as for
+        notifications.
+
+        Raises:
+            NotFound: there is none of this id.
+            BadInput: it would end before it begins, or the key was used for another body.
+            Busy, Closing, StorageFull: nothing was kept.
+        """
+        name = id_ or secrets.token_hex(8)
+        return await self._said(
+            "annotation",
+            lambda desk, now: desk.annotate(name, wish, now, new=id_ is None),
+            wish.size,
+            key,
+            digest,
+        )
+
+    async def erase(self, id_: str) -> Event:
+        """An annotation taken back.
+
+        Raises:
+            NotFound: there is none of this id.
+            Busy, Closing, StorageFull: nothing was kept.
+        """
+        return await self._said("annotation", lambda desk, now: desk.erase(id_, now), 300)
+
+    async def arrange(
+        self,
+        layout: Layout,
+        version: int | None = None,
+        source: str = "",
+        key: str | None = None,
+        digest: bytes = b"",
+    ) -> Event:
+        """A dashboard saved: over the one that stands at `version`, as a new one with 0, over whatever is
+        there with None.
+
+        Raises:
+            Conflict: there is one of the name, it comes from a file, or there are as many as may be.
+            Stale: it does not stand at that version any more.
+            Busy, Closing, StorageFull: nothing was kept.
+        """
+        return await self._said(
+            "layout",
+            lambda desk, now: desk.arrange(layout, version, source, now),
+            500 + 300 * len(layout.panels),
+            key,
+            digest,
+        )
+
+    async def dismiss(
+        self, id_: str, version: int | None = None, source: str = "", provisioned: bool = False
+    ) -> Event:
+        """A dashboard removed.
+
+        Raises:
+            NotFound, Conflict, Stale: as `arrange`.
+            Busy, Closing, StorageFull: nothing was kept.
+        """
+        return await self._said(
+            "layout",
+            lambda desk, now: desk.dismiss(id_, version, source, now, provisioned),
+            300,
+        )
+
+    async def _said(
+        self,
+        what: str,
+        decide: Callable[[Desk, int], Refusal | None],
+        size: int,
+        key: str | None = None,
+        digest: bytes = b"",
+    ) -> Event:
+        """The one fact that `decide` makes of a wish; with a `key`, that of the first such wish."""
+        if not key:
+            return await self._decided(decide, size)
+        # Not the mark of the same bytes sent as samples: a key names a body at one address.
+        mark = hashlib.sha256(what.encode() + b"\0" + digest).digest()
+        return await self._alone(key, lambda: self._once_decided(decide, size, key, mark))
+
+    async def _once_decided(
+        self, decide: Callable[[Desk, int], Refusal | None], size: int, key: str, mark: bytes
+    ) -> Event:
         kept = await self._log.receipt(key)
         if kept is None:
-            return await self._notify(note, source, key, mark)
+            return await self._decided(decide, size, key, mark)
         seq = self._repeat(kept, mark).first
         [event] = await self._log.read(seq - 1, 1, until=seq)
         if isinstance(event.data, Unreadable):
             raise Damaged(f"event {seq}, which was kept for this Idempotency-Key, is damaged")
         return event
 
-    async def _notify(
-        self, note: Notification, source: str, key: str = "", mark: bytes = b""
+    async def _decided(
+        self,
+        decide: Callable[[Desk, int], Refusal | None],
+        size: int,
+        key: str = "",
+        mark: bytes = b"",
     ) -> Event:
+        refusals: list[Refusal] = []
+
         async def act(desk: Desk, now: int) -> list[Rejection]:
-            desk.notify(note, source, now)
+            refusal = decide(desk, now)
+            refusals.extend([refusal] if refusal else [])
             return []
 
-        [event], _ = await self._submit(_Command(act, 1, 200 + len(note.message), key, mark))
-        return event
+        events, _ = await self._submit(_Command(act, 1, size, key, mark))
+        if refusals:
+            raise _refused(refusals[0])
+        return events[0]
 
     async def record(self, fact: System, source: str) -> Event:
         """A change in the recorder's own life."""
-
-        async def act(desk: Desk, now: int) -> list[Rejection]:
-            desk.record(fact, source, now)
-            return []
-
-        events, _ = await self._submit(_Command(act, 1, 500))
-        return next(event for event in events if event.data is fact)
+        return await self._decided(lambda desk, now: desk.record(fact, source, now), 500)
 
     async def _submit(self, command: _Command) -> tuple[list[Event], list[Rejection]]:
         if self._closing:
@@ -538,6 +641,19 @@ def _overtaken(name: BatchName, newest: int) -> Overtaken:
     )
 
 
+def _refused(refusal: Refusal) -> PlayheadError:
+    errors = [FieldError(refusal.field, refusal.detail)]
+    match refusal.why:
+        case "unknown":
+            return NotFound(refusal.detail)
+        case "conflict":
+            return Conflict(refusal.detail, errors)
+        case "stale":
+            return Stale(refusal.detail, errors)
+        case _:
+            return BadInput(f"{refusal.field} {refusal.detail}", errors)
+
+
 def _samples(events: Sequence[Event]) -> int:
     return sum(len(event.data.ids) for event in events if isinstance(event.data, Metrics))
 
@@ -552,7 +668,5 @@ def touched(events: Sequence[Event]) -> set[str]:
         elif isinstance(fact, Declared):
             tags.add(f"series:{event.source}")
         else:
-            tags.add(
-                {"alert": "alerts", "notification": "notifications"}.get(event.type, "sources")
-            )
+            tags.add(TAGS.get(event.type, "sources"))
     return tags

@@ -90,6 +90,38 @@ class Notification(msgspec.Struct, frozen=True, tag="notification", tag_field="f
     room: str = "dashboard"
 
 
+class Annotation(msgspec.Struct, frozen=True, tag="annotation", tag_field="fact"):
+    """What somebody marked: a moment (`until` is None) or the span `since` to `until` (µs UTC). The event's
+    own time is when it was said; what is said later under the same id takes its place."""
+
+    type: ClassVar[str] = "annotation"
+    version: ClassVar[int] = 1
+
+    id: str
+    state: Literal["noted", "changed", "removed"]
+    text: str
+    since: int
+    until: int | None = None
+    tags: list[str] = []
+    author: str = ""
+
+
+class Layout(msgspec.Struct, frozen=True, tag="layout", tag_field="fact"):
+    """A dashboard that somebody arranged, whole, as it was saved; the event's seq is its version.
+    `provisioned` is the file it was read from, "" for one saved by hand."""
+
+    type: ClassVar[str] = "layout"
+    version: ClassVar[int] = 1
+
+    id: str
+    state: Literal["saved", "removed"]
+    title: str
+    panels: list[dict[str, Any]]
+    tags: list[str] = []
+    author: str = ""
+    provisioned: str = ""
+
+
 class System(msgspec.Struct, frozen=True, tag="system", tag_field="fact"):
     """The recorder's own life: what changed, and what an operator needs to know of it."""
 
@@ -121,8 +153,16 @@ class Unreadable(msgspec.Struct, frozen=True, tag="damaged", tag_field="fact"):
     values: Sequence[Number] = ()
 
 
-Fact = Declared | Metrics | Alert | Notification | System
-KINDS: tuple[type[Fact], ...] = (Declared, Metrics, Alert, Notification, System)
+Fact = Declared | Metrics | Alert | Notification | System | Annotation | Layout
+KINDS: tuple[type[Fact], ...] = (
+    Declared,
+    Metrics,
+    Alert,
+    Notification,
+    System,
+    Annotation,
+    Layout,
+)
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):

@@ -14,6 +14,7 @@ from realtime.bodies import MSGPACK
 from realtime.core.media import MEDIA
 from web import schemas
 from web.alerts import Alerts
+from web.annotations import Annotations
 from web.assets import Analytics, AssetFile, Docs, Favicon, Start
 from web.cache import Clear, Preload
 from web.charts import Charts
@@ -49,6 +50,7 @@ CROWDED = "There are as many streams as there may be, or the server is stopping.
 UPGRADE = "The request does not ask for a WebSocket."
 NOT_NOW = "The disk is full or the server is stopping; nothing was kept."
 UNREADABLE = "The log cannot be read now."
+UNKNOWN = "There is nothing of this name."
 ABSENT = "This server was built without the file."
 
 SENT: Mapping[int, str] = {413: TOO_LONG}
@@ -167,6 +169,33 @@ ROUTES: Sequence[Route] = (
                     IDEMPOTENCY_KEY: "Names this body; a retry with the same key and body tells "
                     "nobody and gets the first answer."
                 },
+            ),
+        },
+    ),
+    Route(
+        f"{API}/annotations",
+        Annotations,
+        {
+            "GET": Operation(
+                "Moments and spans that were marked, the latest first",
+                query=schemas.AnnotationsQuery,
+                data=schemas.Annotations,
+            ),
+            "POST": Operation(
+                "Mark a moment or a span, or change what was marked",
+                bodies=(schemas.AnnotationBody,),
+                data=schemas.AnnotationShape,
+                refusals={**WRITTEN, 404: UNKNOWN},
+                headers={
+                    IDEMPOTENCY_KEY: "Names this body; a retry with the same key and body tells "
+                    "nobody and gets the first answer."
+                },
+            ),
+            "DELETE": Operation(
+                "Take an annotation back",
+                query=schemas.AnnotationGone,
+                data=schemas.AnnotationShape,
+                refusals={413: TOO_LONG, 404: UNKNOWN, 429: BUSY, 503: NOT_NOW},
             ),
         },
     ),

@@ -60,7 +60,7 @@ async def dashboard_bodies(services: Services, hours: float, room: str) -> tuple
             {**data, "charts": msgspec.Raw(charts.json)}, enveloped
         )
 
-    tags = ("sources", f"metrics:{source}", "alerts", "notifications")
+    tags = ("sources", f"metrics:{source}", "alerts", "notifications", "annotations")
     bodies, found = await services.shelf.get(("dashboard/live", hours, room), tags, make)
     return bodies, found or drawn_before
 

@@ -15,7 +15,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from realtime.answers import EFFORT, SMALL, Body
-from realtime.errors import Busy, PlayheadError
+from realtime.errors import Busy, FieldError, PlayheadError
 from web.accept import takes_gzip
 from web.params import read_query
 from web.problem import MEDIA, Problem, problem_of, shown
@@ -327,9 +327,9 @@ class Receiver(Handler):
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError as error:
-            field, detail = _told(error)
+            blamed = FieldError.of(error)
             raise Problem(
-                422, "the body is not what this address takes", [(field, detail)]
+                422, "the body is not what this address takes", [(blamed.field, blamed.detail)]
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, f"the body is not JSON: {error}") from None
@@ -345,9 +345,3 @@ class Nowhere(Handler):
     def prepare(self) -> None:
         self.judge()
         raise HTTPError(404)
-
-
-def _told(error: msgspec.ValidationError) -> tuple[str, str]:
-    """msgspec's own words, taken apart into the field and what is wrong with it."""
-    detail, _, path = str(error).partition(" - at `")
-    return path.removesuffix("`").removeprefix("$").removeprefix(".") or "body", detail

@@ -10,11 +10,13 @@ from realtime.errors import (
     BadInput,
     Busy,
     Closing,
+    Conflict,
     Crowded,
     FieldError,
     NotFound,
     Overtaken,
     PlayheadError,
+    Stale,
     StorageError,
     TooMuch,
     UnknownFormat,
@@ -77,8 +79,9 @@ def problem_of(error: PlayheadError) -> Problem:
             return Problem(422 if fields else 400, told, fields)
         case NotFound():
             return Problem(404, told)
-        case Overtaken():
-            return Problem(409, told, [(e.field, e.detail) for e in error.errors])
+        case Overtaken() | Conflict() | Stale():
+            status = 412 if isinstance(error, Stale) else 409
+            return Problem(status, told, [(e.field, e.detail) for e in error.errors])
         case Crowded():
             # At moments of their own, or those who were refused together come together again.
             return Problem(503, told, headers=_retry_after(random.uniform(1, 10)))

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from realtime.core.downsample import LEAST
+from realtime.core.layouts import TAG_LENGTH, TAGS, Tags
 from realtime.core.requests import EndpointStats, Recent
 from realtime.core.session import ROOM_LENGTH
 from realtime.core.steps import Fn
@@ -17,6 +18,7 @@ MOST_HOURS = 8_784
 MOST_EVENTS = 1_000
 """Events in one answer; a client pages with `after`. Keeps an answer's cost within bounds."""
 MOST_NOTIFICATIONS = 500
+MOST_ANNOTATIONS = 1_000
 MOST_SERIES_ASKED = 50
 """Series in one `query`; each costs a scan of its history."""
 MOST_POINTS = 10_000
@@ -192,6 +194,22 @@ class NotificationShape(msgspec.Struct):
     cursor: str
 
 
+class AnnotationShape(msgspec.Struct):
+    """`since` and `until` (null: a moment) are what was marked, `at` is when it was said."""
+
+    id: str
+    state: Literal["noted", "changed", "removed"]
+    text: str
+    tags: list[str]
+    since: str
+    until: str | None
+    author: str
+    source: str
+    at: str
+    seq: int
+    cursor: str
+
+
 class Dashboard(msgspec.Struct):
     """Everything the first paint needs."""
 
@@ -210,6 +228,7 @@ class Dashboard(msgspec.Struct):
     charts: list[Chart]
     alerts: list[AlertShape]
     notifications: list[NotificationShape]
+    annotations: list[AnnotationShape]
 
 
 # --- metrics -----------------------------------------------------------------------------------
@@ -294,6 +313,49 @@ class NotificationsQuery(Asked, frozen=True):
 class Notifications(msgspec.Struct):
     cursor: str
     notifications: list[NotificationShape]
+
+
+class AnnotationBody(Received, frozen=True):
+    """`at` defaults to now; `until` makes a span of it, null a moment again. With an `id` the annotation that
+    has it is changed, and what is left out stays."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=LONGEST_MESSAGE)] | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+    at: Annotated[str, Meta(max_length=64)] | float | int | UnsetType = UNSET
+    until: Annotated[str, Meta(max_length=64)] | float | int | UnsetType | None = UNSET
+    author: Annotated[str, Meta(max_length=LONGEST_NAME)] | UnsetType = UNSET
+    source: Annotated[str, Meta(max_length=LONGEST_NAME)] | UnsetType = UNSET
+    id: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+
+
+class AnnotationsQuery(Asked, frozen=True):
+    from_: Moment | UnsetType = msgspec.field(name="from", default=UNSET)
+    to: Moment | UnsetType = UNSET
+    tag: Annotated[
+        list[Annotated[str, Meta(max_length=TAG_LENGTH)]],
+        Meta(
+            max_length=TAGS,
+            description="Only those that bear each of these.",
+            extra={"comma": True},
+        ),
+    ] = []
+    text: Annotated[
+        str, Meta(max_length=LONGEST_TITLE, description="Only those whose text has this in it.")
+    ] = ""
+    source: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    limit: Annotated[int, Meta(ge=1, le=MOST_ANNOTATIONS)] = 100
+
+
+class AnnotationGone(Asked, frozen=True):
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class Annotations(msgspec.Struct):
+    """The latest first; `more` were found beyond the limit."""
+
+    cursor: str
+    annotations: list[AnnotationShape]
+    more: int
 
 
 class AlertsQuery(Asked, frozen=True):
@@ -539,7 +601,9 @@ class EventsQuery(Asked, frozen=True):
     from_: Moment | UnsetType = msgspec.field(name="from", default=UNSET)
     to: Moment | UnsetType = UNSET
     type: Annotated[
-        list[Literal["series", "metrics", "alert", "notification", "system"]],
+        list[
+            Literal["series", "metrics", "alert", "notification", "annotation", "layout", "system"]
+        ],
         Meta(max_length=10, description="Only these types.", extra={"comma": True}),
     ] = []
     source: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)] | UnsetType = UNSET
@@ -554,7 +618,9 @@ class EventShape(msgspec.Struct):
 
     seq: int
     at: str | None
-    type: Literal["series", "metrics", "alert", "notification", "system", "damaged"]
+    type: Literal[
+        "series", "metrics", "alert", "notification", "annotation", "layout", "system", "damaged"
+    ]
     source: str
     data: dict[str, Any]
 

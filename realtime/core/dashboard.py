@@ -19,7 +19,8 @@ from storage.events import Event, canonical
 SECOND = 1_000_000
 
 NOTIFICATIONS = 50
-"""The newest that a first paint needs; the list has them all."""
+ANNOTATIONS = 50
+"""The newest that a first paint needs; the lists have them all."""
 
 Data = dict[str, Any]
 
@@ -36,6 +37,7 @@ def dashboard(
 ) -> Data:
     """All of `dashboard/live` but `charts` and `cached`; as it is, the data of a `snapshot` frame."""
     newest = islice(reversed(view.notifications), NOTIFICATIONS)
+    marks = islice(reversed(view.annotations.values()), ANNOTATIONS)
     return {
         "cursor": cursor(epoch, view.seq),
         "at": rfc3339(present(view, source)),
@@ -53,6 +55,7 @@ def dashboard(
         "rules": list(rules),
         "alerts": _told(view, view.alerts.values(), epoch),
         "notifications": _told(view, newest, epoch),
+        "annotations": _told(view, marks, epoch),
     }
 
 

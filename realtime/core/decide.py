@@ -6,13 +6,28 @@ when the commit fails, it is dropped and nothing has to be undone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from realtime.core.alerts import FRESH, Rule, Watches, alert, step
+from realtime.core.annotations import Wish
 from realtime.core.batch import Batch, Columns, Key, Rejection
-from realtime.core.views import View
-from storage.events import Declared, Draft, Metrics, Notification, Number, Series, System, canonical
+from realtime.core.layouts import slug
+from realtime.core.views import LAYOUTS, View
+from storage.events import (
+    Annotation,
+    Declared,
+    Draft,
+    Layout,
+    Metrics,
+    Notification,
+    Number,
+    Series,
+    System,
+    canonical,
+)
 
 JUDGED_US = 120_000_000
 """Samples older than this are stored and shown, but raise no alert: what is long past needs no waking up."""
@@ -34,6 +49,15 @@ class Bounds(msgspec.Struct, frozen=True):
     lost_us: int
     max_series_total: int = 1 << 32
     host: str = ""
+
+
+class Refusal(NamedTuple):
+    """Why nothing was decided: there is no such thing (`unknown`), what there is does not allow it
+    (`conflict`), somebody has changed it meanwhile (`stale`), or it makes no sense (`bad`)."""
+
+    why: Literal["unknown", "conflict", "stale", "bad"]
+    field: str
+    detail: str
 
 
 class Live:
@@ -60,6 +84,9 @@ class Desk:
         self._lost: set[str] = set()
         self._watches: Watches = {}
         self._heard: dict[str, int] = {}
+        self._annotations: dict[str, tuple[str, Annotation]] = {}
+        """Source and annotation by id, as this batch leaves them."""
+        self._layouts: dict[str, Layout] = {}
         self._spent = 0
 
     def adopt(self) -> None:
@@ -83,6 +110,106 @@ class Desk:
 
     def record(self, fact: System, source: str, now: int) -> None:
         self.drafts.append(Draft(now, source, fact))
+
+    def annotate(self, id_: str, wish: Wish, now: int, new: bool) -> Refusal | None:
+        """Note what has the id from now on, or change what has it."""
+        if new:
+            source, before = "", Annotation(id_, "noted", "", now)
+        else:
+            known = self._annotation(id_)
+            if known is None:
+                return _nothing(id_)
+            source, before = known
+        fact = msgspec.structs.replace(wish.over(before), state="noted" if new else "changed")
+        if fact.until is not None and fact.until < fact.since:
+            return Refusal("bad", "until", "is before the moment it begins at; swap them")
+        self._said(fact, source if wish.source is UNSET else wish.source, now)
+        return None
+
+    def erase(self, id_: str, now: int) -> Refusal | None:
+        """Take an annotation back; the log remembers that it was there."""
+        known = self._annotation(id_)
+        if known is None:
+            return _nothing(id_)
+        self._said(msgspec.structs.replace(known[1], state="removed"), known[0], now)
+        return None
+
+    def _annotation(self, id_: str) -> tuple[str, Annotation] | None:
+        known = self._annotations.get(id_)
+        event = self._view.annotations.get(id_)
+        if known is None and event is not None and isinstance(event.data, Annotation):
+            known = event.source, event.data
+        return known if known and known[1].state != "removed" else None
+
+    def _said(self, fact: Annotation, source: str, now: int) -> None:
+        self._annotations[fact.id] = source, fact
+        self.drafts.append(Draft(now, source, fact))
+
+    def arrange(self, layout: Layout, version: int | None, source: str, now: int) -> Refusal | None:
+        """Save a dashboard. `version` is the seq it is thought to stand at, 0 for one that is not there yet,
+        None where that does not matter. One without an id is new, and gets one made of its title."""
+        view = self._view
+        if not layout.id:
+            name = slug(layout.title, view.layouts.keys() | self._layouts.keys())
+            layout = msgspec.structs.replace(layout, id=name)
+        known = self._layout(layout.id)
+        refusal = self._stands(layout.id, known, version, bool(layout.provisioned))
+        if refusal is None and known is None and self._crowded():
+            refusal = Refusal(
+                "conflict", "id", f"there are {LAYOUTS} dashboards, as many as may be; remove one"
+            )
+        if refusal is None:
+            self._layouts[layout.id] = layout
+            self.drafts.append(Draft(now, source, layout))
+        return refusal
+
+    def dismiss(
+        self, id_: str, version: int | None, source: str, now: int, provisioned: bool
+    ) -> Refusal | None:
+        """Remove a dashboard; the log keeps what it was. `provisioned`: its file is gone."""
+        known = self._layout(id_)
+        refusal = self._stands(id_, known, version, provisioned)
+        if known is None:
+            return Refusal("unknown", "id", f"there is no dashboard {id_!r}")
+        if refusal is None:
+            gone = msgspec.structs.replace(known, state="removed", panels=[])
+            self._layouts[id_] = gone
+            self.drafts.append(Draft(now, source, gone))
+        return refusal
+
+    def _layout(self, id_: str) -> Layout | None:
+        known = self._layouts.get(id_)
+        event = self._view.layouts.get(id_)
+        if known is None and event is not None and isinstance(event.data, Layout):
+            known = event.data
+        return known if known and known.state != "removed" else None
+
+    def _stands(
+        self, id_: str, known: Layout | None, version: int | None, provisioned: bool
+    ) -> Refusal | None:
+        if known and known.provisioned and not provisioned:
+            return Refusal(
+                "conflict",
+                "id",
+                f"dashboard {id_!r} comes from the file {known.provisioned}; edit it",
+            )
+        if version == 0 and known:
+            return Refusal("conflict", "id", f"there is a dashboard {id_!r} already")
+        if version:
+            event = self._view.layouts.get(id_)
+            # What this very batch has changed has no seq yet: nobody can have seen it.
+            stands = 0 if event is None or id_ in self._layouts else event.seq
+            if stands != version:
+                now_at = f"version {stands}" if stands else "another version, or gone"
+                return Refusal(
+                    "stale", "If-Match", f"version {version} was meant; it is {now_at} by now"
+                )
+        return None
+
+    def _crowded(self) -> bool:
+        held = {id_ for id_ in self._view.layouts if id_ not in self._layouts}
+        held |= {id_ for id_, one in self._layouts.items() if one.state == "saved"}
+        return len(held) >= LAYOUTS
 
     def silence(self, now: int) -> None:
         """Sources that have said nothing for too long are lost, once."""
@@ -248,6 +375,10 @@ class Desk:
                     self.drafts.append(
                         Draft(at, source, alert(rule, after, transition, series, at, value))
                     )
+
+
+def _nothing(id_: str) -> Refusal:
+    return Refusal("unknown", "id", f"there is no annotation {id_!r} that could be changed")
 
 
 def _allowed(bound: int, where: str, dial: str, all_of_it: bool) -> tuple[int, str]:

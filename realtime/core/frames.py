@@ -11,7 +11,18 @@ import msgspec
 
 from realtime.core.cursor import cursor
 from realtime.core.times import rfc3339
-from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System, Unreadable
+from storage.events import (
+    Alert,
+    Annotation,
+    Declared,
+    Event,
+    Layout,
+    Metrics,
+    Notification,
+    Series,
+    System,
+    Unreadable,
+)
 
 Encoding = Literal["json", "msgpack"]
 Road = Literal["websocket", "sse", "poll", "socketio"]
@@ -93,7 +104,9 @@ def of_event(
     return Frame(event.type, data)
 
 
-def plain(fact: Alert | Notification | System, texts: Mapping[int, str]) -> Data:
+def plain(
+    fact: Alert | Notification | Annotation | Layout | System, texts: Mapping[int, str]
+) -> Data:
     """A fact's own fields in the words of the public interface."""
     if isinstance(fact, Alert):
         return {
@@ -115,6 +128,26 @@ def plain(fact: Alert | Notification | System, texts: Mapping[int, str]) -> Data
             "title": fact.title,
             "message": fact.message,
             "room": fact.room,
+        }
+    if isinstance(fact, Annotation):
+        return {
+            "id": fact.id,
+            "state": fact.state,
+            "text": fact.text,
+            "tags": fact.tags,
+            "since": rfc3339(fact.since),
+            "until": None if fact.until is None else rfc3339(fact.until),
+            "author": fact.author,
+        }
+    if isinstance(fact, Layout):
+        return {
+            "id": fact.id,
+            "state": fact.state,
+            "title": fact.title,
+            "tags": fact.tags,
+            "panels": fact.panels,
+            "author": fact.author,
+            "provisioned": fact.provisioned,
         }
     return {"what": fact.what, "detail": fact.detail}
 

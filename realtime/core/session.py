@@ -13,7 +13,16 @@ from realtime.core import goodbyes
 from realtime.core.goodbyes import Goodbye
 from realtime.core.selectors import Selector
 from realtime.core.times import rfc3339
-from storage.events import Alert, Event, Metrics, Notification, Series, System
+from storage.events import (
+    Alert,
+    Annotation,
+    Event,
+    Layout,
+    Metrics,
+    Notification,
+    Series,
+    System,
+)
 
 ROOMS = 64
 """Rooms a session may be in, so that nobody makes the server remember names without end."""
@@ -26,6 +35,7 @@ MISTAKES = 20
 """Mistakes in a row after which a client is believed to mean harm."""
 
 DASHBOARD, METRICS, ALERTS, NOTIFICATIONS = "dashboard", "metrics", "alerts", "notifications"
+ANNOTATIONS = "annotations"
 SEVERITIES = ("warning", "critical")
 TICKS, SEVERITY = "\0ticks", "\0severity:"
 """Topics that are no rooms: no room has a character that cannot be printed."""
@@ -93,7 +103,9 @@ class Taste(NamedTuple):
                 heard = DASHBOARD in rooms or ALERTS in rooms
         elif isinstance(fact, Notification):
             heard = fact.room in rooms or (fact.room == DASHBOARD and NOTIFICATIONS in rooms)
-        elif isinstance(fact, System):
+        elif isinstance(fact, Annotation):
+            heard = DASHBOARD in rooms or ANNOTATIONS in rooms
+        elif isinstance(fact, System | Layout):
             heard = DASHBOARD in rooms
         return _PLAIN if heard else None
 
@@ -112,7 +124,9 @@ def topics_of(event: Event) -> tuple[str, ...]:
         return (SEVERITY + fact.severity, DASHBOARD, ALERTS)
     if isinstance(fact, Notification):
         return (fact.room, NOTIFICATIONS) if fact.room == DASHBOARD else (fact.room,)
-    return (DASHBOARD,) if isinstance(fact, System) else ()
+    if isinstance(fact, Annotation):
+        return (DASHBOARD, ANNOTATIONS)
+    return (DASHBOARD,) if isinstance(fact, System | Layout) else ()
 
 
 class Matched:

@@ -14,8 +14,10 @@ from realtime.core.naming import series_text
 from realtime.core.windows import Windows
 from storage.events import (
     Alert,
+    Annotation,
     Declared,
     Event,
+    Layout,
     Metrics,
     Notification,
     Series,
@@ -23,7 +25,7 @@ from storage.events import (
     canonical,
 )
 
-VERSION = 1
+VERSION = 2
 """Of the fold: raised when its result changes, so that older checkpoints are folded anew."""
 
 UNNAMED = "unnamed"
@@ -32,6 +34,11 @@ UNNAMED = "unnamed"
 NOTIFICATIONS = 500
 RESOLVED = 200
 """How many of the newest notifications and resolved alerts stay in memory; the log has them all."""
+ANNOTATIONS = 10_000
+ANNOTATION_CHARACTERS = 4_000_000
+"""How many of the annotations, those noted last, stay in memory, and how much text; the log has them all."""
+LAYOUTS = 200
+"""How many dashboards of people's own there may be; `decide` refuses more."""
 
 
 HOUR_US = 3_600_000_000
@@ -89,6 +96,12 @@ class View:
         self.resolved: deque[Event] = deque(maxlen=RESOLVED)
         self.notifications: deque[Event] = deque(maxlen=NOTIFICATIONS)
         """Newest last."""
+        self.annotations: dict[str, Event] = {}
+        """By id, as they were said last and in the order in which they were noted."""
+        self.annotated = 0
+        """Characters of them."""
+        self.layouts: dict[str, Event] = {}
+        """By id; the event's seq is the version."""
 
     @property
     def latest(self) -> Windows:
@@ -107,7 +120,18 @@ def evolve(view: View, event: Event) -> View:
     elif isinstance(fact, Declared):
         for series in fact.series:
             declare(view, event.source, series)
-    elif isinstance(fact, Alert):
+    else:
+        _fact(view, event)
+    view.seq = event.seq
+    if event.at > view.at:
+        view.at = event.at
+    return view
+
+
+def _fact(view: View, event: Event) -> None:
+    """What is no tick and names no series."""
+    fact = event.data
+    if isinstance(fact, Alert):
         _name(view, event.source, fact.series)
         if fact.state == "firing":
             view.alerts[fact.id] = event
@@ -116,12 +140,14 @@ def evolve(view: View, event: Event) -> View:
             view.resolved.append(event)
     elif isinstance(fact, Notification):
         view.notifications.append(event)
+    elif isinstance(fact, Annotation):
+        _annotate(view, event, fact)
+    elif isinstance(fact, Layout):
+        view.layouts.pop(fact.id, None)  # the one saved last stands last
+        if fact.state == "saved":
+            view.layouts[fact.id] = event
     elif isinstance(fact, System):
         _system(view, event, fact)
-    view.seq = event.seq
-    if event.at > view.at:
-        view.at = event.at
-    return view
 
 
 def evolve_all(view: View, events: Sequence[Event]) -> View:
@@ -239,6 +265,27 @@ def _heard(view: View, source: str, first: int, last: int) -> None:
     state.first_seen = min(state.first_seen or first, first)
 
 
+def _annotate(view: View, event: Event, fact: Annotation) -> None:
+    before = view.annotations.get(fact.id)
+    view.annotated -= _characters(before) if before else 0
+    if fact.state == "removed":
+        view.annotations.pop(fact.id, None)
+        return
+    if before is None and fact.state == "changed":
+        return  # of one that is too old to be in memory, and would be forgotten next
+    view.annotations[fact.id] = event
+    view.annotated += _characters(event)
+    while len(view.annotations) > ANNOTATIONS or view.annotated > ANNOTATION_CHARACTERS:
+        oldest = view.annotations.pop(next(iter(view.annotations)))
+        view.annotated -= _characters(oldest)
+
+
+def _characters(event: Event) -> int:
+    fact = event.data
+    assert isinstance(fact, Annotation)
+    return len(fact.text) + len(fact.author) + sum(map(len, fact.tags))
+
+
 def _system(view: View, event: Event, fact: System) -> None:
     if fact.what in ("source_seen", "started"):
         state = view.sources.setdefault(event.source, SourceState(event.source, "live", 0, 0))
@@ -293,6 +340,8 @@ class Saved(msgspec.Struct, array_like=True):
     alerts: list[Event]
     resolved: list[Event]
     notifications: list[Event]
+    annotations: list[Event]
+    layouts: list[Event]
 
 
 def save(view: View) -> bytes:
@@ -309,6 +358,7 @@ def saving(view: View) -> Callable[[], bytes]:
     sources = [msgspec.structs.replace(state) for state in view.sources.values()]
     alerts, resolved = list(view.alerts.values()), list(view.resolved)
     notifications = list(view.notifications)
+    annotations, layouts = list(view.annotations.values()), list(view.layouts.values())
 
     def made() -> bytes:
         encode = _encoder.encode
@@ -318,7 +368,9 @@ def saving(view: View) -> Callable[[], bytes]:
             encode((id_, at, canonical(value))) for id_, at, value in zip(*lasts, strict=True)
         ]
         rest = (sources, alerts, resolved, notifications)
+        noted = [encode(event) for event in annotations]
         parts = [encode(at), encode(newest), _listed(named), _listed(latest), *map(encode, rest)]
+        parts += [_listed(noted), encode(layouts)]
         return bytes([0x90 | len(parts)]) + b"".join(parts)
 
     return made
@@ -349,6 +401,11 @@ def restore(view: View, seq: int, saved: Saved) -> None:
     view.alerts = {event.data.id: event for event in saved.alerts if isinstance(event.data, Alert)}
     view.resolved.extend(saved.resolved)
     view.notifications.extend(saved.notifications)
+    for event in saved.annotations:
+        if isinstance(event.data, Annotation):
+            view.annotations[event.data.id] = event
+            view.annotated += _characters(event)
+    view.layouts = {one.data.id: one for one in saved.layouts if isinstance(one.data, Layout)}
 
 
 def recollect(view: View, saved: Saved) -> None:

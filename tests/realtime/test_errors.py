@@ -1,6 +1,7 @@
 import inspect
 import re
 
+import msgspec
 import pytest
 
 import storage.errors
@@ -40,10 +41,24 @@ def test_the_drawing_is_complete():
     assert {kind.__name__ for kind in ALL} <= set(errors.__all__)
 
 
+@pytest.mark.parametrize(
+    ("body", "field"), [(b'{"a":[1,"x"]}', "a[1]"), (b"[]", "body"), (b"{}", "body")]
+)
+def test_a_field_is_taken_out_of_msgspec_s_words(body, field):
+    """As an RFC 9457 member names it; the whole body where no field is to blame."""
+    shape = msgspec.defstruct("Shape", [("a", list[int])])
+    with pytest.raises(msgspec.ValidationError) as raised:
+        msgspec.json.decode(body, type=shape)
+    error = errors.FieldError.of(raised.value)
+    assert error.field == field
+    assert "`" not in error.detail.partition("`")[0] and error.detail
+
+
 def test_what_errors_carry():
     """The web needs numbers and fields, not sentences to take apart."""
     assert errors.Busy(2.5).retry_after_s == 2.5
     field = errors.FieldError("[3].value", "NaN is not a number")
     assert errors.BadInput("no", [field]).errors == [field]
+    assert errors.Conflict("no", [field]).errors == errors.Stale("no", [field]).errors == [field]
     assert "stopping" in errors.Closing().detail
     assert isinstance(errors.StorageFull("full"), errors.StorageError)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from realtime.clock import Clock
+from realtime.core import views
 from realtime.core.alerts import Rule
 from realtime.core.batch import Batch, Columns, Key, Rejection
 from realtime.core.decide import Bounds
@@ -23,7 +24,18 @@ from realtime.errors import (
     StorageFull,
 )
 from realtime.spine import BatchName, Limits, Receipt, Spine, touched
-from storage.events import Alert, Declared, Event, Fact, Metrics, Notification, Series, System
+from storage.events import (
+    Alert,
+    Annotation,
+    Declared,
+    Event,
+    Fact,
+    Layout,
+    Metrics,
+    Notification,
+    Series,
+    System,
+)
 from storage.log import Log
 from storage.migrate import migrate
 from tests.disk import small_disk
@@ -538,8 +550,8 @@ async def test_a_checkpoint_that_cannot_be_read_is_left_aside(tmp_path, logs):
         await it.spine.ingest(batch(1, 2, 3))
         await it.spine.checkpoint()
         shown = _shown(it.spine.view)
-        seq, body = await it.log.checkpoint("view", 1)
-        await it.log.save_checkpoint("view", 1, seq, body[: len(body) // 2])
+        seq, body = await it.log.checkpoint("view", views.VERSION)
+        await it.log.save_checkpoint("view", views.VERSION, seq, body[: len(body) // 2])
     async with spines(tmp_path) as it:
         logs.expect("the checkpoint cannot be read")
         assert _shown(it.spine.view) == shown
@@ -570,6 +582,8 @@ def _shown(view):
         view.alerts,
         list(view.resolved),
         list(view.notifications),
+        list(view.annotations.values()),
+        list(view.layouts.values()),
     )
 
 
@@ -620,6 +634,8 @@ def test_what_is_touched_goes_stale():
         "series:a": Declared([Series(1, "x", {})]),
         "alerts": alert,
         "notifications": Notification("i", "info", "words"),
+        "annotations": Annotation("i", "noted", "words", 1),
+        "layouts": Layout("i", "saved", "words", []),
         "sources": System("started"),
     }
     for tag, fact in facts.items():

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from storage.events import (
     Alert,
+    Annotation,
     Declared,
     Draft,
     Fact,
+    Layout,
     Metrics,
     Notification,
     Series,
@@ -96,6 +98,26 @@ facts: st.SearchStrategy[Fact] = st.one_of(
         message=texts,
         title=texts,
         room=texts,
+    ),
+    st.builds(
+        Annotation,
+        id=texts,
+        state=st.sampled_from(["noted", "changed", "removed"]),
+        text=texts,
+        since=st.integers(0, 2**62),
+        until=st.none() | st.integers(0, 2**62),
+        tags=st.lists(texts, max_size=3),
+        author=texts,
+    ),
+    st.builds(
+        Layout,
+        id=texts,
+        state=st.sampled_from(["saved", "removed"]),
+        title=texts,
+        panels=st.lists(st.dictionaries(texts, plain, max_size=3), max_size=3),
+        tags=st.lists(texts, max_size=3),
+        author=texts,
+        provisioned=texts,
     ),
     st.builds(
         System,

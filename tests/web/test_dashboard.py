@@ -33,6 +33,7 @@ async def test_the_first_paint_is_whole(site):
         "rules",
         "alerts",
         "notifications",
+        "annotations",
         "charts",
         "cached",
     ]

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.frames import PLACED, Frame, encode
+from storage.events import KINDS
 from tests.app import house
 from tests.clients import Slow, slow, stream
 
@@ -221,5 +222,5 @@ def test_the_page_listens_for_every_frame():
     listed = re.search(r"const EVENTS = \[(.*?)\];", ROADS_JS.read_text(), re.DOTALL)
     assert listed
     names = set(re.findall(r'"(\w+)"', listed[1]))
-    told = {"hello", "reset", "goodbye", "series", "metrics", "alert", "notification", "system"}
+    told = {"hello", "reset", "goodbye", *(kind.type for kind in KINDS)}
     assert told | set(PLACED) <= names

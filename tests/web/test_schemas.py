@@ -15,6 +15,7 @@ ASKED = [
     ("/api/realtime/dashboard/live", "?hours=24"),
     ("/api/realtime/metrics/live", ""),
     ("/api/realtime/notifications", ""),
+    ("/api/realtime/annotations", ""),
     ("/api/realtime/alerts", "?state=firing,resolved"),
     ("/api/realtime/series", ""),
     ("/api/realtime/query", "?series=%7B__name__%3D~%22.*%22%7D"),
@@ -51,6 +52,7 @@ async def told(site):
         )
         await site.tick({"queue_depth": 3}, source="app")
     await site.post("/api/realtime/notifications", {"message": "hi", "type": "success"})
+    await site.post("/api/realtime/annotations", {"text": "hi", "until": "+1m"})
     yield site
 
 
@@ -77,6 +79,11 @@ async def test_what_writing_answers_is_as_documented(told):
     validator("/api/realtime/metrics", "post", 200).validate(metrics.json)
     note = await told.post("/api/realtime/notifications", {"message": "a"})
     validator("/api/realtime/notifications", "post", 200).validate(note.json)
+    path = "/api/realtime/annotations"
+    mark = await told.post(path, {"text": "a"})
+    validator(path, "post", 200).validate(mark.json)
+    gone = await told.ask(f"{path}?id={mark.data['id']}", method="DELETE")
+    validator(path, "delete", 200).validate(gone.json)
     for path in ("/api/realtime/cache/preload", "/api/realtime/cache/clear"):
         validator(path, "post", 200).validate((await told.ask(path, method="POST")).json)
 

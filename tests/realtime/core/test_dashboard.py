@@ -5,10 +5,20 @@ from typing import Any
 import msgspec
 
 from realtime.core.columns import SECOND
-from realtime.core.dashboard import NOTIFICATIONS, dashboard, metrics
+from realtime.core.dashboard import ANNOTATIONS, NOTIFICATIONS, dashboard, metrics
 from realtime.core.frames import of_event
 from realtime.core.views import View, evolve, fold
-from storage.events import Alert, Declared, Event, Fact, Metrics, Notification, Series, System
+from storage.events import (
+    Alert,
+    Annotation,
+    Declared,
+    Event,
+    Fact,
+    Metrics,
+    Notification,
+    Series,
+    System,
+)
 
 NOW = 1_764_000_000 * SECOND
 RULES = [{"rule": "cpu", "above": 80}]
@@ -83,6 +93,17 @@ def test_only_the_newest_notifications_are_in_the_first_paint() -> None:
     )
     ids = [one["id"] for one in shown(view)["notifications"]]
     assert (len(ids), ids[0]) == (NOTIFICATIONS, f"n{NOTIFICATIONS + 8}")
+
+
+def test_only_the_newest_annotations_are_in_the_first_paint() -> None:
+    """The ones noted last, newest first, as their frames told them."""
+    view, events = recorded(
+        *(("", Annotation(f"m{n}", "noted", "deploy", NOW)) for n in range(ANNOTATIONS + 9))
+    )
+    told = shown(view)["annotations"]
+    assert len(told) == ANNOTATIONS
+    frame = of_event(events[-1], "e", view.texts)
+    assert frame and told[0] == frame.data
 
 
 def test_an_empty_view_is_shown_as_it_is() -> None:

@@ -5,11 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.alerts import Rule, resume, rules_by_series
+from realtime.core.annotations import Wish
 from realtime.core.batch import Batch, Columns, Descriptor, Key
-from realtime.core.decide import BREATH, JUDGED_US, Bounds, Desk, Live
+from realtime.core.decide import BREATH, JUDGED_US, Bounds, Desk, Live, Refusal
 from realtime.core.naming import series_text
-from realtime.core.views import View, evolve
-from storage.events import Alert, Declared, Draft, Event, Metrics, Notification, Series, System
+from realtime.core.views import LAYOUTS, View, evolve
+from storage.events import (
+    Alert,
+    Annotation,
+    Declared,
+    Draft,
+    Event,
+    Layout,
+    Metrics,
+    Notification,
+    Series,
+    System,
+)
 
 S = 1_000_000
 NOW = 1_795_403_506 * S
@@ -286,6 +298,96 @@ def test_notifications_and_records_are_drafts_like_others():
     desk.notify(note, "a", NOW)
     desk.record(System("started"), "b", NOW + 1)
     assert desk.drafts == [Draft(NOW, "a", note), Draft(NOW + 1, "b", System("started"))]
+
+
+def test_an_annotation_is_changed_as_it_stands():
+    """What was said before in the same batch counts; what is not said stays, and what is gone is gone."""
+    desks = Desks()
+    desk = desks.open()
+    assert desk.annotate("m", Wish("deploy", ["a"], NOW, source="shop"), NOW, new=True) is None
+    assert desk.annotate("m", Wish(until=NOW + S), NOW + 1, new=False) is None
+    said = Annotation("m", "noted", "deploy", NOW, None, ["a"])
+    changed = Annotation("m", "changed", "deploy", NOW, NOW + S, ["a"])
+    assert desk.drafts == [Draft(NOW, "shop", said), Draft(NOW + 1, "shop", changed)]
+    desks.commit(desk)
+    desk = desks.open()
+    refusal = desk.annotate("m", Wish(since=NOW + 2 * S), NOW, new=False)
+    assert isinstance(refusal, Refusal) and (refusal.why, refusal.field) == ("bad", "until")
+    assert desk.erase("m", NOW + 5) is None
+    assert desk.drafts == [
+        Draft(NOW + 5, "shop", Annotation("m", "removed", "deploy", NOW, NOW + S, ["a"]))
+    ]
+    for refusal in (desk.erase("m", NOW), desk.annotate("m", Wish("x"), NOW, new=False)):
+        assert refusal and refusal.why == "unknown"
+
+
+def why(refusal):
+    return refusal and refusal.why
+
+
+def test_a_dashboard_is_saved_over_the_version_that_was_meant():
+    """Two who changed the same one cannot both be right: not even within one batch."""
+    desks = Desks()
+    shop = Layout("shop", "saved", "Shop", [])
+    desk = desks.open()
+    assert desk.arrange(shop, 0, "", NOW) is None
+    assert why(desk.arrange(shop, 0, "", NOW)) == "conflict"
+    assert why(desk.arrange(shop, 1, "", NOW)) == "stale"
+    [saved] = desks.commit(desk)
+    assert saved.seq == 1
+    desk = desks.open()
+    assert desk.arrange(shop, 1, "", NOW) is None
+    assert why(desk.arrange(shop, 1, "", NOW)) == "stale"
+    assert why(desk.dismiss("shop", 1, "", NOW, False)) == "stale"
+    desks.commit(desk)
+    desk = desks.open()
+    assert why(desk.arrange(shop, 1, "", NOW)) == "stale"
+    assert desk.arrange(shop, None, "", NOW) is None
+    assert desk.dismiss("shop", None, "", NOW, False) is None
+    assert why(desk.dismiss("shop", None, "", NOW, False)) == "unknown"
+    assert desk.arrange(shop, 0, "", NOW) is None
+
+
+def test_a_dashboard_without_an_id_gets_one():
+    """Made of its title, and not one that somebody has."""
+    desks = Desks()
+    desk = desks.open()
+    for title in ("Über shop!", "uber  SHOP", "☃"):
+        assert desk.arrange(Layout("", "saved", title, []), 0, "", NOW) is None
+    assert [event.data.id for event in desks.commit(desk)] == [
+        "uber-shop",
+        "uber-shop-2",
+        "dashboard",
+    ]
+
+
+def test_a_dashboard_from_a_file_is_changed_in_the_file():
+    """The refusal says which; the file itself may."""
+    desk = Desks().open()
+    filed = Layout("shop", "saved", "Shop", [], provisioned="shop.json")
+    assert desk.arrange(filed, None, "", NOW) is None
+    refusal = desk.arrange(Layout("shop", "saved", "Mine", []), None, "", NOW)
+    assert refusal and refusal.why == "conflict" and "shop.json" in refusal.detail
+    assert why(desk.dismiss("shop", None, "", NOW, False)) == "conflict"
+    assert desk.arrange(filed, None, "", NOW) is None
+    assert desk.dismiss("shop", None, "", NOW, True) is None
+    assert desk.arrange(Layout("shop", "saved", "Mine", []), 0, "", NOW) is None
+
+
+def test_dashboards_are_bounded():
+    """One more than may be is refused; those that are there can be changed, and one that goes makes room."""
+    desks = Desks()
+    desk = desks.open()
+    for n in range(LAYOUTS):
+        assert desk.arrange(Layout(f"d{n}", "saved", "x", []), 0, "", NOW) is None
+    more = Layout("more", "saved", "x", [])
+    assert why(desk.arrange(more, 0, "", NOW)) == "conflict"
+    desks.commit(desk)
+    desk = desks.open()
+    assert why(desk.arrange(more, 0, "", NOW)) == "conflict"
+    assert desk.arrange(Layout("d1", "saved", "y", []), None, "", NOW) is None
+    assert desk.dismiss("d2", None, "", NOW, False) is None
+    assert desk.arrange(more, 0, "", NOW) is None
 
 
 @pytest.mark.parametrize(("series", "rows"), [(1, 50_000), (1000, 50), (50, 1000)])

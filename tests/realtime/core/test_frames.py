@@ -21,7 +21,18 @@ from realtime.core.frames import (
     of_series,
 )
 from realtime.core.views import View, evolve
-from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
+from storage.events import (
+    KINDS,
+    Alert,
+    Annotation,
+    Declared,
+    Event,
+    Layout,
+    Metrics,
+    Notification,
+    Series,
+    System,
+)
 
 AT = 1_795_403_506_123_456
 PLACE = {"seq": 7, "cursor": "e:7", "at": "2026-11-23T03:11:46.123456Z", "source": "web-1"}
@@ -45,6 +56,8 @@ ALERT = Alert(
 NOTE = Notification("n1", "warning", "line one\nline two\r\ndata: x\n\n", "a\rb", "dashboard")
 STARTED = System("started", {"version": "1"})
 TICK = Metrics([1, 2], [1, 0.1])
+MARK = Annotation("m1", "noted", "deploy", AT - 60_000_000, AT, ["prod"], "ci")
+BOARD = Layout("shop", "saved", "Shop", [{"kind": "text", "text": "hi"}], ["a"], "eva", "shop.json")
 
 FRAMES: dict[str, Any] = {
     "metrics": (TICK, {"values": {"up": 1, 'cpu{mode="user"}': 0.1}}),
@@ -73,6 +86,30 @@ FRAMES: dict[str, Any] = {
             "room": "dashboard",
         },
     ),
+    "annotation": (
+        MARK,
+        {
+            "id": "m1",
+            "state": "noted",
+            "text": "deploy",
+            "tags": ["prod"],
+            "since": "2026-11-23T03:10:46.123456Z",
+            "until": "2026-11-23T03:11:46.123456Z",
+            "author": "ci",
+        },
+    ),
+    "layout": (
+        BOARD,
+        {
+            "id": "shop",
+            "state": "saved",
+            "title": "Shop",
+            "tags": ["a"],
+            "panels": [{"kind": "text", "text": "hi"}],
+            "author": "eva",
+            "provisioned": "shop.json",
+        },
+    ),
     "system": (STARTED, {"what": "started", "detail": {"version": "1"}}),
 }
 
@@ -82,6 +119,17 @@ def test_the_frame_of_each_event(name):
     """Every log frame says its place, its time and its source, and then what happened."""
     fact, data = FRAMES[name]
     assert told(event(fact), "e", TEXTS) == Frame(name, PLACE | data)
+
+
+def test_every_kind_of_fact_is_told():
+    """But for declarations, which are no frame of their own."""
+    assert {kind.type for kind in KINDS} == {*FRAMES, "series"}
+
+
+def test_a_moment_has_no_end():
+    """An annotation of a moment says null, so that nobody takes it for a span."""
+    moment = Annotation("m1", "noted", "deploy", AT)
+    assert told(event(moment), "e", TEXTS).data["until"] is None
 
 
 def test_names_are_no_frame_of_their_own():

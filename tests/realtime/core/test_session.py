@@ -22,7 +22,17 @@ from realtime.core.session import (
     Taste,
     topics_of,
 )
-from storage.events import Alert, Declared, Event, Metrics, Notification, Series, System
+from storage.events import (
+    Alert,
+    Annotation,
+    Declared,
+    Event,
+    Layout,
+    Metrics,
+    Notification,
+    Series,
+    System,
+)
 
 NOW = 1_795_403_506_000_000
 S = 1_000_000
@@ -31,6 +41,8 @@ TICK = Event(1, NOW, "web-1", Metrics([1], [2]))
 NOTE = Event(2, NOW, "", Notification("n", "info", "hello", "", "dashboard"))
 STARTED = Event(3, NOW, "web-1", System("started"))
 NAMES = Event(4, NOW, "web-1", Declared([Series(1, "up", {})]))
+MARK = Event(5, NOW, "", Annotation("m", "noted", "deploy", NOW))
+BOARD = Event(6, NOW, "", Layout("b", "saved", "Board", []))
 
 
 def alert(severity="critical"):
@@ -111,12 +123,13 @@ def test_joining_twice_is_joining_once():
 @pytest.mark.parametrize(
     ("rooms", "hears"),
     [
-        (["dashboard"], "tick note alert system"),
+        (["dashboard"], "tick note alert system mark board"),
         (["metrics"], "tick"),
         (["metrics:web-1"], "tick"),
         (["metrics:web-2"], ""),
         (["alerts"], "alert"),
         (["notifications"], "note"),
+        (["annotations"], "mark"),
         (["metrics", "alerts"], "tick alert"),
         ([], ""),
     ],
@@ -125,6 +138,7 @@ def test_the_rooms_of_the_house(rooms, hears):
     """`dashboard` hears everything of a dashboard, the others their part of it."""
     client = session(*rooms)
     told = {"tick": TICK, "note": NOTE, "alert": alert(), "system": STARTED, "names": NAMES}
+    told |= {"mark": MARK, "board": BOARD}
     heard = [name for name, event in told.items() if client.taste.wants(event) is not None]
     assert heard == hears.split()
 
@@ -395,8 +409,16 @@ def test_a_good_message_forgives():
 def test_nobody_who_wants_an_event_is_missed_by_its_topics():
     """The hub finds listeners by topic and asks their taste afterwards: a taste that wants an event is
     found under one of the event's topics, whatever it is made of."""
-    rooms = ["dashboard", "metrics", "metrics:web-1", "alerts", "notifications", "kitchen"]
-    events = [TICK, NOTE, STARTED, NAMES, alert(), alert("warning"), note("kitchen")]
+    rooms = [
+        "dashboard",
+        "metrics",
+        "metrics:web-1",
+        "alerts",
+        "notifications",
+        "annotations",
+        "kitchen",
+    ]
+    events = [TICK, NOTE, STARTED, NAMES, MARK, BOARD, alert(), alert("warning"), note("kitchen")]
     severities = [None, frozenset(["critical"]), frozenset(["warning", "critical"])]
     wanted = 0
     for size in range(3):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from realtime.core import views
 from realtime.core.views import (
+    ANNOTATION_CHARACTERS,
+    ANNOTATIONS,
     NOTIFICATIONS,
     RESOLVED,
     View,
@@ -18,8 +20,10 @@ from realtime.core.views import (
 )
 from storage.events import (
     Alert,
+    Annotation,
     Declared,
     Event,
+    Layout,
     Metrics,
     Notification,
     Series,
@@ -55,12 +59,33 @@ def state(view):
         "alerts": view.alerts,
         "resolved": list(view.resolved),
         "notifications": list(view.notifications),
+        "annotations": list(view.annotations.items()),
+        "annotated": view.annotated,
+        "layouts": list(view.layouts.items()),
     }
 
 
 values = st.one_of(
     st.integers(-5, 5), st.floats(allow_nan=False, allow_infinity=False).map(canonical)
 )
+
+
+MARK = Annotation("x", "noted", "words", 1, None, ["t"])
+BOARD = Layout("u", "saved", "words", [{"kind": "text", "x": 1.5}])
+PEOPLE = {
+    "note": st.just(Notification("n", "info", "words")),
+    "mark": st.builds(
+        lambda id_, state: msgspec.structs.replace(MARK, id=id_, state=state),
+        st.sampled_from("xyz"),
+        st.sampled_from(["noted", "changed", "removed"]),
+    ),
+    "board": st.builds(
+        lambda id_, state: msgspec.structs.replace(BOARD, id=id_, state=state),
+        st.sampled_from("uvw"),
+        st.sampled_from(["saved", "removed"]),
+    ),
+}
+"""What people say."""
 
 
 @st.composite
@@ -76,7 +101,7 @@ def logs(draw):
     for _ in range(draw(st.integers(0, 40))):
         clock += draw(st.integers(0, 12))
         source = draw(st.sampled_from(SOURCES))
-        what = draw(st.sampled_from(["tick"] * 6 + ["alert", "note", "system"]))
+        what = draw(st.sampled_from(["tick"] * 6 + ["alert", "note", "mark", "board", "system"]))
         if what == "tick":
             mine = [id_ for id_ in SERIES if OWNER[id_] == source]
             ids = draw(st.lists(st.sampled_from(mine), min_size=1, unique=True))
@@ -93,8 +118,8 @@ def logs(draw):
             change = draw(st.sampled_from(["firing", "resolved"]))
             fact = Alert(f"cpu-{id_}", "cpu", change, "critical", id_, 90, 80, clock, "words")
             add(clock, OWNER[id_], fact)
-        elif what == "note":
-            add(clock, source, Notification(str(clock), "info", "words"))
+        elif what in PEOPLE:
+            add(clock, source, draw(PEOPLE[what]))
         elif what == "system":
             what = draw(st.sampled_from(["started", "stopped", "source_seen", "source_lost"]))
             detail = {"facts": {"cpus": clock}} if what == "started" else {}
@@ -218,6 +243,41 @@ def test_memory_is_bounded():
     for n in range(1, RESOLVED + 11):
         evolve(one, Event(n, n, "a", ended))
     assert len(one.resolved) == RESOLVED
+
+
+def test_annotations_are_what_was_said_last():
+    """A change takes the place of what it changes, and what is removed is gone; of one that nobody
+    remembers there is nothing to change."""
+    one = view()
+    noted = Annotation("a", "noted", "x", 1)
+    for n, (id_, said) in enumerate(
+        [("a", "noted"), ("b", "noted"), ("a", "changed"), ("c", "changed"), ("b", "removed")], 1
+    ):
+        evolve(one, Event(n, n, "", msgspec.structs.replace(noted, id=id_, state=said)))
+    assert [(id_, event.seq) for id_, event in one.annotations.items()] == [("a", 3)]
+    assert one.annotated == 1
+
+
+@pytest.mark.parametrize(("text", "kept"), [("x", ANNOTATIONS), ("x" * 4_000, 1_000)])
+def test_annotations_are_bounded(text, kept):
+    """By number and by length: those noted first leave memory first, and stay in the log."""
+    one = view()
+    for n in range(1, ANNOTATIONS + 11):
+        evolve(one, Event(n, n, "", Annotation(str(n), "noted", text, n)))
+    assert len(one.annotations) == kept
+    assert [*one.annotations][-1] == str(ANNOTATIONS + 10)
+    assert one.annotated == kept * len(text) <= ANNOTATION_CHARACTERS
+
+
+def test_dashboards_of_people_are_those_saved_last():
+    """The event's seq is the version; one that was removed is gone."""
+    one = view()
+    for n, (id_, state) in enumerate(
+        [("a", "saved"), ("b", "saved"), ("a", "saved"), ("b", "removed"), ("z", "removed")], 1
+    ):
+        saved = Layout(id_, "saved", f"{n}", [])
+        evolve(one, Event(n, n, "", msgspec.structs.replace(saved, state=state)))
+    assert [(id_, event.seq) for id_, event in one.layouts.items()] == [("a", 3)]
 
 
 @pytest.mark.parametrize("body", [b"", b"\x90", b"\xc1", msgspec.msgpack.encode([1, 2, "three"])])
