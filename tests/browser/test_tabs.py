@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Error
+from playwright.async_api import Error, Route
 
 from tests.app import PATIENCE_S, Server, running
 from tests.browser.gate import gated
-from tests.browser.watch import LIVE_S, PATIENCE_MS, Watch, ask, same_as_recorded, watching
+from tests.browser.watch import LIVE_S, PATIENCE_MS, Watch, ask, post, same_as_recorded, watching
 
 pytestmark = pytest.mark.browser
 
@@ -22,6 +23,19 @@ WAYS = {
 }
 """What a browser lacks, so that the page goes this way."""
 HANDOVER_S = 2.0
+LISTENER = """
+{
+  const { apply } = Store.prototype;
+  globalThis.told = [];
+  Store.prototype.apply = function (message) {
+    if (message.seq !== undefined) globalThis.told.push([message.type, message.seq, message.conflated ?? 0]);
+    return apply.call(this, message);
+  };
+}
+"""
+"""Behind the store's module: what it is given, before it leaves out what it has."""
+TOLD = ("metrics", "alert", "notification", "system")
+"""Events that a tab in the room `dashboard` has a frame of."""
 
 
 async def connections(server: Server) -> int:
@@ -39,10 +53,16 @@ async def until(server: Server, count: int, within_s: float = PATIENCE_S) -> Non
 
 @contextlib.asynccontextmanager
 async def tabs(
-    server: Server, url: str, count: int, way: str = "worker"
+    server: Server,
+    url: str,
+    count: int,
+    way: str = "worker",
+    prepare: Callable[[Watch], Awaitable[None]] | None = None,
 ) -> AsyncIterator[list[Watch]]:
     """One browser with so many tabs, all live."""
     async with watching(url) as first:
+        if prepare:
+            await prepare(first)
         await first.page.context.add_init_script(WAYS[way])
         watches = [first, *[await another(first) for _ in range(count - 1)]]
         await asyncio.gather(*[watch.open() for watch in watches])
@@ -94,6 +114,78 @@ async def test_tabs_share_one_connection(tmp_path: Path, way: str) -> None:
         await until(server, 1, HANDOVER_S)
         await three.page.close()
         await until(server, 0, HANDOVER_S)
+
+
+@pytest.mark.gen_test(timeout=2 * LIVE_S)
+@pytest.mark.parametrize("way", ["worker", "leader"])
+async def test_each_tab_is_told_everything_once(tmp_path: Path, way: str) -> None:
+    """While many facts come, the first tab crashes, the next closes, one comes late: each that is left was
+    told every event after its own first load, in order, none left out and none twice."""
+    async with running(tmp_path) as server, tabs(server, server.url, 3, way, listen) as tabs_:
+        one, two, three = tabs_
+        async with noise(server):
+            await three.beyond(await three.seq() + 2)
+            with contextlib.suppress(Error):
+                await one.page.goto("chrome://crash")
+            await go_on(two, three)
+            four = await another(three)
+            await four.open()
+            await four.live()
+            await two.page.close()
+            await go_on(three, four)
+        last = (await ask(server.url, "/api/realtime/performance/stats"))["log"]["head"]
+        for watch in (three, four):
+            await watch.beyond(last)
+            await told_once(watch, server, last)
+        await until(server, 1)
+
+
+async def listen(watch: Watch) -> None:
+    async def serve(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(
+            body=await answer.text() + LISTENER, content_type="text/javascript; charset=utf-8"
+        )
+
+    await watch.page.context.route("**/js/store.js", serve)
+
+
+@contextlib.asynccontextmanager
+async def noise(server: Server) -> AsyncIterator[None]:
+    """Some thirty facts a second, so that each seam has some on both sides of it."""
+
+    async def speak() -> None:
+        for number in itertools.count():
+            body = {"type": "info", "message": f"fact {number}"}
+            await post(server.url, "/api/realtime/notifications", body)
+            await asyncio.sleep(0.03)
+
+    speaking = asyncio.create_task(speak())
+    try:
+        yield
+    finally:
+        speaking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await speaking
+
+
+async def told_once(watch: Watch, server: Server, last: int) -> None:
+    """What the tab's store was given since its first load, up to `last` at least, is what the log holds."""
+    (kind, first, _), *rest = await watch.page.evaluate("() => globalThis.told")
+    assert kind == "load"
+    # A later load is the page's own question for charts, not something it was told.
+    told = [(type_, seq) for type_, seq, _ in rest if type_ != "load"]
+    assert not any(merged for *_, merged in rest)
+    logged: list[tuple[str, int]] = []
+    after = first
+    while page := (await ask(server.url, "/api/realtime/events", after=after, limit=1000))[
+        "events"
+    ]:
+        after = page[-1]["seq"]
+        logged += [(event["type"], event["seq"]) for event in page if event["type"] in TOLD]
+    assert {"metrics", "notification"} <= {type_ for type_, _ in told}
+    assert told == logged[: len(told)]
+    assert told[-1][1] >= last
 
 
 @pytest.mark.gen_test(timeout=LIVE_S)
