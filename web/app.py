@@ -72,7 +72,7 @@ ROUTES: Sequence[Route] = (
                 "Everything the first paint needs",
                 query=schemas.DashboardQuery,
                 data=schemas.Dashboard,
-                refusals=READ,
+                refusals={404: "Nothing has come from a source of that name.", **READ},
             )
         },
     ),

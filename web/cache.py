@@ -1,6 +1,6 @@
 """The shelf by hand: empty it, or fill it with the ranges people ask for first."""
 
-from web.dashboard import dashboard_bodies
+from web.dashboard import EVERYONE, dashboard_bodies
 from web.handler import Receiver
 
 PRELOADED_H = (1.0, 6.0, 24.0, 72.0, 168.0)
@@ -19,7 +19,7 @@ class Preload(Receiver):
         shelf = self.services.shelf
         before = shelf.stats().entries
         for hours in PRELOADED_H:
-            await dashboard_bodies(self.services, hours, "dashboard")
+            await dashboard_bodies(self.services, hours, EVERYONE, self.services.source)
         entries = shelf.stats().entries
         came = max(entries - before, 0)
         await self.reply(

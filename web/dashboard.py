@@ -5,18 +5,22 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from realtime.answers import Bodies, Body
 from realtime.core.dashboard import NOTIFICATIONS, dashboard
 from realtime.core.views import View
 from storage.events import Event, Notification
 from web.handler import Handler, enveloped
+from web.problem import Problem, shown
 from web.schemas import DashboardQuery
 from web.services import Services
 
 ROWS = 600
 """Rows of a chart: about a point for every two pixels of a wide screen."""
 HOUR_US = 3_600_000_000
+NAMED = 20
+"""Sources that a refusal names."""
 EVERYONE = "dashboard"
 """The room that everybody is in."""
 
@@ -24,17 +28,31 @@ EVERYONE = "dashboard"
 class DashboardLive(Handler):
     async def get(self) -> None:
         query = self.asked(DashboardQuery)
-        bodies, cached = await dashboard_bodies(self.services, query.hours, query.room)
+        source = self.services.source if query.source is UNSET else query.source
+        self._check(source)
+        bodies, cached = await dashboard_bodies(self.services, query.hours, query.room, source)
         await self.send_body(bodies.warm if cached else bodies.fresh)
 
+    def _check(self, source: str) -> None:
+        """Problem 404 names the sources that there are, or some of them. The host's own needs no reading yet."""
+        known = self.services.spine.view.sources
+        if source in known or source == self.services.source:
+            return
+        named = ", ".join(sorted(known)[:NAMED]) or "none yet"
+        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+        detail = f"nothing has come from {shown(source)}; the sources are: {named}{more}"
+        raise Problem(404, "there is no such source", [("source", detail)])
 
-async def dashboard_bodies(services: Services, hours: float, room: str) -> tuple[Bodies, bool]:
+
+async def dashboard_bodies(
+    services: Services, hours: float, room: str, source: str
+) -> tuple[Bodies, bool]:
     """The answer, and whether it came off the shelf: all of it, or for a long range its charts.
 
     A tick outdates the answer; the charts of a range that reaches beyond the recent window move on
     a step at a time, so they stay while the figures beside them are as fresh as ever.
     """
-    spine, history, source = services.spine, services.history, services.source
+    spine, history = services.spine, services.history
     now = spine.now()
     start, end = history.aligned(now - int(hours * HOUR_US), now, ROWS)
     stepped = end != now
@@ -50,27 +68,27 @@ async def dashboard_bodies(services: Services, hours: float, room: str) -> tuple
             charts, drawn_before = await services.shelf.get(
                 ("charts", source, start, end), history.chart_tags(source, end), draw
             )
-            data = _standing(services, hours, room)
+            data = _standing(services, hours, room, source)
         else:
             # The figures and the window are read in one tick of the loop: a stream resumed from
             # this cursor goes on exactly where the charts end (law no-gap-no-double).
-            data = _standing(services, hours, room)
+            data = _standing(services, hours, room, source)
             charts = await draw()
         return await services.encoder.bodies(
             {**data, "charts": msgspec.Raw(charts.json)}, enveloped
         )
 
     tags = ("sources", f"metrics:{source}", "alerts", "notifications", "annotations")
-    bodies, found = await services.shelf.get(("dashboard/live", hours, room), tags, make)
+    bodies, found = await services.shelf.get(("dashboard/live", source, hours, room), tags, make)
     return bodies, found or drawn_before
 
 
-def _standing(services: Services, hours: float, room: str) -> dict[str, Any]:
+def _standing(services: Services, hours: float, room: str, source: str) -> dict[str, Any]:
     """All but the charts, as of this very moment."""
     spine = services.spine
     data = dashboard(
         spine.view,
-        services.source,
+        source,
         epoch=spine.epoch,
         hours=hours,
         interval_s=services.interval_s,

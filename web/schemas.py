@@ -73,6 +73,17 @@ class DashboardQuery(Asked, frozen=True):
         float, Meta(ge=LEAST_HOURS, le=MOST_HOURS, description="How far back the charts reach.")
     ] = 0.25
     room: Annotated[Room, Meta(description="Whose notifications are included.")] = "dashboard"
+    source: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST_NAME,
+                description="Whose figures, series and charts; left out, this host's own.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Kpis(msgspec.Struct):

@@ -97,6 +97,41 @@ async def test_a_room_hears_its_own_and_everyone_s_notifications(site):
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("hours", [0.25, 24])
+async def test_any_source_can_be_painted(site, hours):
+    """Figures, series and charts are of the source asked for, fresh at each of its ticks; others' are not."""
+    await site.tick({USER: 0.1, "system_cpu_utilization_ratio": 0.1})
+    await site.tick({USER: 0.7, "system_cpu_utilization_ratio": 0.7}, source="web-2")
+
+    async def paint(source):
+        return (await site.ask(f"{PATH}?hours={hours}&source={source}")).data
+
+    for source, value in ((HOST, 0.1), ("web-2", 0.7), (HOST, 0.1)):
+        data = await paint(source)
+        assert (data["source"], data["kpis"]["cpu_percent"]) == (source, value * 100)
+        assert chart(data, "cpu")["series"][0]["values"] == [value]
+        assert len(data["series"]) == 2 and len(data["sources"]) == 2
+    await site.tick({"system_cpu_utilization_ratio": 0.4}, source="web-2")
+    assert (await paint("web-2"))["kpis"]["cpu_percent"] == 40
+    own = (await site.ask(f"{PATH}?hours={hours}")).data
+    assert own["source"] == HOST
+
+
+@pytest.mark.gen_test
+async def test_an_unknown_source_is_answered_with_those_there_are(site, monkeypatch):
+    """404, and no more names than one can read; the host's own is known before its first reading."""
+    assert (await site.ask(f"{PATH}?source={HOST}")).status == 200
+    assert "none yet" in (await site.ask(f"{PATH}?source=web-9")).errors["source"]
+    monkeypatch.setattr("web.dashboard.NAMED", 3)
+    for number in range(5):
+        await site.tick({"up": 1}, source=f"app-{number}")
+    answer = await site.ask(f"{PATH}?source=web-9")
+    assert answer.status == 404
+    assert "app-0, app-1, app-2 and 2 more" in answer.errors["source"]
+    assert (await site.ask(f"{PATH}?source=")).status == 400
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("hours", ["0", "-1", "nan", "9000", "x", ""])
 async def test_hours_are_bounded(site, hours):
     """A span that cannot be shown names the bound."""
