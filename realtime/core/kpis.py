@@ -1,10 +1,10 @@
 """The few numbers a person looks at first, from the latest samples of one source."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
 
-from realtime.core.views import View
+from realtime.core.views import SourceState
 from storage.events import Number, Series, canonical
 
 Kpis = dict[str, Number | None]
@@ -27,84 +27,92 @@ STACKED = re.compile(r"(dm-|md)\d+")
 """Devices whose bytes are those of the disks beneath them."""
 
 
-class Sample(NamedTuple):
-    series: Series
-    value: float
+class Known(Protocol):
+    """What has to be known of the sources: a view, or a copy of what is in one."""
+
+    @property
+    def sources(self) -> Mapping[str, SourceState]: ...
+    @property
+    def of_source(self) -> Mapping[str, Sequence[int]]: ...
+    @property
+    def series(self) -> Mapping[int, Series]: ...
+    @property
+    def latest(self) -> Mapping[int, tuple[int, Number]]: ...
 
 
-def kpis(view: View, source: str) -> Kpis:
+class Figure(NamedTuple):
+    """A number and what it is made of: the `way` to make one value of those of its series, then times `scale`."""
+
+    way: Literal["first", "highest", "sum"]
+    scale: float
+    ids: tuple[int, ...]
+
+    def of(self, values: Sequence[float]) -> Number | None:
+        """From one value a series."""
+        if not values:
+            return None
+        pick = {"first": values[0], "highest": max(values), "sum": sum(values)}[self.way]
+        return canonical(round(pick * self.scale, DIGITS))
+
+
+def kpis(known: Known, source: str) -> Kpis:
     """As they stood when `source` was last heard of."""
-    samples = _fresh(view, source)
+    return {
+        name: figure.of([known.latest[id_][1] for id_ in figure.ids])
+        for name, figure in figures(known, source).items()
+    }
 
-    def one(name: str, scale: float = 1.0, **labels: str) -> Number | None:
-        return _scaled(_values(samples, name, labels), lambda found: found[0], scale)
 
-    def highest(name: str, scale: float) -> Number | None:
-        return _scaled(_values(samples, name, {}), max, scale)
+def figures(known: Known, source: str) -> dict[str, Figure]:
+    """Every named figure, made of the series that `source` was heard of lately; of none where it has none."""
+    fresh = _fresh(known, source)
 
-    def network(direction: str) -> Number | None:
-        return _sum(samples, "system_network_io_bytes_per_second", direction, _physical)
+    def one(name: str, scale: float = 1.0, **labels: str) -> Figure:
+        found = [one for one in fresh.get(name, ()) if labels.items() <= one.labels.items()]
+        # The plainest series is the one of the whole.
+        plainest = sorted(found, key=lambda found: len(found.labels))[:1]
+        return Figure("first", scale, tuple(series.id for series in plainest))
 
-    def disk(direction: str) -> Number | None:
-        return _sum(samples, "system_disk_io_bytes_per_second", direction, _whole)
+    def highest(name: str, scale: float) -> Figure:
+        return Figure("highest", scale, tuple(series.id for series in fresh.get(name, ())))
 
+    def moved(name: str, direction: str, counted: Callable[[Iterable[str]], set[str]]) -> Figure:
+        """Over the devices, each byte once."""
+        devices = {
+            series.labels.get("device", ""): series.id
+            for series in fresh.get(name, ())
+            if series.labels.get("direction") == direction
+        }
+        return Figure("sum", 1, tuple(devices[device] for device in sorted(counted(devices))))
+
+    network = "system_network_io_bytes_per_second"
+    disk = "system_disk_io_bytes_per_second"
     return {
         "cpu_percent": one("system_cpu_utilization_ratio", 100),
         "memory_percent": one("system_memory_utilization_ratio", 100),
         "disk_percent": highest("system_filesystem_utilization_ratio", 100),
         "swap_percent": one("system_swap_utilization_ratio", 100),
         "load_1m": one("system_load", period="1m"),
-        "network_receive_bytes_per_second": network("receive"),
-        "network_transmit_bytes_per_second": network("transmit"),
-        "disk_read_bytes_per_second": disk("read"),
-        "disk_write_bytes_per_second": disk("write"),
+        "network_receive_bytes_per_second": moved(network, "receive", _physical),
+        "network_transmit_bytes_per_second": moved(network, "transmit", _physical),
+        "disk_read_bytes_per_second": moved(disk, "read", _whole),
+        "disk_write_bytes_per_second": moved(disk, "write", _whole),
         "requests_per_second": one("playhead_http_requests_per_second"),
         "response_time_ms": one("playhead_http_response_time_seconds", 1000),
         "error_rate": one("playhead_http_error_ratio", 100),
     }
 
 
-def _fresh(view: View, source: str) -> Mapping[str, list[Sample]]:
-    state = view.sources.get(source)
+def _fresh(known: Known, source: str) -> Mapping[str, list[Series]]:
+    state = known.sources.get(source)
     since = state.at - STALE_US if state else 0
-    samples: dict[str, list[Sample]] = {}
-    for id_ in view.of_source.get(source, ()):
-        newest = view.latest.get(id_)
+    fresh: dict[str, list[Series]] = {}
+    for id_ in known.of_source.get(source, ()):
+        newest = known.latest.get(id_)
         if newest is not None and newest[0] >= since:
-            series = view.series[id_]
-            samples.setdefault(series.name, []).append(Sample(series, newest[1]))
-    return samples
-
-
-def _values(
-    samples: Mapping[str, list[Sample]], name: str, labels: Mapping[str, str]
-) -> list[float]:
-    """Of every series of that name with these labels among its own; the plainest series first."""
-    found = [
-        sample for sample in samples.get(name, ()) if labels.items() <= sample.series.labels.items()
-    ]
-    return [sample.value for sample in sorted(found, key=lambda found: len(found.series.labels))]
-
-
-def _scaled(
-    found: list[float], pick: Callable[[list[float]], float], scale: float
-) -> Number | None:
-    return canonical(round(pick(found) * scale, DIGITS)) if found else None
-
-
-def _sum(
-    samples: Mapping[str, list[Sample]],
-    name: str,
-    direction: str,
-    counted: Callable[[Iterable[str]], set[str]],
-) -> Number | None:
-    """Over the devices, each byte once."""
-    moved: dict[str, float] = {}
-    for sample in samples.get(name, ()):
-        if sample.series.labels.get("direction") == direction:
-            moved[sample.series.labels.get("device", "")] = sample.value
-    shown = counted(moved)
-    return _scaled([moved[device] for device in shown], sum, 1) if shown else None
+            series = known.series[id_]
+            fresh.setdefault(series.name, []).append(series)
+    return fresh
 
 
 def _physical(devices: Iterable[str]) -> set[str]:
