@@ -33,6 +33,7 @@ from web.metrics import (
 )
 from web.notifications import Notifications
 from web.openapi import OpenApi, document
+from web.overview import Overview
 from web.performance import Performance
 from web.query import Query
 from web.route import JSON, Operation, Route
@@ -73,6 +74,17 @@ ROUTES: Sequence[Route] = (
                 query=schemas.DashboardQuery,
                 data=schemas.Dashboard,
                 refusals={404: "Nothing has come from a source of that name.", **READ},
+            )
+        },
+    ),
+    Route(
+        f"{API}/overview",
+        Overview,
+        {
+            "GET": Operation(
+                "Every source at a glance, what is unusual first",
+                query=schemas.OverviewQuery,
+                data=schemas.OverviewShape,
             )
         },
     ),

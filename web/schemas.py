@@ -15,6 +15,9 @@ from realtime.shelf import ShelfStats
 LEAST_HOURS = 0.01
 MOST_HOURS = 8_784
 """A leap year: the longest span the dashboard folds at once."""
+MEMORY_HOURS = 0.25
+"""What the recent window holds."""
+MOST_SOURCES = 500
 MOST_EVENTS = 1_000
 """Events in one answer; a client pages with `after`. Keeps an answer's cost within bounds."""
 MOST_NOTIFICATIONS = 500
@@ -240,6 +243,56 @@ class Dashboard(msgspec.Struct):
     alerts: list[AlertShape]
     notifications: list[NotificationShape]
     annotations: list[AnnotationShape]
+
+
+class OverviewQuery(Asked, frozen=True):
+    hours: Annotated[
+        float,
+        Meta(
+            ge=LEAST_HOURS,
+            le=MEMORY_HOURS,
+            description="How far back the sparks reach: no further than memory does.",
+        ),
+    ] = MEMORY_HOURS
+    limit: Annotated[int, Meta(ge=1, le=MOST_SOURCES)] = MOST_SOURCES
+
+
+class SparkShape(msgspec.Struct):
+    """`value[i]` is of the step that begins at `at[i]` of the answer, null where nothing was read: the highest,
+    or of a counter (`rate`) its growth a second."""
+
+    unit: str
+    fn: Literal["max", "rate"]
+    value: list[Number | None]
+
+
+class Firing(msgspec.Struct):
+    """The worst of the alerts that fire on a source, and how many do."""
+
+    severity: Literal["critical", "warning"] | None
+    count: int
+
+
+class Glance(SourceShape):
+    """`unusual` is by how many deviations the newest value of the spark `unusual_in` is away from what was usual."""
+
+    kpis: Kpis
+    alerts: Firing
+    unusual: Number
+    unusual_in: str | None
+    sparks: dict[str, SparkShape]
+
+
+class OverviewShape(msgspec.Struct):
+    """Sources with alerts first, then the lost, then the most unusual; there are `more` than these.
+
+    A spark is called by its figure; those of an application, which has none, by series.
+    """
+
+    cursor: str
+    at: list[float]
+    sources: list[Glance]
+    more: int
 
 
 # --- metrics -----------------------------------------------------------------------------------

@@ -47,7 +47,10 @@ def dashboard(
         "version": version,
         "kpis": kpis(view, source),
         "metrics": _latest(view, source),
-        "sources": [_source(view, state) for state in view.sources.values()],
+        "sources": [
+            told_of(state, len(view.of_source.get(state.source, ())))
+            for state in view.sources.values()
+        ],
         "series": [
             about(view.series[id_], view.texts[id_], source)
             for id_ in view.of_source.get(source, ())
@@ -131,12 +134,13 @@ def _latest(view: View, source: str) -> Data:
     return latest
 
 
-def _source(view: View, state: SourceState) -> Data:
+def told_of(state: SourceState, series: int) -> Data:
+    """A source, and how many series it has."""
     return {
         "source": state.source,
         "state": state.state,
         "first_seen": rfc3339(state.first_seen) if state.first_seen else None,
         "last_seen": rfc3339(state.last_seen) if state.last_seen else None,
-        "series": len(view.of_source.get(state.source, ())),
+        "series": series,
         "facts": state.facts,
     }

@@ -57,9 +57,13 @@ class Figure(NamedTuple):
 
 def kpis(known: Known, source: str) -> Kpis:
     """As they stood when `source` was last heard of."""
+    return kpis_of(known, figures(known, source))
+
+
+def kpis_of(known: Known, figures: Mapping[str, Figure]) -> Kpis:
     return {
         name: figure.of([known.latest[id_][1] for id_ in figure.ids])
-        for name, figure in figures(known, source).items()
+        for name, figure in figures.items()
     }
 
 
