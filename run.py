@@ -48,6 +48,7 @@ from realtime.files import for_sockets, for_streams, raise_limit
 from realtime.history import History
 from realtime.lag import Lag
 from realtime.logs import Format, Level, configure
+from realtime.provisions import Provisions
 from realtime.settings import Settings, load
 from realtime.shelf import Shelf
 from realtime.tail import Tail
@@ -157,6 +158,7 @@ class House:
             self.lag.run(),
             self.recorder.run(),
             self.upkeep.run(),
+            self.provisions.run(),
         ):
             self._start(work)
         self._server = Gate(application(self.services), **serve_options())
@@ -236,6 +238,13 @@ class House:
             self.spine.forgot,
             self.spine.note,
         )
+        self.provisions = Provisions(
+            Path(s.dashboards_dir).expanduser()
+            if s.dashboards_dir
+            else Path(s.data) / "dashboards.d",
+            self.spine,
+            s.source,
+        )
         server = Server(
             requests=self.requests.recent,
             connections=self.hub.count,
@@ -281,6 +290,7 @@ class House:
             loop_lag_s=lambda: self.lag.last_s,
             unready=self._unready,
             uptime_s=lambda: self.clock.monotonic() - self._began,
+            faults=lambda: self.provisions.faults,
             rules=[rules.told(rule) for rule in self.rules],
             version=VERSION,
             sqlite_version=sqlite_version(),
@@ -430,6 +440,8 @@ async def serve(settings: Settings) -> int:
             NotImplementedError
         ):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(name, house.stop)
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, house.provisions.nudge)
     print(f"Playhead is ready at {house.url}", flush=True)
     if has_wal_reset_bug():
         log_.warning("this SQLite is old; a newer one is advised", version=sqlite_version())

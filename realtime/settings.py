@@ -100,6 +100,7 @@ class Settings:
     interval_s: Annotated[float, Dial(RECORD, "time between two ticks of the collectors", "seconds", 0.1, 60)] = 1.0
     processes_interval_s: Annotated[float, Dial(RECORD, "time between two looks at all processes", "seconds", 1, 3_600)] = 5.0
     top_processes: Annotated[int, Dial(RECORD, "how many commands to record by CPU and by memory", "", 0, 100)] = 10
+    dashboards_dir: Annotated[str, Dial(RECORD, "directory whose *.json files are dashboards; empty: dashboards.d in the data directory")] = ""
     source_lost_s: Annotated[float, Dial(RECORD, "silence after which a source counts as lost", "seconds", 1, 86_400)] = 30.0
     checkpoint_s: Annotated[float, Dial(RECORD, "time between two checkpoints, which make starting fast", "seconds", 1, 86_400)] = 300.0
     seal_after_s: Annotated[float, Dial(RECORD, "age at which ticks may be sealed into compressed columns", "seconds", 1, 86_400)] = 120.0

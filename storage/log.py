@@ -527,6 +527,15 @@ class Log:
                 self._note(event.data)
         return events
 
+    async def facts(self, type_: str, before: int, limit: int) -> list[Event]:
+        """The newest `limit` events of a type that is no tick before a seq, newest first. What is not as it
+        was written is `Unreadable` here, too."""
+        events = await self._engine.look(_facts(type_, min(before, self.head + 1), limit))
+        for event in events:
+            if isinstance(event.data, Unreadable):
+                self._note(event.data)
+        return events
+
     def damaged(self, start: int, end: int) -> list[str]:
         """Parts with samples of `start ≤ at < end` (µs) that reading has met and that cannot be read."""
         return self.damages.within(start, end)
@@ -642,6 +651,16 @@ class Log:
 
 def _asked(question: str) -> Plan[list[tuple[Any, ...]]]:
     return (yield question, ())
+
+
+def _facts(type_: str, before: int, limit: int) -> Plan[list[Event]]:
+    rows = yield (
+        # The words of the partial index.
+        f"SELECT {EVENT} FROM events WHERE type <> 'metrics' AND type = ? AND seq < ? "
+        "ORDER BY seq DESC LIMIT ?",
+        (type_, before, limit),
+    )
+    return [told(row) for row in rows]
 
 
 class _Ask(NamedTuple):

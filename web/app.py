@@ -11,6 +11,7 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from realtime.bodies import MSGPACK
+from realtime.core.layouts import Arrangement
 from realtime.core.media import MEDIA
 from web import schemas
 from web.alerts import Alerts
@@ -19,6 +20,7 @@ from web.assets import Analytics, AssetFile, Docs, Favicon, Start
 from web.cache import Clear, Preload
 from web.charts import Charts
 from web.dashboard import DashboardLive
+from web.dashboards import IF_MATCH, Dashboards, DashboardsHistory
 from web.duplex import Duplex
 from web.events import CLOUDEVENTS, NDJSON, Events
 from web.exposition import OPENMETRICS, TEXT, Exposition
@@ -51,6 +53,9 @@ CROWDED = "There are as many streams as there may be, or the server is stopping.
 UPGRADE = "The request does not ask for a WebSocket."
 NOT_NOW = "The disk is full or the server is stopping; nothing was kept."
 UNREADABLE = "The log cannot be read now."
+TAKEN = "There is one of this name, it comes from a file, or there are as many as may be."
+MOVED = "It does not stand at the version that `If-Match` names; somebody has saved it since."
+MEANT = "The version that is to be replaced, as `Etag` or `seq` told it; any without it."
 UNKNOWN = "There is nothing of this name."
 ABSENT = "This server was built without the file."
 
@@ -209,6 +214,62 @@ ROUTES: Sequence[Route] = (
                 data=schemas.AnnotationShape,
                 refusals={413: TOO_LONG, 404: UNKNOWN, 429: BUSY, 503: NOT_NOW},
             ),
+        },
+    ),
+    Route(
+        f"{API}/dashboards",
+        Dashboards,
+        {
+            "GET": Operation(
+                "Dashboards that people have arranged; with `id` one of them, whole",
+                query=schemas.LayoutsQuery,
+                data=schemas.Layouts,
+                refusals={**READ, 404: UNKNOWN},
+            ),
+            "POST": Operation(
+                "Save a new dashboard",
+                bodies=(Arrangement,),
+                data=schemas.LayoutShape,
+                refusals={**WRITTEN, 409: TAKEN},
+                headers={
+                    IDEMPOTENCY_KEY: "Names this body; a retry with the same key and body saves "
+                    "nothing and gets the first answer."
+                },
+            ),
+            "PUT": Operation(
+                "Save a dashboard over the one that is there, or as a new one",
+                query=schemas.LayoutAsked,
+                bodies=(Arrangement,),
+                data=schemas.LayoutShape,
+                refusals={**WRITTEN, 409: TAKEN, 412: MOVED},
+                headers={IF_MATCH: MEANT},
+            ),
+            "DELETE": Operation(
+                "Remove a dashboard; its past stays",
+                query=schemas.LayoutAsked,
+                data=schemas.LayoutShape,
+                refusals={
+                    413: TOO_LONG,
+                    404: UNKNOWN,
+                    409: TAKEN,
+                    412: MOVED,
+                    429: BUSY,
+                    503: NOT_NOW,
+                },
+                headers={IF_MATCH: MEANT},
+            ),
+        },
+    ),
+    Route(
+        f"{API}/dashboards/history",
+        DashboardsHistory,
+        {
+            "GET": Operation(
+                "Every saving of a dashboard, newest first",
+                query=schemas.LayoutHistoryQuery,
+                data=schemas.LayoutVersions,
+                refusals=READ,
+            )
         },
     ),
     Route(

@@ -6,10 +6,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from realtime.core.downsample import LEAST
-from realtime.core.layouts import TAG_LENGTH, TAGS, Tags
+from realtime.core.layouts import TAG_LENGTH, TAGS, LayoutId, Panel, Tags
 from realtime.core.requests import EndpointStats, Recent
 from realtime.core.session import ROOM_LENGTH
 from realtime.core.steps import Fn
+from realtime.provisions import Fault
 from realtime.shelf import ShelfStats
 
 LEAST_HOURS = 0.01
@@ -433,6 +434,61 @@ class Alerts(msgspec.Struct):
     cursor: str
     alerts: list[AlertShape]
     rules: list[RuleShape]
+
+
+# --- dashboards of people's own ----------------------------------------------------------------
+
+Version = Annotated[
+    int, Meta(ge=1, le=2**53, description="A seq, as `seq` of each saving tells it.")
+]
+
+
+class LayoutShape(msgspec.Struct):
+    """`seq` is the version. `provisioned` is the file it comes from, empty for one saved by hand. Lists leave
+    `panels` out; of one that was removed they are empty."""
+
+    id: str
+    state: Literal["saved", "removed"]
+    title: str
+    tags: list[str]
+    author: str
+    provisioned: str
+    source: str
+    at: str
+    seq: int
+    cursor: str
+    panels: list[Panel] | UnsetType = UNSET
+
+
+class LayoutsQuery(Asked, frozen=True):
+    id: LayoutId | UnsetType = UNSET
+    version: Version | UnsetType = UNSET
+
+
+class LayoutAsked(Asked, frozen=True):
+    id: LayoutId
+
+
+class LayoutHistoryQuery(Asked, frozen=True):
+    id: LayoutId
+    before: Version | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class Layouts(msgspec.Struct):
+    """By title; the one that was asked for, whole. `problems` are files of the directory that cannot be used."""
+
+    cursor: str
+    dashboards: list[LayoutShape]
+    problems: list[Fault]
+
+
+class LayoutVersions(msgspec.Struct):
+    """Newest first. `next` is the `before` of the following page, null at the end; a page may be short."""
+
+    cursor: str
+    next: int | None
+    versions: list[LayoutShape]
 
 
 # --- performance and cache ---------------------------------------------------------------------

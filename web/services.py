@@ -10,6 +10,7 @@ from realtime.core.requests import RequestStats
 from realtime.delivery import Hub
 from realtime.history import History
 from realtime.intake import Intake
+from realtime.provisions import Fault
 from realtime.shelf import Shelf
 from realtime.spine import Spine
 from storage.events import Event
@@ -69,6 +70,8 @@ class Log(Protocol):
         source: str | None = None,
     ) -> list[Event]: ...
 
+    async def facts(self, type_: str, before: int, limit: int) -> list[Event]: ...
+
     async def stats(self) -> LogStats: ...
 
     def damaged(self, start: int, end: int) -> list[str]: ...
@@ -76,7 +79,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`unready` says why no reading can be taken now.
+    """`unready` says why no reading can be taken now, `faults` which files of dashboards cannot be used.
 
     `source` is this host's own name, `interval_s` the pace of its collectors, `rules` what
     `dashboard/live` tells of the alert rules.
@@ -96,6 +99,7 @@ class Services:
     loop_lag_s: Callable[[], float]
     unready: Callable[[], Sequence[str]]
     uptime_s: Callable[[], float]
+    faults: Callable[[], Sequence[Fault]]
     rules: Sequence[Mapping[str, Any]]
     version: str
     sqlite_version: str

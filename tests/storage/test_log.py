@@ -27,6 +27,22 @@ def write(path, sql, *values):
 
 
 @pytest.mark.gen_test
+async def test_facts_are_told_newest_first(opened, logs):
+    """Of one kind, before a place, as many as asked; one that is damaged keeps its place."""
+    async with opened() as log:
+        notes = [Draft(NOW, "a", Notification(str(n), "info", "x")) for n in range(6)]
+        await log.append([draft for note in notes for draft in (tick(), note)])
+        assert [event.seq for event in await log.facts("notification", 10**9, 3)] == [12, 10, 8]
+        assert [event.seq for event in await log.facts("notification", 8, 10)] == [6, 4, 2]
+        assert await log.facts("alert", 10**9, 10) == []
+        async with log._engine.transaction() as connection:
+            await connection.exec_driver_sql("UPDATE events SET body = x'c1' WHERE seq = 4")
+        told = await log.facts("notification", 8, 10)
+        assert [event.type for event in told] == ["notification", "damaged", "notification"]
+    logs.expect("part of the log is damaged")
+
+
+@pytest.mark.gen_test
 async def test_a_new_log_is_empty_and_has_an_identity(opened, tmp_path):
     """Two logs never have the same epoch; the floor is where the first event will be."""
     async with opened() as log:

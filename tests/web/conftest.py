@@ -25,6 +25,7 @@ from realtime.delivery import Hub
 from realtime.delivery import Limits as HubLimits
 from realtime.history import History
 from realtime.intake import Intake, Limits
+from realtime.provisions import Fault
 from realtime.shelf import Shelf
 from realtime.spine import Limits as SpineLimits
 from realtime.spine import Spine, touched
@@ -116,6 +117,7 @@ class Site:
     spine: Spine
     services: Services
     unready: list[str]
+    faults: list[Fault]
 
     @property
     def url(self) -> str:
@@ -144,11 +146,16 @@ class Site:
         return Body(response)
 
     async def post(
-        self, path: str, value: object = b"", media: str = "application/json", **headers: str
+        self,
+        path: str,
+        value: object = b"",
+        media: str = "application/json",
+        method: str = "POST",
+        **headers: str,
     ) -> Body:
         body = value if isinstance(value, bytes) else msgspec.json.encode(value)
         sent = {"Content-Type": media, **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return await self.ask(path, method="POST", body=body, headers=sent)
+        return await self.ask(path, method=method, body=body, headers=sent)
 
     async def tick(self, values: dict[str, float], source: str = HOST) -> Body:
         """One tick of a source now, then a second goes by."""
@@ -243,6 +250,7 @@ async def site(tmp_path: Path, static: Path):
     tail.start(spine.edge)
     writer = asyncio.create_task(spine.run())
     unready: list[str] = []
+    faults: list[Fault] = []
     services = Services(
         spine=spine,
         hub=hub,
@@ -262,6 +270,7 @@ async def site(tmp_path: Path, static: Path):
         loop_lag_s=lambda: 0.0,
         unready=lambda: unready,
         uptime_s=lambda: 12.5,
+        faults=lambda: faults,
         rules=[
             {
                 "rule": "cpu",
@@ -287,7 +296,7 @@ async def site(tmp_path: Path, static: Path):
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     server.add_sockets([listener])
-    yield Site(listener.getsockname()[1], clock, log, spine, services, unready)
+    yield Site(listener.getsockname()[1], clock, log, spine, services, unready, faults)
     server.stop()
     await server.close_all_connections()
     AsyncHTTPClient().close()

@@ -4,11 +4,30 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from realtime.provisions import Fault
 from web.app import ROUTES
 from web.openapi import document
 
 DOCUMENT = document(ROUTES, "1.2.3")
 CPU = "system_cpu_utilization_ratio"
+
+BOARD = {
+    "title": "Shop",
+    "tags": ["shop"],
+    "panels": [
+        {
+            "kind": "chart",
+            "x": 0,
+            "y": 0,
+            "w": 6,
+            "h": 4,
+            "series": ["{}"],
+            "fn": "max",
+            "step": "1m",
+        },
+        {"kind": "alerts", "x": 6, "y": 0, "w": 6, "h": 4, "options": {"rows": 5, "dense": True}},
+    ],
+}
 
 ASKED = [
     ("/api/realtime/dashboard/live", ""),
@@ -16,6 +35,9 @@ ASKED = [
     ("/api/realtime/metrics/live", ""),
     ("/api/realtime/notifications", ""),
     ("/api/realtime/annotations", ""),
+    ("/api/realtime/dashboards", ""),
+    ("/api/realtime/dashboards", "?id=shop"),
+    ("/api/realtime/dashboards/history", "?id=shop"),
     ("/api/realtime/alerts", "?state=firing,resolved"),
     ("/api/realtime/series", ""),
     ("/api/realtime/query", "?series=%7B__name__%3D~%22.*%22%7D"),
@@ -53,6 +75,8 @@ async def told(site):
         await site.tick({"queue_depth": 3}, source="app")
     await site.post("/api/realtime/notifications", {"message": "hi", "type": "success"})
     await site.post("/api/realtime/annotations", {"text": "hi", "until": "+1m"})
+    await site.post("/api/realtime/dashboards", BOARD)
+    site.faults.append(Fault("bad.json", "title", "is missing"))
     yield site
 
 
@@ -84,6 +108,13 @@ async def test_what_writing_answers_is_as_documented(told):
     validator(path, "post", 200).validate(mark.json)
     gone = await told.ask(f"{path}?id={mark.data['id']}", method="DELETE")
     validator(path, "delete", 200).validate(gone.json)
+    path = "/api/realtime/dashboards"
+    saved = await told.post(path, BOARD)
+    validator(path, "post", 200).validate(saved.json)
+    asked = f"{path}?id={saved.data['id']}"
+    again = await told.post(asked, BOARD, method="PUT")
+    validator(path, "put", 200).validate(again.json)
+    validator(path, "delete", 200).validate((await told.ask(asked, method="DELETE")).json)
     for path in ("/api/realtime/cache/preload", "/api/realtime/cache/clear"):
         validator(path, "post", 200).validate((await told.ask(path, method="POST")).json)
 
