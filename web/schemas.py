@@ -19,6 +19,8 @@ MOST_HOURS = 8_784
 MEMORY_HOURS = 0.25
 """What the recent window holds."""
 MOST_SOURCES = 500
+MOST_LISTED = 10_000
+"""Series in one list; a client pages with `after`."""
 MOST_EVENTS = 1_000
 """Events in one answer; a client pages with `after`. Keeps an answer's cost within bounds."""
 MOST_NOTIFICATIONS = 500
@@ -575,6 +577,8 @@ class SeriesQuery(Asked, frozen=True):
         list[SelectorText],
         Meta(max_length=MOST_SERIES_ASKED, description="Selectors; any may match. None: all."),
     ] = []
+    after: Annotated[int, Meta(ge=0, le=2**53, description="Only series of a larger id.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED)] = MOST_LISTED
 
 
 class KnownSeries(SeriesShape):
@@ -583,7 +587,10 @@ class KnownSeries(SeriesShape):
 
 
 class SeriesFound(msgspec.Struct):
+    """By id. `next` is the `after` of the following page, null at the end of what there is."""
+
     cursor: str
+    next: int | None
     series: list[KnownSeries]
 
 

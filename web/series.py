@@ -1,6 +1,8 @@
 """The series known: what can be asked for, and when it was last heard of."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from realtime.core.frames import about
@@ -19,15 +21,31 @@ class SeriesList(Handler):
     async def get(self) -> None:
         spine = self.services.spine
         view = spine.view
-        wanted = selectors("match", self.asked(SeriesQuery).match)
+        query = self.asked(SeriesQuery)
+        wanted = selectors("match", query.match)
         found: list[dict[str, Any]] = []
-        for number, id_ in enumerate(list(view.series)):
+        following = None
+        for number, id_ in enumerate(_candidates(view, wanted, query.after)):
             series, source = view.series[id_], view.owner[id_]
             if not wanted or any(s.matches(series.name, series.labels, source) for s in wanted):
+                if len(found) == query.limit:
+                    following = found[-1]["id"]
+                    break
                 found.append(_known(view, id_))
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-        await self.reply({"cursor": spine.cursor(), "series": found})
+        await self.reply({"cursor": spine.cursor(), "next": following, "series": found})
+
+
+def _candidates(view: View, wanted: Sequence[Selector], after: int) -> list[int]:
+    """Ids, ascending: of the sources named, or of all where a selector names none."""
+    sources = {one.source for one in wanted}
+    if wanted and None not in sources:
+        held = (view.of_source.get(str(source), ()) for source in sources)
+        ids: Iterable[int] = chain.from_iterable(held)
+    else:
+        ids = view.series
+    return sorted(id_ for id_ in ids if id_ > after)
 
 
 def selectors(field: str, texts: list[str]) -> list[Selector]:

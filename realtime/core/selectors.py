@@ -25,10 +25,12 @@ Test = Callable[[str], bool]
 class Selector:
     """A parsed selector. It is immutable, and `matches` takes time linear in the label values."""
 
-    __slots__ = ("_name", "_source", "_tests", "text")
+    __slots__ = ("_name", "_source", "_tests", "source", "text")
 
-    def __init__(self, text: str, tests: list[tuple[str, Test]]) -> None:
+    def __init__(self, text: str, tests: list[tuple[str, Test]], source: str | None = None) -> None:
         self.text = text
+        self.source = source
+        """The one source whose series it can mean; None where it does not say."""
         self._name = [test for label, test in tests if label == "__name__"]
         self._source = [test for label, test in tests if label == "source"]
         self._tests = [(label, test) for label, test in tests if label not in naming.RESERVED]
@@ -45,11 +47,15 @@ class Selector:
             raise ValueError("the selector is empty; write a series name, or {} for all of them")
         name, brace, _ = text.partition("{")
         tests: list[tuple[str, Test]] = []
+        source = None
         if stripped := name.strip():
             tests.append(("__name__", naming.check_name(stripped).__eq__))
         if brace:
-            tests += _matchers(text, len(name) + 1)
-        return cls(text, tests)
+            for label, operator, value in _matchers(text, len(name) + 1):
+                tests.append((label, _test(operator, value)))
+                if (label, operator) == ("source", "="):
+                    source = value
+        return cls(text, tests, source)
 
     def matches(self, name: str, labels: Mapping[str, str], source: str) -> bool:
         return (
@@ -62,8 +68,9 @@ class Selector:
         return f"Selector({self.text!r})"
 
 
-def _matchers(text: str, at: int) -> list[tuple[str, Test]]:
-    tests: list[tuple[str, Test]] = []
+def _matchers(text: str, at: int) -> list[tuple[str, str, str]]:
+    """Label, operator and value of each."""
+    found: list[tuple[str, str, str]] = []
     while True:
         at = naming.skip_space(text, at)
         if text.startswith("}", at):
@@ -76,13 +83,13 @@ def _matchers(text: str, at: int) -> list[tuple[str, Test]]:
         if not operator:
             raise ValueError(naming.misread(text, at, "one of = != =~ !~"))
         value, at = naming.read_quoted(text, naming.skip_space(text, operator.end()))
-        if len(tests) == MATCHERS_LIMIT:
+        if len(found) == MATCHERS_LIMIT:
             raise ValueError(f"a selector may have {MATCHERS_LIMIT} matchers; this one has more")
-        tests.append((label[0], _test(operator[0], value)))
+        found.append((label[0], operator[0], value))
         at = naming.read_comma(text, at)
     if at + 1 != len(text):
         raise ValueError(naming.misread(text, at + 1, "nothing after }"))
-    return tests
+    return found
 
 
 def _test(operator: str, value: str) -> Test:

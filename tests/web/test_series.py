@@ -1,6 +1,10 @@
 """The series known."""
 
+from urllib.parse import quote
+
 import pytest
+
+from realtime.core.selectors import Selector
 
 PATH = "/api/realtime/series"
 
@@ -61,3 +65,52 @@ async def test_a_selector_that_cannot_be_read_is_named(site):
     assert list((await site.ask(f"{PATH}?match=cpu%7B")).errors) == ["match"]
     assert list((await site.ask(f"{PATH}?match=cpu&match=%7B")).errors) == ["match[1]"]
     assert "50" in (await site.ask(PATH + "?" + "match=a&" * 51)).errors["match"]
+
+
+@pytest.mark.gen_test
+async def test_the_list_comes_in_pages(site):
+    """Each series once, whatever selects them; `next` is null at the end, also of a full page."""
+    await site.tick({f"m{n}": n for n in range(7)})
+    await site.tick({f"x{n}": n for n in range(3)}, source="other")
+    for match in ("", "&match=%7Bsource%3D%22web-1%22%7D", "&match=%7B__name__%3D~%22m.*%22%7D"):
+        seen, after = [], 0
+        while after is not None:
+            page = (await site.ask(f"{PATH}?limit=2&after={after}{match}")).data
+            assert 1 <= len(page["series"]) <= 2
+            seen += [one["series"] for one in page["series"]]
+            after = page["next"]
+        assert seen == [f"m{n}" for n in range(7)] + ([f"x{n}" for n in range(3)] * (not match))
+    assert (await site.ask(f"{PATH}?limit=10")).data["next"] is None
+    assert (await site.ask(f"{PATH}?after=10")).data == {
+        "cursor": site.spine.cursor(),
+        "next": None,
+        "series": [],
+    }
+    assert list((await site.ask(f"{PATH}?limit=10001")).errors) == ["limit"]
+
+
+@pytest.mark.gen_test
+async def test_of_a_source_only_its_own_are_looked_at(site, monkeypatch):
+    """Also of several, also together with what else a selector says."""
+    await site.tick({"a": 1, "b": 1})
+    await site.tick({"a": 1}, source="other")
+    await site.tick({"a": 1}, source="third")
+    looked = []
+    matches = Selector.matches
+
+    def matched(selector, name, labels, source):
+        looked.append(source)
+        return matches(selector, name, labels, source)
+
+    monkeypatch.setattr(Selector, "matches", matched)
+
+    async def found(*texts):
+        query = "&".join(f"match={quote(text)}" for text in texts)
+        return [one["id"] for one in (await site.ask(f"{PATH}?{query}")).data["series"]]
+
+    assert await found('{source="web-1"}') == [1, 2]
+    assert await found('a{source="third"}', '{source="other"}') == [3, 4]
+    assert await found('{source="nobody"}') == []
+    assert looked.count("web-1") == 2
+    assert await found('{source="other"}', "b") == [2, 3]
+    assert await found('{source=~"o.*"}', '{source!="web-1",source="third"}') == [3, 4]

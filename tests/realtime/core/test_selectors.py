@@ -115,3 +115,16 @@ def test_no_pattern_explodes(pattern):
 def test_repr_names_the_text():
     """A selector in a log line can be read."""
     assert repr(Selector.parse(" up ")) == "Selector('up')"
+
+
+def test_a_selector_says_whose_series_it_can_mean() -> None:
+    """Only where that is one source for sure."""
+    for text, source in (
+        ("cpu", None),
+        ('{source="a"}', "a"),
+        ('cpu{mode="user",source="a"}', "a"),
+        ('{source=~"a"}', None),
+        ('{source!="a"}', None),
+        ('{mode="source"}', None),
+    ):
+        assert Selector.parse(text).source == source, text
