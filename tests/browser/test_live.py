@@ -42,7 +42,7 @@ async def test_text_is_text(tmp_path: Path) -> None:
     """Markup in a notification is shown as itself, in the toast and in the list; nothing is run."""
     markup = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
     async with running(tmp_path) as server, watching(server.url) as watch:
-        await watch.open()
+        await watch.open("/analytics?view=alerts")
         await watch.live()
         sent = {"type": "warning", "title": "<b>Title</b>", "message": markup}
         notice = await post(server.url, "/api/realtime/notifications", sent)
@@ -50,7 +50,6 @@ async def test_text_is_text(tmp_path: Path) -> None:
         assert toast is not None
         assert await watch.page.inner_text(".toast .what") == "<b>Title</b>"
         assert await watch.page.inner_text(".toast .more") == markup
-        await watch.page.locator("#notifications").scroll_into_view_if_needed()
         entry = f'#notifications [data-id="{notice["id"]}"]'
         await watch.page.wait_for_selector(entry, timeout=PATIENCE_MS)
         assert markup in await watch.page.inner_text(entry)
@@ -105,6 +104,7 @@ async def test_test_button_and_keys(tmp_path: Path) -> None:
     async with running(tmp_path) as server, watching(server.url) as watch:
         await watch.open()
         await watch.live()
+        await watch.page.keyboard.press("n")
         await watch.page.click("#test-notification")
         await watch.page.wait_for_selector('.toast[data-type="info"]', timeout=PATIENCE_MS)
         newest = (await ask(server.url, "/api/realtime/notifications", limit=1))["notifications"]
@@ -124,9 +124,8 @@ async def test_test_button_and_keys(tmp_path: Path) -> None:
 async def test_server_panel_reads_as_the_api_says(tmp_path: Path) -> None:
     """The figures of the server are the API's; preload and clear say what they did."""
     async with running(tmp_path) as server, watching(server.url) as watch:
-        await watch.open()
+        await watch.open("/analytics?view=performance")
         await watch.live()
-        await watch.page.locator("#server").scroll_into_view_if_needed()
         await watch.page.click("text=Preload cache")
         await watch.page.wait_for_selector(".toast >> text=Cache preloaded", timeout=PATIENCE_MS)
         events = watch.page.locator("#server dt:text-is('Events') + dd span")

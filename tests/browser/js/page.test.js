@@ -71,7 +71,6 @@ const LIVE = {
   metrics: { 'system_load{period="1m"}': { id: 1, value: 2, unit: "", at: 1795392010 } },
   sources: [{ source: "here", state: "live", first_seen: "2026-11-23T00:00:00.000000Z", last_seen: "2026-11-23T00:00:10.000000Z", series: 1, facts: {} }],
   rules: [], alerts: [], notifications: [],
-  charts: [{ chart: "load", title: "Load", unit: "", kind: "line", at: [1795392010], series: [{ id: 1, series: "system_load{period=\"1m\"}", label: "1m", values: [2] }] }],
 };
 const tick = (seq, value) => message("metrics", {
   seq, cursor: `e:${seq}`, at: `2026-11-23T00:00:${seq}.000000Z`, source: "here", ids: [1], values: [value],
@@ -81,8 +80,7 @@ test("every seq counts once, whatever road it came on", () => {
   const store = new Store();
   store.apply({ type: "load", ...first(LIVE) });
   for (const seq of [11, 12, 12, 11, 13]) store.apply(tick(seq, seq));
-  const [, values] = store.view.charts.get("load").table.rows();
-  assert.deepEqual([...values], [2, 11, 12, 13]);
+  assert.equal(store.view.seq, 13);
   assert.equal(store.kpi("load_1m"), 13);
 });
 
@@ -107,33 +105,20 @@ test("now is the host's own newest tick, whatever time others, or samples in its
   store.apply(frame(15, 12, [1, 2]));
   assert.equal(store.view.at, from + 2);
   assert.equal(store.kpi("load_1m"), 15);
-  assert.deepEqual([...store.view.charts.get("load").table.rows()[1]], [2, 11, 15]);
 });
 
-test("a clock set back takes the page along, and nothing of the future stays in the picture", () => {
+test("a clock set back takes the page along, and whoever draws is told", () => {
   const store = watching();
+  let leaps = 0;
+  store.on("leap", () => { leaps += 1; });
   for (const second of [11, 40, 41]) store.apply(frame(second, second, [1, 2]));
+  assert.equal(leaps, 0);
   store.apply(frame(42, 12, [1, 2]));
+  assert.equal(leaps, 1);
   store.apply(frame(43, 13, [1, 2]));
-  const [at, value] = store.view.charts.get("load").table.rows();
-  assert.deepEqual([...at].map((one) => one - at[0]), [0, 1, 2, 3]);
-  assert.deepEqual([...value], [2, 11, 42, 43]);
-  assert.equal(store.view.at, at.at(-1));
+  assert.equal(leaps, 1);
+  assert.equal(store.view.at, seconds("2026-11-23T00:00:13Z"));
   assert.equal(store.kpi("load_1m"), 43);
-  assert.equal(store.view.incomplete, "clock");
-});
-
-test("a chart that came empty is asked for again once there is something to draw", () => {
-  const store = watching();
-  const [load] = LIVE.charts;
-  store.apply({ type: "load", ...first({ ...LIVE, charts: [{ ...load, at: [], series: [] }] }) });
-  store.apply(frame(11, 11, [2]));
-  assert.equal(store.view.incomplete, "");
-  store.apply(frame(12, 12, [1, 2]));
-  assert.equal(store.view.incomplete, "empty");
-  store.apply({ type: "load", ...first(LIVE) });
-  store.apply(frame(13, 13, [1, 2]));
-  assert.equal(store.view.incomplete, "");
 });
 
 test("ages are counted by the server's clock, and before it has told by its tick", () => {
@@ -182,7 +167,6 @@ test("a refetch that raced with live frames brings history, not the past's prese
   store.apply({ type: "load", ...first(LIVE) });
   assert.equal(store.view.seq, 11);
   assert.equal(store.kpi("load_1m"), 11);
-  assert.equal(store.view.charts.get("load").table.length, 2);
 });
 
 test("another epoch is another log", () => {

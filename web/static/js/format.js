@@ -106,15 +106,33 @@ export function ago(seconds) {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const MINUTE = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+// One zone for every time on the page; "" is the browser's own.
+let zone = "";
+let dates = {};
 
-export const clock = (at) => CLOCK.format(at * 1000);
-export const minute = (at) => MINUTE.format(at * 1000);
-export const day = (at) => DAY.format(at * 1000);
-export const date = (at) => DATE.format(at * 1000);
+/** Times are told in this zone from now on: an IANA name, or "" for the browser's own. Throws RangeError for what is none. */
+export function tellTimesIn(name) {
+  const made = (options) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: name || undefined });
+  dates = {
+    clock: made({ hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }),
+    minute: made({ hour: "2-digit", minute: "2-digit", hour12: false }),
+    day: made({ day: "numeric", month: "short" }),
+    date: made({ weekday: "short", day: "numeric", month: "short", year: "numeric" }),
+    zone: made({ timeZoneName: "short" }),
+  };
+  zone = name;
+}
+tellTimesIn("");
+
+export const timeZone = () => zone;
+export const zoneName = (at) => dates.zone.formatToParts(at * 1000).find(({ type }) => type === "timeZoneName").value;
+export const clock = (at) => dates.clock.format(at * 1000);
+export const minute = (at) => dates.minute.format(at * 1000);
+export const day = (at) => dates.day.format(at * 1000);
+export const date = (at) => dates.date.format(at * 1000);
+
+/** A label of a time axis whose labels stand `step_s` apart and that shows `span_s`. */
+export const times = (at, step_s, span_s) => (step_s < 60 ? clock(at) : step_s < 86_400 && span_s <= 172_800 ? minute(at) : step_s < 86_400 ? `${day(at)} ${minute(at)}` : day(at));
 
 /** The round number at or above `value` whose quarter is round too: grid lines people can read. */
 export function ceiling(value, base = 10) {

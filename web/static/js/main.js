@@ -1,82 +1,95 @@
-// The only module that sees everyone: link → wire → store → panels.
+// The only module that sees everyone: link → wire → store → views.
 
+import { ask } from "./api.js";
 import { Attention } from "./attention.js";
+import { Catalogue } from "./catalogue.js";
+import { tellTimesIn } from "./format.js";
+import { keep, kept } from "./kept.js";
+import { Keys } from "./keys.js";
 import { Link } from "./link.js";
 import { watchTheme } from "./palette.js";
 import * as alerts from "./panels/alerts.js";
-import * as chart from "./panels/chart.js";
+import * as bell from "./panels/bell.js";
 import * as connection from "./panels/connection.js";
 import * as controls from "./panels/controls.js";
-import * as notifications from "./panels/notifications.js";
-import * as processes from "./panels/processes.js";
 import * as rail from "./panels/rail.js";
-import * as server from "./panels/server.js";
-import * as sources from "./panels/sources.js";
-import * as tiles from "./panels/tiles.js";
 import * as toasts from "./panels/toasts.js";
 import { Pulse } from "./pulse.js";
 import { poll, sse, websocket } from "./roads.js";
+import { Route } from "./route.js";
 import { Share, ways } from "./share.js";
+import { Span } from "./span.js";
 import { Store } from "./store.js";
-import { TRAIL_SERIES, first, message, seconds, trails } from "./wire.js";
+import { Tapes } from "./tapes.js";
+import * as host from "./views/host.js";
+import { first, message, seconds } from "./wire.js";
+import { preferred, speak, t } from "./words.js";
 
-const CHARTS = ["cpu", "memory", "disk", "network", "load"];
-const TRAIL_POINTS = 240;
-// A refetch for completeness' sake is never asked for more often than this.
-const WHOLE_MS = 3_000;
-const RANGE = "playhead.hours";
+// The first view that most see comes with the page; the others when they are visited.
+const VIEWS = {
+  host: async () => host,
+  alerts: () => import("./views/alerts.js"),
+  performance: () => import("./views/performance.js"),
+};
+const FIRST = "host";
+const RANGE = 900;
+// `dashboard/live` draws charts as well; the page asks for its own, so it takes the shortest.
+const HOURS = 0.01;
 
 const $ = (id) => document.getElementById(id);
 
-/** GET → the envelope's data; an Error in the server's own words otherwise. */
-async function ask(path, options = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(20_000), ...options });
-  } catch (failure) {
-    throw new Error(failure.name === "TimeoutError" ? "The server did not answer in time." : "The server cannot be reached.", { cause: failure });
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.detail ?? body.title ?? `The server answered ${answer.status}.`);
-  // A network that wants a sign-in first answers anything with a page of its own.
-  if (body.data === undefined) throw new Error("Something on the way answered in the server's place; does this network want you to sign in?");
-  return body.data;
-}
-
-function remembered() {
-  try {
-    const hours = Number(localStorage.getItem(RANGE));
-    return controls.RANGES.some(([one]) => one === hours) ? hours : 0.25;
-  } catch {
-    return 0.25;
-  }
+const route = new Route(window);
+await speak(preferred(route.get("lang") || kept("lang")));
+try {
+  tellTimesIn(route.get("tz") || kept("tz"));
+} catch (failure) {
+  console.info(`No such time zone: ${failure.message}`);
 }
 
 const store = new Store();
-let hours = remembered();
+const seconds_of = (range) => controls.RANGES.find(([text]) => text === range)?.[1];
+const moment = (text) => (text ? Date.parse(text) / 1000 : NaN);
+
+/** The span as the address has it. */
+const shape = () => {
+  const [from, to] = [moment(route.get("from")), moment(route.get("to"))];
+  const still = from < to;
+  return { seconds: seconds_of(route.get("range")) ?? seconds_of(kept("range")) ?? RANGE, from: still ? from : NaN, to: still ? to : NaN };
+};
+
+const span = new Span({
+  now: () => store.view.at,
+  begun: () => store.view.sources.get(page.source)?.first_seen ?? NaN,
+  seconds: RANGE,
+});
+span.shape = shape();
+const tapes = new Tapes({ store, span, ask });
+const catalogue = new Catalogue({ store, ask });
+const keys = new Keys();
+
+/** What a view is given. `view` is the one that is shown, `source` the one it is about. */
+const page = {
+  store, span, route, tapes, catalogue, keys, ask, act, test, pause, resume,
+  view: "",
+  get source() {
+    return route.get("source") || store.view.source;
+  },
+  toast: (what) => toasts.show($("toasts"), what),
+  undo: () => span.changed && history.back(),
+};
+
 let build = "";
 
 /** A fresh first paint; `reason` is why the one before no longer holds. → the cursor to continue from. */
 async function load(reason) {
-  const data = await ask(`/api/realtime/dashboard/live?hours=${hours}`);
+  const data = await ask(`/api/realtime/dashboard/live?hours=${HOURS}`);
   store.apply({ type: "load", ...first(data) });
   document.documentElement.classList.remove("loading", "failed");
-  if (reason && build) toasts.show($("toasts"), { type: "info", title: "There was a break in the connection", more: `${reason} The page was loaded afresh; the charts show what was recorded meanwhile.` });
+  if (reason && build) page.toast({ type: "info", title: t("There was a break in the connection"), more: `${reason} ${t("The page was loaded afresh; the charts show what was recorded meanwhile.")}` });
   build ||= data.version;
-  backfill();
+  show();
   beginning();
   return data.cursor;
-}
-
-/** The sparklines' past. Not worth waiting for, and no matter if it fails: the present fills them too. */
-async function backfill() {
-  const asked = new URLSearchParams({ from: `-${Math.round(hours * 60)}m`, points: String(TRAIL_POINTS) });
-  for (const name of TRAIL_SERIES) asked.append("series", name);
-  try {
-    store.apply(trails(await ask(`/api/realtime/query?${asked}`), store.view.source));
-  } catch (failure) {
-    console.info(`Sparklines begin now: ${failure.message}`);
-  }
 }
 
 let dated = "";
@@ -94,31 +107,12 @@ async function beginning() {
   }
 }
 
-let whole_at = 0;
-let whole_timer = 0;
-
-/** The charts miss something that the log has (a conflated gauge, a new device): ask for them again, now and then. */
-function makeWhole() {
-  if (!store.view.incomplete || whole_timer) return;
-  whole_timer = setTimeout(async () => {
-    whole_at = Date.now();
-    store.view.incomplete = "";
-    try {
-      store.apply({ type: "load", ...first(await ask(`/api/realtime/dashboard/live?hours=${hours}`)) });
-    } catch {
-      // The link notices a server that is gone; until then the page still misses what it missed.
-      store.view.incomplete = "failed";
-    }
-    whole_timer = 0;
-  }, Math.max(200, whole_at + WHOLE_MS - Date.now()));
-}
-
 function frame(event, data) {
   if (event === "hello" && build && data.version && data.version !== build) {
     build = data.version;
-    toasts.show($("toasts"), {
-      type: "info", title: `The server is now version ${data.version}`, more: "This page is from the version before.",
-      action: { label: "Load the new page", run: () => location.reload() },
+    page.toast({
+      type: "info", title: t("The server is now version {version}", { version: data.version }), more: t("This page is from the version before."),
+      action: { label: t("Load the new page"), run: () => location.reload() },
     });
   }
   if (event === "error") console.warn(`The server answered: ${data.detail}`);
@@ -126,7 +120,6 @@ function frame(event, data) {
   if (told === null) return;
   if (told.type === "clock") store.heard(told.at);
   else store.apply(told);
-  makeWhole();
 }
 
 /** Why the server takes no readings, in its own words. */
@@ -142,7 +135,7 @@ store.on("load", () => {
 });
 
 const roads = [websocket, sse, poll];
-const asked = { ws: websocket, sse, poll }[new URLSearchParams(location.search).get("road")];
+const asked = { ws: websocket, sse, poll }[route.get("road")];
 
 // One connection for all tabs of this browser, whichever tab opens it.
 const share = new Share({ roads: asked ? [asked] : roads, ways: ways(), offered: (id) => link.offered(id) });
@@ -178,33 +171,75 @@ async function test() {
   try {
     await ask("/api/realtime/notifications", {
       method: "POST", headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ type: "info", title: "Test notification", message: "It was stored, sent to every page that watches, and came back to this one." }),
+      body: JSON.stringify({ type: "info", title: t("Test notification"), message: t("It was stored, sent to every page that watches, and came back to this one.") }),
     });
   } catch (failure) {
-    toasts.show($("toasts"), { type: "error", title: "The test was not sent", more: failure.message });
+    page.toast({ type: "error", title: t("The test was not sent"), more: failure.message });
   }
 }
 
+/** POSTs and says what came of it. */
 async function act(path, words) {
   try {
-    toasts.show($("toasts"), { type: "success", title: words(await ask(path, { method: "POST" })) });
+    page.toast({ type: "success", title: words(await ask(path, { method: "POST" })) });
   } catch (failure) {
-    toasts.show($("toasts"), { type: "error", title: "That did not work", more: failure.message });
+    page.toast({ type: "error", title: t("That did not work"), more: failure.message });
   }
 }
 
-function setRange(wanted) {
-  hours = wanted;
+let leave = () => {};
+let shown = "";
+let turn = 0;
+let showing = Promise.resolve();
+
+/** The view that the address names, mounted; the same again only when it is about something else. */
+const show = () => (showing = mounted());
+
+async function mounted() {
+  if (!store.view.ready) return;
+  const wanted = Object.hasOwn(VIEWS, route.get("view")) ? route.get("view") : FIRST;
+  const mark = `${wanted} ${route.get("source")} ${route.get("id")}`;
+  if (mark === shown) return;
+  shown = mark;
+  turn += 1;
+  const mine = turn;
+  let view;
   try {
-    localStorage.setItem(RANGE, String(hours));
-  } catch {
-    // Storage may be forbidden: the choice then lasts as long as the page.
+    view = await VIEWS[wanted]();
+  } catch (failure) {
+    shown = "";
+    page.toast({ type: "error", title: t("This view could not be loaded"), more: failure.message });
+    return;
   }
-  store.view.incomplete = "range";
-  whole_at = 0;
-  makeWhole();
-  backfill();
+  if (mine !== turn) return;
+  leave();
+  page.view = wanted;
+  document.documentElement.dataset.view = wanted;
+  // An element of its own: what a view leaves behind cannot come up in the next.
+  const root = document.createElement("div");
+  root.className = "view";
+  $("content").replaceChildren(root);
+  leave = view.mount(root, page);
+  places.here();
+  scrollTo(0, 0);
 }
+
+/** What stands in the address when the span changes: each change is a place to go back to. */
+span.on(() => {
+  const told = span.told();
+  const range = controls.RANGES.find(([, one]) => one === told.seconds)?.[0] ?? "";
+  if (range) keep("range", range);
+  const text = (at) => (Number.isNaN(at) ? "" : new Date(at * 1000).toISOString());
+  route.go({ range, from: text(told.from), to: text(told.to) });
+});
+route.on(() => {
+  const told = span.told();
+  const wanted = shape();
+  // The address has milliseconds.
+  const near = (one, other) => Object.is(one, other) || Math.abs(one - other) < 0.01;
+  if (wanted.seconds !== told.seconds || !near(wanted.from, told.from) || !near(wanted.to, told.to)) span.restore(wanted);
+  show();
+});
 
 watchTheme();
 document.documentElement.classList.add("loading");
@@ -212,18 +247,21 @@ toasts.mount($("toasts"), store);
 connection.mount($("connection"), store, {
   banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume,
 });
-controls.mount($("controls"), store, {
-  range: hours, setRange, pause, resume, keys: $("keys"),
-});
-sources.mount($("sources"), store, { bar: $("bar-source"), count: $("sources-count"), title: $("host"), facts: $("facts"), time: $("clock") });
+controls.mount($("controls"), page);
+const places = rail.mount({ views: $("rail-views"), sources: $("sources"), count: $("sources-count"), bar: $("bar-source") }, page);
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
-tiles.mount($("tiles"), store);
-for (const name of CHARTS) chart.mount($(`chart-${name}`), store, name);
-processes.mount($("processes"), store);
-alerts.mount($("alerts"), store);
-notifications.mount($("notifications"), store, { test, bell: $("bell"), rail: $("rail-notifications") });
-server.mount($("server"), store, { ask, act });
-rail.mount($("rail-views"));
+page.bell = bell.mount({ bell: $("bell"), count: $("bell-count"), rail: $("rail-notifications") }, store);
+keys.on("g", t("to the host"), () => visit("host", "overview"));
+keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
+keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
+keys.sheet($("keys"), $("open-keys"));
+
+/** To a place in a view, with the focus: the next Tab goes on from there, and a screen reader says where it is. */
+async function visit(view, id) {
+  route.go({ view });
+  await showing;
+  $(id)?.focus();
+}
 
 addEventListener("online", () => link.hurry());
 addEventListener("offline", () => link.doubt());

@@ -1,7 +1,7 @@
 // At most one drawing per animation frame, none while the page is hidden or the element is out of sight.
 
-/** painter(el, draw) → { ask(), stop() }. What was asked for while out of sight is drawn on return. */
-export function painter(element, draw) {
+/** painter(el, draw, seen?) → { ask(), stop() }. What was asked for while out of sight is drawn on return; seen(whether) tells of both. */
+export function painter(element, draw, tell = () => {}) {
   let asked = 0;
   let wanted = true;
   let seen = false;
@@ -16,6 +16,7 @@ export function painter(element, draw) {
   };
   const watch = new IntersectionObserver((entries) => {
     seen = entries.at(-1).isIntersecting;
+    tell(seen);
     if (seen && wanted) ask();
   }, { rootMargin: "100px" });
   watch.observe(element);

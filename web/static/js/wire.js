@@ -1,7 +1,5 @@
 // Frames → messages for the store. The one place that knows how a frame is spelled (the server's side is `frames`).
 
-import { KPIS, NAMES, counted, joined, matches } from "./kpis.js";
-
 /** RFC 3339 in UTC, six digits → epoch seconds, microseconds kept. Epoch seconds pass through; null, never, is NaN. */
 export function seconds(text) {
   if (text === null) return NaN;
@@ -38,30 +36,6 @@ export function message(event, data) {
   return kind === undefined ? null : kind(data);
 }
 
-/** What to ask of `query` for the sparklines, and its answer → one column a kpi, for the shown source. */
-export const TRAIL_SERIES = [...new Set(Object.values(KPIS).map(({ name }) => name))];
-
-export function trails(data, source) {
-  const all = data.series.filter((one) => one.source === source).map((one) => ({ ...parsed(one.series), ...one }));
-  const found = new Map();
-  for (const kpi of NAMES) {
-    const members = counted(kpi, all.filter((one) => matches(kpi, one)));
-    if (members.length) found.set(kpi, merged(kpi, members));
-  }
-  return { type: "trails", trails: found };
-}
-
-/** Columns with times of their own → one column at all of those times, each series holding its last value. */
-function merged(kpi, members) {
-  const at = [...new Set(members.flatMap((one) => one.at))].sort((a, b) => a - b);
-  const next = members.map(() => 0);
-  const value = at.map((moment) => joined(kpi, members.map((one, k) => {
-    while (next[k] < one.at.length && one.at[next[k]] <= moment) next[k] += 1;
-    return next[k] === 0 ? NaN : one.value[next[k] - 1];
-  })));
-  return { at, value };
-}
-
 /** `name{label="value",…}` → { name, labels }, with the escapes of the Prometheus text format. */
 export function parsed(text) {
   const brace = text.indexOf("{");
@@ -88,7 +62,6 @@ export function first(data) {
     seq: Number(data.cursor.slice(data.cursor.lastIndexOf(":") + 1)),
     at: seconds(data.at),
     source: data.source,
-    hours: data.hours,
     interval_s: data.interval_s,
     version: data.version,
     cached: data.cached,
@@ -98,7 +71,6 @@ export function first(data) {
       ...one, first_seen: seconds(one.first_seen), last_seen: seconds(one.last_seen),
     })),
     rules: data.rules,
-    charts: data.charts ?? null,
     alerts: data.alerts.map(alert),
     notifications: data.notifications.map(notification),
   };

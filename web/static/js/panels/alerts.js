@@ -3,33 +3,36 @@
 import { el, say, severity } from "../dom.js";
 import { clock, day, duration, suffix, text } from "../format.js";
 import { painter } from "../paint.js";
+import { t } from "../words.js";
 
 const RANK = { critical: 0, warning: 1 };
 
-export function mount(root, store) {
+export function mount(root, { store }) {
   const list = el("ul.entries");
   const none = el("p.empty-line", { hidden: true });
   const aside = el("span.aside");
-  root.append(el("header", {}, el("h2", { id: "alerts-title" }, "Alerts"), aside), list, none);
+  root.append(el("header", {}, el("h2", { id: "alerts-title" }, t("Alerts")), aside), list, none);
 
   const draw = () => {
     const { view } = store;
     if (!view.ready) return;
     const open = [...view.alerts.values()].sort((a, b) => RANK[a.severity] - RANK[b.severity] || b.since - a.since);
-    say(aside, open.length ? `${open.length} open` : "");
+    say(aside, open.length ? t("{n} open", { n: open.length }) : "");
     list.replaceChildren(...open.map((alert) => entry(alert, store.now())));
     none.hidden = open.length > 0;
     say(none, view.rules.length
-      ? `Nothing is firing. Watched: ${view.rules.map(({ title, above, unit }) => `${title} above ${above} ${suffix(unit)}`).join(", ")}.`
-      : "Nothing is firing.");
+      ? t("Nothing is firing. Watched: {rules}.", { rules: view.rules.map(({ title, above, unit }) => t("{title} above {limit} {unit}", { title: t(title), limit: above, unit: suffix(unit) })).join(", ") })
+      : t("Nothing is firing."));
     root.dataset.open = open.map(({ id }) => id).join(" ");
   };
 
   const { ask, stop } = painter(root, draw);
+  ask();
   const off = [store.on("alerts", ask), ...["metrics", "clock"].map((topic) => store.on(topic, () => store.view.alerts.size && ask()))];
   return () => {
     stop();
     for (const one of off) one();
+    root.replaceChildren();
   };
 }
 
@@ -37,8 +40,8 @@ function entry(alert, now) {
   const shape = el("span.severity");
   severity(shape, alert.severity);
   return el("li", { "data-id": alert.id }, shape, el("span.what", {}, alert.message),
-    el("span.when", {}, `for ${duration(now - alert.since)}`),
-    el("p.more", {}, `${text(alert.unit, alert.value)} against ${text(alert.unit, alert.threshold)} · since ${day(alert.since)} ${clock(alert.since)} · ${alert.source} · ${alert.series}`));
+    el("span.when", {}, t("for {time}", { time: duration(now - alert.since) })),
+    el("p.more", {}, `${t("{value} against {limit}", { value: text(alert.unit, alert.value), limit: text(alert.unit, alert.threshold) })} · ${t("since {when}", { when: `${day(alert.since)} ${clock(alert.since)}` })} · ${alert.source} · ${alert.series}`));
 }
 
 /** The counts outside the panel: bar, rail, title. */
@@ -61,7 +64,7 @@ export function mountCounts({ bar, rail }, store) {
     parts[0].hidden = count.critical === 0;
     parts[1].hidden = count.warning === 0;
     parts[2].hidden = all > 0;
-    bar.setAttribute("aria-label", `Open alerts: ${count.critical} critical, ${count.warning} warning`);
+    bar.setAttribute("aria-label", t("Open alerts: {critical} critical, {warning} warning", count));
     say(rail, all ? String(all) : "");
     // A title that is not kept up must not look as if it were.
     const mark = store.link.state === "paused" ? "❚❚ " : count.critical ? `▲ ${count.critical} · ` : count.warning ? `◆ ${count.warning} · ` : "";

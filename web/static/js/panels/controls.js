@@ -1,26 +1,43 @@
 // What the reader decides: how much time is shown, whether it moves, and in which light.
 
 import { el, say } from "../dom.js";
+import { keep } from "../kept.js";
+import { clock, day } from "../format.js";
+import { t } from "../words.js";
 
+// As the address has it → seconds, and what it is called.
 export const RANGES = [
-  [5 / 60, "Last 5 min"], [0.25, "Last 15 min"], [1, "Last hour"], [6, "Last 6 hours"], [24, "Last 24 hours"],
+  ["5m", 300, "Last 5 min"], ["15m", 900, "Last 15 min"], ["1h", 3_600, "Last hour"], ["6h", 21_600, "Last 6 hours"],
+  ["24h", 86_400, "Last 24 hours"], ["7d", 604_800, "Last 7 days"], ["30d", 2_592_000, "Last 30 days"],
 ];
 const THEMES = { auto: ["◐", "Theme: as the system"], light: ["☀", "Theme: light"], dark: ["☾", "Theme: dark"] };
+const STILL = "still";
 
-export function mount(root, store, { range, setRange, pause, resume, keys }) {
-  const select = el("select.select", { id: "range", "aria-label": "Time shown" },
-    ...RANGES.map(([hours, label]) => el("option", { value: String(hours), selected: hours === range }, label)));
-  select.addEventListener("change", () => setRange(Number(select.value)));
+export function mount(root, page) {
+  const { store, span, keys } = page;
+  const still = el("option", { value: STILL, hidden: true });
+  const select = el("select.select", { id: "range", "aria-label": t("Time shown") },
+    ...RANGES.map(([, seconds, label]) => el("option", { value: String(seconds) }, t(label))), still);
+  select.addEventListener("change", () => span.last(Number(select.value)));
+  const back = el("button.button.icon.wide", { type: "button", id: "undo", title: t("Back to what was shown (Backspace)"), "aria-label": t("Back to what was shown"), onclick: page.undo }, "↶");
+  const shown = () => {
+    const { from, to } = span.told();
+    still.hidden = span.moving;
+    if (!span.moving) say(still, day(from) === day(to) ? `${day(from)} ${clock(from)} – ${clock(to)}` : `${day(from)} ${clock(from)} – ${day(to)} ${clock(to)}`);
+    select.value = span.moving ? String(span.seconds) : STILL;
+    back.disabled = !span.changed;
+    document.documentElement.dataset.span = span.moving ? "moving" : "still";
+  };
 
   const toggle = el("button.button.icon", { type: "button", id: "realtime" });
-  const switchOver = () => (["paused", "ended"].includes(store.link.state) ? resume() : pause());
+  const switchOver = () => (["paused", "ended"].includes(store.link.state) ? page.resume() : page.pause());
   toggle.addEventListener("click", switchOver);
   const show = () => {
-    const still = store.link.state === "paused" || store.link.state === "ended";
-    say(toggle, still ? "▶" : "❚❚");
-    toggle.setAttribute("aria-label", still ? "Resume real time" : "Pause real time");
-    toggle.title = still ? "Resume real time (P)" : "Pause real time (P)";
-    toggle.setAttribute("aria-pressed", String(still));
+    const paused = store.link.state === "paused" || store.link.state === "ended";
+    say(toggle, paused ? "▶" : "❚❚");
+    toggle.setAttribute("aria-label", t(paused ? "Resume real time" : "Pause real time"));
+    toggle.title = t(paused ? "Resume real time (P)" : "Pause real time (P)");
+    toggle.setAttribute("aria-pressed", String(paused));
   };
 
   const theme = el("button.button.icon.wide", { type: "button", id: "theme" });
@@ -28,64 +45,30 @@ export function mount(root, store, { range, setRange, pause, resume, keys }) {
   const label = () => {
     const [shape, words] = THEMES[light()];
     say(theme, shape);
-    theme.setAttribute("aria-label", words);
-    theme.title = `${words} (T)`;
+    theme.setAttribute("aria-label", t(words));
+    theme.title = `${t(words)} (T)`;
   };
   const turn = () => {
     const names = Object.keys(THEMES);
     const next = names[(names.indexOf(light()) + 1) % names.length];
     if (next === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = next;
-    try {
-      localStorage.setItem("playhead.theme", next);
-    } catch {
-      // Storage may be forbidden: the choice then lasts as long as the page.
-    }
+    keep("theme", next);
     label();
   };
   theme.addEventListener("click", turn);
 
-  root.append(select, toggle, theme);
+  root.append(back, select, toggle, theme);
   show();
+  shown();
   label();
-
-  const stop_sheet = sheet(keys);
-  const BY_KEY = {
-    p: switchOver, t: turn, "?": () => (keys.open ? keys.close() : keys.showModal()),
-    r: () => select.focus(), a: () => visit("alerts"), n: () => visit("notifications"), g: () => visit("overview"),
-  };
-  const press = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
-    const run = BY_KEY[event.key];
-    if (run === undefined) return;
-    event.preventDefault();
-    run();
-  };
-  document.addEventListener("keydown", press);
-  const off = store.on("link", show);
-  return () => {
-    off();
-    stop_sheet();
-    document.removeEventListener("keydown", press);
-  };
-}
-
-/** To a section, with the focus: the next Tab goes on from there, and a screen reader says where it is. */
-function visit(id) {
-  location.assign(`#${id}`);
-  document.getElementById(id).focus({ preventScroll: true });
-}
-
-const KEYS = [
-  ["P", "pause, resume"], ["T", "theme: system, light, dark"], ["R", "time shown"], ["G", "to the top"], ["A", "alerts"], ["N", "notifications"], ["?", "this sheet"],
-];
-
-function sheet(dialog) {
-  const close = el("button.button", { type: "button", onclick: () => dialog.close() }, "Close");
-  dialog.append(el("h2", { id: "keys-title" }, "Keys"),
-    el("dl", {}, ...KEYS.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)])), close);
-  const opener = document.getElementById("open-keys");
-  const open = () => dialog.showModal();
-  opener.addEventListener("click", open);
-  return () => opener.removeEventListener("click", open);
+  keys.on("p", t("pause, resume"), switchOver);
+  keys.on("t", t("theme: system, light, dark"), turn);
+  keys.on("r", t("time shown"), () => select.focus());
+  keys.on("Backspace", t("back to what was shown before"), page.undo);
+  keys.on("0", t("back to live"), () => span.live());
+  keys.on("+", t("closer"), () => span.zoom(0.5));
+  keys.on("-", t("further away"), () => span.zoom(2));
+  store.on("link", show);
+  span.on(shown);
 }

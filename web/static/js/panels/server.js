@@ -32,7 +32,7 @@ function pair(unit, value) {
   return [number, suffix.join(" ")];
 }
 
-export function mount(root, store, { ask, act }) {
+export function mount(root, { store, ask, act }) {
   const aside = el("span.aside");
   const cells = FIGURES.map(([name]) => {
     const number = el("span", {}, "–");
@@ -94,5 +94,6 @@ export function mount(root, store, { ask, act }) {
     watch.disconnect();
     clearInterval(timer);
     off();
+    root.replaceChildren();
   };
 }

@@ -1,146 +1,197 @@
-// The key figures: name and severity, one number, a sparkline, and one line that helps to decide.
+// The key figures of a source: name and severity, one number, a sparkline, and one line that helps to decide.
 
 import { el, say, severity } from "../dom.js";
-import { figures, measured, percent, scale, span, suffix, text } from "../format.js";
+import { figures, measured, percent, scale, span as largest, suffix, text } from "../format.js";
+import { joined } from "../kpis.js";
 import { onTheme, palette } from "../palette.js";
 import { painter } from "../paint.js";
+import { readable } from "../plan.js";
+import { Table } from "../series.js";
 import { spark } from "../spark.js";
-import { shown } from "../store.js";
+import { t } from "../words.js";
 
 const share = (value) => ({ number: percent(value), unit: "%" });
+// An application has no figures that we know by name: the first of what it pushes then.
+const OWN = 7;
 
 const TILES = [
   {
-    kpi: "cpu_percent", rule: "cpu", title: () => "CPU", value: share, high: 100,
-    context: (store) => {
-      const cores = store.find("system_cpu_core_utilization_ratio").length || facts(store).cores;
-      return cores ? `${cores} ${cores === 1 ? "core" : "cores"}` : "";
+    kpi: "cpu_percent", rule: "cpu", title: () => t("CPU"), value: share, high: 100,
+    context: (store, source) => {
+      const cores = store.find("system_cpu_core_utilization_ratio", {}, source).length || facts(store, source).cores;
+      return cores ? t(cores === 1 ? "{n} core" : "{n} cores", { n: cores }) : "";
     },
   },
   {
-    kpi: "memory_percent", rule: "memory", title: () => "Memory", value: share, high: 100,
-    context: (store) => {
-      const total = store.value("system_memory_total_bytes");
+    kpi: "memory_percent", rule: "memory", title: () => t("Memory"), value: share, high: 100,
+    context: (store, source) => {
+      const total = store.value("system_memory_total_bytes", {}, source);
       if (total === undefined) return "";
-      const used = (store.kpi("memory_percent") / 100) * total;
+      const used = (store.kpi("memory_percent", source) / 100) * total;
       const { factor, suffix: size } = scale("bytes", total);
-      return `${figures(used * factor)} of ${figures(total * factor)} ${size}`;
+      return t("{used} of {total}", { used: figures(used * factor), total: `${figures(total * factor)} ${size}` });
     },
   },
   {
-    kpi: "disk_percent", rule: "disk", title: (store) => `Disk ${fullest(store)?.labels.mountpoint ?? ""}`, value: share, high: 100,
-    context: (store) => {
-      const one = fullest(store);
+    kpi: "disk_percent", rule: "disk", title: (store, source) => t("Disk {place}", { place: fullest(store, source)?.labels.mountpoint ?? "" }), value: share, high: 100,
+    context: (store, source) => {
+      const one = fullest(store, source);
       if (one === null) return "";
       const place = { mountpoint: one.labels.mountpoint };
-      const left = store.value("system_filesystem_bytes", { ...place, state: "available" })
-        ?? store.value("system_filesystem_bytes", { ...place, state: "free" });
-      return left === undefined ? "" : `${text("bytes", left)} free`;
+      const left = store.value("system_filesystem_bytes", { ...place, state: "available" }, source)
+        ?? store.value("system_filesystem_bytes", { ...place, state: "free" }, source);
+      return left === undefined ? "" : t("{size} free", { size: text("bytes", left) });
     },
   },
   {
-    kpi: "network_receive", also: "network_transmit", title: () => "Network", high: 1e4,
+    kpi: "network_receive", also: "network_transmit", title: () => t("Network"), high: 1e4,
     value: (value) => measured("bytes_per_second", value),
-    context: (store) => {
-      const [into, out] = [store.kpi("network_receive"), store.kpi("network_transmit")];
+    context: (store, source) => {
+      const [into, out] = [store.kpi("network_receive", source), store.kpi("network_transmit", source)];
       const { factor } = scale("bytes_per_second", into + out);
-      return Number.isNaN(into) ? "" : `in ${figures(into * factor)} · out ${figures(out * factor)}`;
+      return Number.isNaN(into) ? "" : t("in {in} · out {out}", { in: figures(into * factor), out: figures(out * factor) });
     },
   },
   {
-    kpi: "load_1m", title: () => "Load 1 m", value: (value) => ({ number: figures(value), unit: "" }), high: 1,
-    context: (store) => {
-      const [five, fifteen] = ["5m", "15m"].map((period) => store.value("system_load", { period }));
+    kpi: "load_1m", title: () => t("Load 1 m"), value: (value) => ({ number: figures(value), unit: "" }), high: 1,
+    context: (store, source) => {
+      const [five, fifteen] = ["5m", "15m"].map((period) => store.value("system_load", { period }, source));
       return five === undefined ? "" : `5 m ${figures(five)} · 15 m ${figures(fifteen)}`;
     },
   },
   {
-    kpi: "response_time_ms", rule: "response_time", title: () => "Response p95", high: 5,
+    kpi: "response_time_ms", rule: "response_time", title: () => t("Response p95"), high: 5,
     value: (value) => ({ number: figures(value), unit: "ms" }),
-    context: (store) => {
-      const rate = store.kpi("requests_per_second");
-      return Number.isNaN(rate) ? "" : `${figures(rate)} req/s`;
+    context: (store, source) => {
+      const rate = store.kpi("requests_per_second", source);
+      return Number.isNaN(rate) ? "" : t("{rate} req/s", { rate: figures(rate) });
     },
   },
   {
-    kpi: "error_rate", rule: "error_rate", title: () => "Errors", value: share, high: 1,
+    kpi: "error_rate", rule: "error_rate", title: () => t("Errors"), value: share, high: 1,
     context: (store) => {
       const rule = store.view.rules.find((one) => one.rule === "error_rate");
-      return rule ? `alert above ${rule.above} %` : "";
+      return rule ? t("alert above {limit} %", { limit: rule.above }) : "";
     },
   },
 ];
 
-const facts = (store) => store.view.sources.get(store.view.source)?.facts ?? {};
+const facts = (store, source) => store.view.sources.get(source)?.facts ?? {};
 
-function fullest(store) {
+function fullest(store, source) {
   let found = null;
   let most = -1;
-  for (const one of store.find("system_filesystem_utilization_ratio")) {
+  for (const one of store.find("system_filesystem_utilization_ratio", {}, source)) {
     const value = store.view.latest.get(one.id);
     if (value > most) [found, most] = [one, value];
   }
   return found;
 }
 
+/** The tiles that have something to say of this source. */
+function chosen(store, source) {
+  if (source === store.view.source) return TILES;
+  const known = TILES.filter(({ kpi }) => store.members(kpi, source).length);
+  // A figure or two that bear a known name do not make a host.
+  if (known.length > 2) return known;
+  return [...(store.view.of_source.get(source) ?? [])].sort((a, b) => a.name.localeCompare(b.name)).slice(0, OWN).map((one) => ({
+    series: one, title: () => readable(one.name, one.unit), high: 0, value: (value) => measured(one.unit, value),
+    context: () => Object.values(one.labels).join(" ") || one.help,
+  }));
+}
+
 /** What a value means: { level, words }; words replace the tile's own line while something is the matter. */
-function judged(store, tile, value) {
+function judged(store, tile, source, value) {
   const { view } = store;
   const rule = view.rules.find((one) => one.rule === tile.rule);
-  if (rule === undefined || Number.isNaN(value)) return { level: "none", words: "" };
+  if (rule === undefined || source !== view.source || Number.isNaN(value)) return { level: "none", words: "" };
   const unit = suffix(rule.unit);
-  const firing = [...view.alerts.values()].filter((one) => one.rule === rule.rule && one.source === view.source);
+  const firing = [...view.alerts.values()].filter((one) => one.rule === rule.rule && one.source === source);
   if (firing.length) {
     const since = Math.min(...firing.map((one) => one.since));
-    const time = span(store.now() - since);
-    const words = value > rule.above ? `above ${rule.above} ${unit} for ${time}` : `alert for ${time}`;
+    const time = largest(store.now() - since);
+    const words = value > rule.above ? t("above {limit} {unit} for {time}", { limit: rule.above, unit, time }) : t("alert for {time}", { time });
     return { level: rule.severity, words };
   }
-  if (value > rule.above) return { level: "warning", words: `over ${rule.above} ${unit} · hold ${rule.hold_s} s` };
+  if (value > rule.above) return { level: "warning", words: t("over {limit} {unit} · hold {time} s", { limit: rule.above, unit, time: rule.hold_s }) };
   return { level: "fine", words: "" };
 }
 
-export function mount(root, store) {
-  const tiles = TILES.map((tile) => {
+/** One column out of the columns a tile is made of, kept up as rows come. */
+class Trail {
+  constructor(join) {
+    this.join = join;
+    this.of = null;
+    this.table = new Table(1, 1);
+  }
+
+  follow(table) {
+    const [at, ...columns] = table.rows();
+    let i = at.length;
+    if (this.of !== table) {
+      this.of = table;
+      this.table = new Table(1, table.capacity);
+      Object.assign(this.table, { gap_s: table.gap_s, loaded_gap_s: table.loaded_gap_s, loaded_until: table.loaded_until });
+      i = 0;
+    } else {
+      while (i > 0 && at[i - 1] > this.table.last) i -= 1;
+    }
+    for (; i < at.length; i += 1) this.table.append(at[i], [this.join(columns.map((column) => column[i]))]);
+    return this.table;
+  }
+}
+
+export function mount(root, page, source) {
+  const { store, span, tapes } = page;
+  const tiles = chosen(store, source).map((tile) => {
     const shape = el("span.severity");
-    const title = el("h2", {}, tile.title(store));
+    const title = el("h2", {}, tile.title(store, source));
     const number = el("span", {}, "–");
     const unit = el("small");
     const line = el("canvas", { "aria-hidden": "true" });
     const context = el("p.context");
-    const card = el("article.card.tile", { "data-kpi": tile.kpi },
+    const card = el("article.card.tile", { "data-kpi": tile.kpi ?? tile.series.series },
       el("header", {}, title, shape), el("p.value", {}, number, unit), line, context);
     root.append(card);
-    return { tile, card, shape, title, number, unit, line, context, size: { width: 0, height: 0 } };
+    const kpis = tile.kpi ? [tile.kpi, tile.also].filter(Boolean) : [];
+    const parts = kpis.map((kpi) => store.members(kpi, source).length);
+    const ids = tile.kpi ? kpis.flatMap((kpi) => store.members(kpi, source).map(({ id }) => id)) : [tile.series.id];
+    const join = tile.kpi
+      ? (values) => kpis.reduce((sum, kpi, k) => sum + joined(kpi, values.slice(k ? parts[0] : 0, k ? undefined : parts[0])), 0)
+      : ([value]) => value;
+    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
   });
 
   const draw = () => {
     const { view } = store;
     const colours = palette();
-    const { from, to } = shown(view);
-    for (const { tile, card, shape, title, number, unit, line, context, size: box } of tiles) {
-      let value = store.kpi(tile.kpi);
-      if (tile.also) value += store.kpi(tile.also);
-      const { level, words } = judged(store, tile, value);
+    const { from, to } = span.shown();
+    for (const { tile, card, shape, title, number, unit, line, context, trail, tape, size: box } of tiles) {
+      let value = tile.kpi ? store.kpi(tile.kpi, source) : view.latest.get(tile.series.id) ?? NaN;
+      if (tile.also) value += store.kpi(tile.also, source);
+      const { level, words } = judged(store, tile, source, value);
       const said = Number.isNaN(value) ? { number: "–", unit: "" } : tile.value(value);
-      say(title, tile.title(store));
+      say(title, tile.title(store, source));
       say(number, said.number);
       say(unit, said.unit);
-      const line_text = words || tile.context(store);
+      const line_text = words || tile.context(store, source);
       say(context, line_text);
       context.title = line_text;
       severity(shape, level);
       card.dataset.level = level;
       card.dataset.value = String(value);
-      spark(line, view.trails.get(tile.kpi), {
-        from, to, low: 0, high: tile.high, size: box,
-        colour: level === "critical" ? colours.critical : level === "warning" ? colours.warning : colours.series[0],
-      });
+      if (tape) {
+        spark(line, trail.follow(tape.table), {
+          from, to, low: 0, high: tile.high, size: box,
+          colour: level === "critical" ? colours.critical : level === "warning" ? colours.warning : colours.series[0],
+        });
+      }
     }
     root.dataset.seq = String(view.seq);
   };
 
-  const { ask, stop } = painter(root, draw);
+  const { ask, stop } = painter(root, draw, (seen) => tiles.forEach(({ tape }) => tape?.look(seen)));
+  for (const { tape } of tiles) if (tape) tape.changed = ask;
   const size = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       tiles.find(({ line }) => line === target).size = contentRect;
@@ -148,10 +199,13 @@ export function mount(root, store) {
     ask();
   });
   for (const { line } of tiles) size.observe(line);
-  const off = [store.on("metrics", ask), store.on("alerts", ask), onTheme(ask)];
+  const off = [store.on("metrics", ask), store.on("alerts", ask), span.on(ask), onTheme(ask)];
+  ask();
   return () => {
     stop();
     size.disconnect();
+    for (const { tape } of tiles) tape?.close();
     for (const one of off) one();
+    root.replaceChildren();
   };
 }

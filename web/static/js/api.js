@@ -1,0 +1,31 @@
+// Questions to the server over HTTP: the envelope's data, or an Error in the server's own words.
+
+import { t } from "./words.js";
+
+const PATIENCE_MS = 20_000;
+
+/** GET unless `options` say otherwise → the envelope's data. The Error of a refusal carries its `status`. */
+export async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS), ...options });
+  } catch (failure) {
+    throw new Error(t(failure.name === "TimeoutError" ? "The server did not answer in time." : "The server cannot be reached."), { cause: failure });
+  }
+  if (answer.status === 204) return null;
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const told = (body.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`).join("; ");
+    const error = new Error([body.detail ?? body.title ?? t("The server answered {status}.", { status: answer.status }), told].filter(Boolean).join(" "));
+    error.status = answer.status;
+    throw error;
+  }
+  // A network that wants a sign-in first answers anything with a page of its own.
+  if (body.data === undefined) throw new Error(t("Something on the way answered in the server's place; does this network want you to sign in?"));
+  return body.data;
+}
+
+/** Sends `body` as JSON → the envelope's data. */
+export function send(method, path, body, headers = {}) {
+  return ask(path, { method, headers: { "Content-Type": "application/json", ...headers }, body: body === undefined ? undefined : JSON.stringify(body) });
+}

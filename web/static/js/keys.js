@@ -1,0 +1,45 @@
+// The keyboard: what each key does, and the sheet that says so.
+
+import { el } from "./dom.js";
+import { t } from "./words.js";
+
+const TYPING = "input, textarea, select, [contenteditable]";
+
+export class Keys {
+  constructor() {
+    this.bound = new Map();
+    document.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  /** on("p", "what it does", run) → unsubscribe. `event.key` as the browser names it; letters in lower case. */
+  on(key, words, run) {
+    this.bound.set(key, { words, run });
+    return () => {
+      if (this.bound.get(key)?.run === run) this.bound.delete(key);
+    };
+  }
+
+  /** The sheet of all keys, in a dialog that `?` and the opener show. */
+  sheet(dialog, opener) {
+    const open = () => {
+      const close = el("button.button", { type: "button", onclick: () => dialog.close() }, t("Close"));
+      const name = (key) => (key === " " ? t("Space") : key.length === 1 ? key.toUpperCase() : key);
+      dialog.replaceChildren(el("h2", { id: "keys-title" }, t("Keys")),
+        el("dl", {}, ...[...this.bound].flatMap(([key, { words }]) => [el("dt", {}, el("kbd", {}, name(key))), el("dd", {}, words)])), close);
+      dialog.showModal();
+    };
+    opener.addEventListener("click", open);
+    this.on("?", t("this sheet"), () => (dialog.open ? dialog.close() : open()));
+  }
+
+  #press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    // A dialog has its own keys; only the sheet's is heard behind it.
+    if (key !== "?" && document.querySelector("dialog[open]")) return;
+    const one = this.bound.get(key);
+    if (one === undefined) return;
+    event.preventDefault();
+    one.run(event);
+  }
+}

@@ -1,0 +1,185 @@
+// The columns behind charts: history by one question for all that ask at a time, the present appended from frames.
+//
+//   tapes.open({ kind, ids }) → Tape, to be closed     tape.table: one shared time axis, a column a series
+//
+// A tape that nobody looks at is not asked for; one that missed something (a conflated tick, a set clock, a break in the
+// connection) is asked for again, now and then, while it is looked at.
+
+import { NONE, Table } from "./series.js";
+
+const GATHER_MS = 20;
+const MOST_AT_ONCE = 40;
+// Asking again for completeness' sake happens never more often than this.
+const WHOLE_MS = 3_000;
+const FAILED_MS = 5_000;
+const LIVE_ROWS = 300;
+const MOST_ROWS = 2_100;
+// Other hosts' clocks may go a little fast; what claims to be from much later is not drawn before its time.
+const EARLY_S = 60;
+
+/** One chart's columns. `state`: "loading" until the first answer, then "ready" or "failed" (`reason` says why). */
+export class Tape {
+  constructor(tapes, kind, ids, points) {
+    Object.assign(this, { tapes, kind, ids, points });
+    this.table = new Table(ids.length, LIVE_ROWS);
+    this.tier = "raw";
+    this.state = "loading";
+    this.reason = "";
+    this.seen = false;
+    this.stale = true;
+    this.asked_at = -Infinity;
+    this.changed = () => {};
+  }
+
+  /** Whether it is looked at now. */
+  look(seen) {
+    this.seen = seen;
+    if (seen && this.stale) this.tapes.want(this);
+  }
+
+  close() {
+    this.tapes.close(this);
+  }
+}
+
+export class Tapes {
+  /** ask(path, options) → Promise<data>; `span` says which time is shown. */
+  constructor({ store, span, ask }) {
+    Object.assign(this, { store, span, ask });
+    this.open_ = new Set();
+    this.of = new Map();
+    this.wanted = new Set();
+    this.timer = 0;
+    this.generation = 0;
+    const again = () => this.#outdate();
+    store.on("metrics", (message) => message.type === "metrics" && this.#append(message));
+    store.on("leap", again);
+    // A fresh first paint, or a snapshot: what came between is in the log and not on the charts.
+    store.on("load", again);
+    store.on("metrics", (message) => message.type === "snapshot" && again());
+    span.on(() => {
+      this.generation += 1;
+      for (const tape of this.open_) tape.asked_at = -Infinity;
+      again();
+    });
+  }
+
+  open({ kind, ids, points = 600 }) {
+    const tape = new Tape(this, kind, ids, points);
+    this.open_.add(tape);
+    ids.forEach((id, column) => {
+      if (!this.of.has(id)) this.of.set(id, new Set());
+      this.of.get(id).add({ tape, column });
+    });
+    return tape;
+  }
+
+  close(tape) {
+    this.open_.delete(tape);
+    this.wanted.delete(tape);
+    for (const id of tape.ids) {
+      const all = this.of.get(id);
+      for (const slot of all ?? []) if (slot.tape === tape) all.delete(slot);
+      if (all?.size === 0) this.of.delete(id);
+    }
+  }
+
+  /** Ask for its history soon, with all the others that are wanted by then. */
+  want(tape) {
+    this.wanted.add(tape);
+    const wait_ms = Math.max(GATHER_MS, tape.asked_at + WHOLE_MS - Date.now());
+    if (this.timer && wait_ms >= this.wait_ms) return;
+    clearTimeout(this.timer);
+    this.wait_ms = wait_ms;
+    this.timer = setTimeout(() => {
+      this.timer = 0;
+      this.#load();
+    }, wait_ms);
+  }
+
+  #outdate() {
+    for (const tape of this.open_) {
+      tape.stale = true;
+      if (tape.seen) this.want(tape);
+    }
+  }
+
+  async #load() {
+    const due = Date.now() - WHOLE_MS;
+    const all = [...this.wanted].filter((tape) => tape.seen && tape.asked_at <= due);
+    const some = all.slice(0, MOST_AT_ONCE);
+    for (const tape of some) this.wanted.delete(tape);
+    for (const tape of this.wanted) if (tape.seen) this.want(tape);
+    if (some.length === 0 || !this.store.view.ready) return;
+    const { generation } = this;
+    const { from, to } = this.span.shown();
+    const bounds = this.span.moving ? { from: from.toFixed(3), to: "now" } : { from: from.toFixed(3), to: to.toFixed(3) };
+    const asked = new URLSearchParams({ ...bounds, points: String(Math.max(...some.map(({ points }) => points))) });
+    for (const { kind, ids } of some) asked.append("chart", `${kind}:${ids.join(",")}`);
+    for (const tape of some) {
+      tape.stale = false;
+      tape.asked_at = Date.now();
+    }
+    try {
+      const { charts } = await this.ask(`/api/realtime/charts?${asked}`);
+      if (generation !== this.generation) return;
+      some.forEach((tape, k) => this.#loaded(tape, charts[k]));
+    } catch (failure) {
+      for (const tape of some) {
+        tape.stale = true;
+        if (tape.state === "loading") tape.state = "failed";
+        tape.reason = failure.message;
+        tape.changed();
+      }
+      setTimeout(() => some.forEach((tape) => this.open_.has(tape) && tape.seen && this.want(tape)), FAILED_MS);
+    }
+  }
+
+  #loaded(tape, { at, values, tier }) {
+    const interval_s = this.store.view.interval_s;
+    const rows = Math.min(MOST_ROWS, Math.max(at.length, Math.ceil((this.span.shown().to - this.span.shown().from) / interval_s))) + LIVE_ROWS;
+    const { from } = this.span.shown();
+    const old = tape.table;
+    tape.table = new Table(tape.ids.length, rows, interval_s);
+    tape.table.load(at, values, spacing(at, interval_s));
+    // What came while the question was under way is newer than the answer.
+    const [was, ...columns] = old.rows();
+    const last = at.length ? at[at.length - 1] : from;
+    if (this.span.moving) for (let i = 0; i < was.length; i += 1) if (was[i] > last) tape.table.append(was[i], columns.map((column) => column[i]));
+    tape.tier = tier;
+    tape.state = "ready";
+    tape.reason = "";
+    tape.changed();
+  }
+
+  #append({ ids, values, at, source, conflated }) {
+    if (!this.span.moving) return;
+    const { view } = this.store;
+    if (at > view.at + (source === view.source ? 0 : EARLY_S)) return;
+    const rows = new Map();
+    for (let i = 0; i < ids.length; i += 1) {
+      for (const { tape, column } of this.of.get(ids[i]) ?? []) {
+        let row = rows.get(tape);
+        if (row === undefined) rows.set(tape, (row = new Array(tape.ids.length).fill(NONE)));
+        row[column] = values[i];
+      }
+    }
+    for (const [tape, row] of rows) {
+      tape.table.append(at, row);
+      // A tick that was conflated on the way is not wrong, but seconds between are missing.
+      const missing = conflated > 0 || (tape.table.overflowed && tape.table.first > this.span.shown().from);
+      if (missing && !tape.stale) {
+        tape.stale = true;
+        if (tape.seen) this.want(tape);
+      }
+      if (tape.seen) tape.changed();
+    }
+  }
+}
+
+/** How far apart rows may be before it is a hole. Thinned history has no even step; there the server puts an empty row. */
+function spacing(at, interval_s) {
+  if (at.length < 2) return 3 * interval_s;
+  const span_s = at[at.length - 1] - at[0];
+  return span_s / (at.length - 1) < 1.3 * interval_s ? 3 * interval_s : Infinity;
+}

@@ -1,0 +1,4 @@
+// Deutsch. Alphabetisch; der Schlüssel ist der englische Text.
+
+export default {
+};
