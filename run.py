@@ -48,6 +48,7 @@ from realtime.files import for_sockets, for_streams, raise_limit
 from realtime.history import History
 from realtime.lag import Lag
 from realtime.logs import Format, Level, configure
+from realtime.past import Past
 from realtime.provisions import Provisions
 from realtime.settings import Settings, load
 from realtime.shelf import Shelf
@@ -223,6 +224,15 @@ class House:
             held=self.log.since,
             shelf=self.shelf,
         )
+        self.past = Past(
+            self.log,
+            self.view,
+            lambda: View(s.window_points, WINDOW_S * 1_000_000),
+            s.source,
+            self._pool,
+            self.shelf,
+            s.query_rows,
+        )
         self.upkeep = Upkeep(
             self.log,
             clock,
@@ -283,6 +293,7 @@ class House:
             intake=intake.Intake(intake.Limits(s.max_samples, s.future_s), s.source),
             shelf=self.shelf,
             history=self.history,
+            past=self.past,
             encoder=Encoder(self._pool),
             requests=self.requests,
             guard=Guard(s.host, s.allowed_hosts),

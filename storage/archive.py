@@ -94,12 +94,20 @@ class Archive:
         return [Segment._make(row) for row in rows]
 
     def columns(
-        self, segments: Sequence[Segment], ids: Iterable[int], start: int, end: int
+        self,
+        segments: Sequence[Segment],
+        ids: Iterable[int],
+        start: int,
+        end: int,
+        until: int | None = None,
     ) -> Plan[Pieces]:
         """The samples of some series with `start ≤ at < end` in `segments`: a piece a segment, each in
-        order of time. Reads no column but theirs, and none of those that it remembers."""
+        order of time. Reads no column but theirs, and none of those that it remembers. With `until`, none that
+        came behind that seq."""
         wanted = list(ids)
-        sleeves = yield from self._heads(segments, isolated=True)
+        if until is not None:
+            segments = [segment for segment in segments if segment.first_seq <= until]
+        sleeves = yield from self.heads(segments)
         segments = [segment for segment in segments if segment.id in sleeves]
         known = {segment.id: self._columns.known(segment, wanted) for segment in segments}
         rows = sorted(
@@ -130,6 +138,8 @@ class Archive:
                         self._note(segment, id_, error.detail)
                         continue
                     self._columns.keep(segment, id_, read)
+                if until is not None and until < segment.last_seq:
+                    read = _before(head, id_, read, until)
                 pieces[id_] += _within(segment, read, start, end)
         return pieces
 
@@ -224,7 +234,7 @@ class Archive:
         """What the heads of the first `most` segments after a seq tell; those that cannot be read are noted."""
         rows = yield f"{META} WHERE last_seq > ? ORDER BY last_seq LIMIT ?", (seq, most)
         segments = [Segment._make(row) for row in rows]
-        sleeves = yield from self._heads(segments, isolated=True)
+        sleeves = yield from self.heads(segments)
         return [
             skim(segment.id, sleeves[segment.id].head)
             if segment.id in sleeves
@@ -271,6 +281,10 @@ class Archive:
         self, connection: AsyncConnection, segments: Sequence[Segment]
     ) -> Mapping[int, Sleeve]:
         return self._kept(segments, whole=True) or await followed(connection, self._heads(segments))
+
+    def heads(self, segments: Sequence[Segment]) -> Plan[dict[int, Sleeve]]:
+        """By id; those that cannot be read are noted and left out."""
+        return (yield from self._heads(segments, isolated=True))
 
     def _heads(
         self, segments: Sequence[Segment], isolated: bool = False
@@ -390,6 +404,17 @@ def _body(segment: Segment, place: Place | None, bodies: Mapping[int, bytes]) ->
 
 def _whole(head: Head, bodies: Mapping[int, bytes]) -> Columns:
     return {id_: column(head, id_, bodies.get(id_)) for id_ in head.series()}
+
+
+def _before(head: Head, id_: int, read: Piece, until: int) -> Piece:
+    """What of a column came up to a seq."""
+    rows = head.rows(id_)
+    seqs = head.seqs[rows]
+    if head.in_order:
+        count = int(np.searchsorted(seqs, until, side="right"))
+        return read[0][:count], read[1][:count]
+    kept = seqs[np.argsort(head.ats[rows], kind="stable")] <= until
+    return read[0][kept], read[1][kept]
 
 
 def _within(segment: Segment, read: Piece, start: int, end: int) -> list[Piece]:

@@ -15,8 +15,9 @@ import zstandard
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, producers, receipts, schema, sqlite, tiers
+from storage import arrivals, codec, producers, receipts, schema, sqlite, tiers
 from storage.archive import Archive, Columns, Segment
+from storage.arrivals import Arrival, AsOf
 from storage.checksum import crc
 from storage.damages import Damages
 from storage.engine import Engine, Plan, fetched
@@ -457,21 +458,56 @@ class Log:
         )
 
     async def columns(
-        self, source: str, ids: Iterable[int], start: int, end: int, most: int = 1_000_000
+        self,
+        source: str | None,
+        ids: Iterable[int],
+        start: int,
+        end: int,
+        most: int = 1_000_000,
+        until: int | None = None,
     ) -> Columns:
-        """The samples of some series of one source with `start ≤ at < end` (µs), decoded off the loop:
-        sealed columns, and ticks that still stand as rows.
+        """The samples of some series of one source (None: of any) with `start ≤ at < end` (µs), decoded off the
+        loop: sealed columns, and ticks that still stand as rows. With `until`, none that came behind that seq.
 
         Raises:
             TooMuch: there are more than `most` ticks in the range.
         """
-        return await self._ranges.columns(source, ids, start, end, most)
+        return await self._ranges.columns(source, ids, start, end, most, until)
 
     async def buckets(
-        self, ids: Collection[int], start: int, end: int, tier_s: int, most: int = 1_000_000
+        self,
+        ids: Collection[int],
+        start: int,
+        end: int,
+        tier_s: int,
+        most: int = 1_000_000,
+        until: int | None = None,
     ) -> dict[int, Buckets]:
-        """The buckets of a rollup tier that begin at `start ≤ at < end` (µs), up to the last commit."""
-        return await self._ranges.buckets(ids, start, end, tier_s, most)
+        """The buckets of a rollup tier that begin at `start ≤ at < end` (µs), up to the last commit or the seq
+        `until`."""
+        return await self._ranges.buckets(ids, start, end, tier_s, most, until, self.since(0))
+
+    async def near(self, at: int, source: str | None) -> list[Arrival]:
+        """What came of a source, or of all, on both sides of a moment (µs), in order of seq."""
+        return await self._engine.look(arrivals.near(self._archive, at, source))
+
+    async def following(self, after: int, until: int, most: int) -> list[Arrival]:
+        """Seqs and times of what came with `after < seq ≤ until`, at most `most`; no value is read."""
+        return await self._engine.look(arrivals.following(self._archive, after, until, most))
+
+    async def as_of(self, until: int) -> AsOf:
+        return await self._engine.look(arrivals.as_of(self._archive, until))
+
+    async def facts_after(self, after: int, until: int, limit: int = PAGE) -> list[Event]:
+        """Events with `after < seq ≤ until` that are no ticks, oldest first."""
+        async with self._engine.snapshot() as connection:
+            rows = await fetched(
+                connection,
+                f"SELECT {EVENT} FROM events WHERE seq > ? AND seq <= ? AND type <> 'metrics' "
+                "ORDER BY seq LIMIT ?",
+                (after, until, limit),
+            )
+        return [told(row) for row in rows]
 
     def halt(self) -> None:
         """Begin no further piece of sealing or forgetting: the server is stopping."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import codec, tiers
 from storage.archive import Archive, Columns, Pieces, joined
+from storage.arrivals import as_of
 from storage.damages import Damages
 from storage.engine import Engine, Plan, fetched, followed
 from storage.errors import Damaged, TooMuch
@@ -40,26 +41,37 @@ class Ranges:
         self._quiet = Quiet()
 
     async def columns(
-        self, source: str | None, ids: Iterable[int], start: int, end: int, most: int
+        self,
+        source: str | None,
+        ids: Iterable[int],
+        start: int,
+        end: int,
+        most: int,
+        until: int | None = None,
     ) -> Columns:
-        """The samples of some series with `start ≤ at < end` (µs), decoded off the loop.
+        """The samples of some series with `start ≤ at < end` (µs), decoded off the loop; with `until`, none that
+        came behind that seq.
 
         Raises:
             TooMuch: more than `most` ticks still stand as rows in the range.
         """
         wanted = frozenset(ids)
         known = self._quiet.segments(source, start, end)
+        if known is not None and until is not None and any(s.last_seq > until for s in known):
+            known = None
         if known is not None and len(known) * len(wanted) <= RECALLED:
             recalled = self._archive.remembered(known, wanted, start, end)
             if recalled is not None:
                 return _together(recalled, {})
         with self._quiet.learning() as learnt:
-            settled = await self._engine.look(self._settled(source, wanted, start, end, learnt))
+            settled = await self._engine.look(
+                self._settled(source, wanted, start, end, learnt, until)
+            )
         if settled is not None:
             return settled
         async with self._engine.snapshot() as connection:
-            sealed = await followed(connection, self._sealed(wanted, start, end))
-            hot = await self._hot(connection, source, wanted, start, end, most)
+            sealed = await followed(connection, self._sealed(wanted, start, end, until))
+            hot = await self._hot(connection, source, wanted, start, end, most, until)
         return await _off_loop(lambda: _together(sealed, hot))
 
     def _settled(
@@ -69,6 +81,7 @@ class Ranges:
         start: int,
         end: int,
         learnt: list[Stretch],
+        until: int | None,
     ) -> Plan[Columns | None]:
         """As `columns`, where no tick of the range stands as a row; None where one does. Looks around a
         little, for who asks next."""
@@ -85,33 +98,52 @@ class Ranges:
         segments = yield from self._archive.within(low, high)
         stretch = Stretch(source, low, high, segments)
         inside = [s for s in segments if s.end_at >= start and s.start_at < end]
-        sealed = yield from self._archive.columns(inside, wanted, start, end)
+        sealed = yield from self._archive.columns(inside, wanted, start, end, until)
         learnt.append(stretch)
         return _together(sealed, {})
 
-    def _sealed(self, wanted: frozenset[int], start: int, end: int) -> Plan[Pieces]:
+    def _sealed(
+        self, wanted: frozenset[int], start: int, end: int, until: int | None
+    ) -> Plan[Pieces]:
         segments = yield from self._archive.within(start, end)
-        return (yield from self._archive.columns(segments, wanted, start, end))
+        return (yield from self._archive.columns(segments, wanted, start, end, until))
 
     def came(self, first: int, last: int) -> None:
         """Ticks of these times (µs, both inside) were committed, or segments of them are gone."""
         self._quiet.came(first, last)
 
     async def buckets(
-        self, ids: Collection[int], start: int, end: int, tier: int, most: int
+        self,
+        ids: Collection[int],
+        start: int,
+        end: int,
+        tier: int,
+        most: int,
+        until: int | None = None,
+        whole: int = 0,
     ) -> dict[int, Buckets]:
         """The buckets of `tier` seconds that begin at `start ≤ at < end`, up to the last commit: what
-        is not rolled up yet is folded as it is read."""
+        is not rolled up yet is folded as it is read.
+
+        With `until`, nothing that came behind that seq is in them: where some did, the samples themselves are
+        folded anew. Of what is older than `whole` (µs) these are gone, and it stays as it is.
+        """
         step = width(tier)
         start, end = -(-start // step) * step, -(-end // step) * step
         wanted = frozenset(ids)
         holes: dict[int, str] = {}
         async with self._engine.snapshot() as connection:
             stored = await tiers.read(connection, wanted, start, end, tier, holes)
-            fresh = await self._hot(connection, None, wanted, start, end, most)
+            fresh = await self._hot(connection, None, wanted, start, end, most, until)
             if tier == FINE:
-                sealed = await followed(connection, self._sealed(wanted, start, end))
+                sealed = await followed(connection, self._sealed(wanted, start, end, until))
                 fresh = await _off_loop(lambda: _together(sealed, fresh))
+            elif until is not None:
+                late = await followed(connection, as_of(self._archive, until, end))
+                for begin, beyond in _stale(late.late, step, max(start, whole), end):
+                    stored = {id_: _without(one, begin, beyond) for id_, one in stored.items()}
+                    sealed = await followed(connection, self._sealed(wanted, begin, beyond, until))
+                    fresh = await _off_loop(functools.partial(_together, sealed, fresh))
         for place, detail in holes.items():
             begin = block_start(tiers.block_at(place), tier)
             self._damages.note(f"rollup {place}", detail, begin, begin + BLOCK * step - 1)
@@ -140,17 +172,22 @@ class Ranges:
         start: int,
         end: int,
         most: int,
+        until: int | None = None,
     ) -> Columns:
         """From the ticks that still stand as rows."""
         gather = _Gather(wanted)
         at, seq, left = start, 0, most
         of_source = "AND source = ? " if source is not None else ""
+        bounds: list[Any] = [source] if source is not None else []
+        if until is not None:
+            of_source += "AND seq <= ? "
+            bounds.append(until)
         while True:
             page = await fetched(
                 connection,
                 f"SELECT {EVENT} FROM events WHERE (at, seq) > (?, ?) AND at >= ? AND at < ? "
                 f"{of_source}AND type = 'metrics' ORDER BY at, seq LIMIT ?",
-                (at, seq, at, end, *([source] if source is not None else []), PAGE),
+                (at, seq, at, end, *bounds, PAGE),
             )
             if not page:
                 return await _off_loop(gather.columns) if left < most else gather.columns()
@@ -160,6 +197,27 @@ class Ranges:
             left -= len(page)
             if left < 0:
                 raise TooMuch(f"there are more than {most:,} unsealed ticks in this range")
+
+
+def _stale(
+    late: Iterable[tuple[int, int]], step: int, start: int, end: int
+) -> list[tuple[int, int]]:
+    """The whole buckets within a range (µs) that late samples touch, in runs."""
+    runs: list[tuple[int, int]] = []
+    start = -(-start // step) * step
+    for first, last in late:
+        begin, beyond = max(start, first // step * step), min(end, (last // step + 1) * step)
+        if begin >= beyond:
+            continue
+        if runs and begin <= runs[-1][1]:
+            runs[-1] = runs[-1][0], max(beyond, runs[-1][1])
+        else:
+            runs.append((begin, beyond))
+    return runs
+
+
+def _without(buckets: Buckets, begin: int, beyond: int) -> Buckets:
+    return buckets.take((buckets.at < begin) | (buckets.at >= beyond))
 
 
 def _together(sealed: Pieces, hot: Columns) -> Columns:

@@ -41,6 +41,7 @@ from web.query import Query
 from web.route import JSON, Operation, Route
 from web.series import SeriesList
 from web.services import Services
+from web.state import State
 from web.stream import Place, Poll, Polled, Stream
 
 API = "/api/realtime"
@@ -90,6 +91,20 @@ ROUTES: Sequence[Route] = (
                 "Every source at a glance, what is unusual first",
                 query=schemas.OverviewQuery,
                 data=schemas.OverviewShape,
+            )
+        },
+    ),
+    Route(
+        f"{API}/state",
+        State,
+        {
+            "GET": Operation(
+                "The dashboard as it stood at a moment",
+                description="The shape of `dashboard/live`, from what had come by then; samples that came "
+                "later are not mixed in, whatever time they bear.",
+                query=schemas.StateQuery,
+                data=schemas.Dashboard,
+                refusals=READ,
             )
         },
     ),

@@ -29,19 +29,20 @@ class DashboardLive(Handler):
     async def get(self) -> None:
         query = self.asked(DashboardQuery)
         source = self.services.source if query.source is UNSET else query.source
-        self._check(source)
+        check_source(self.services, self.services.spine.view, source)
         bodies, cached = await dashboard_bodies(self.services, query.hours, query.room, source)
         await self.send_body(bodies.warm if cached else bodies.fresh)
 
-    def _check(self, source: str) -> None:
-        """Problem 404 names the sources that there are, or some of them. The host's own needs no reading yet."""
-        known = self.services.spine.view.sources
-        if source in known or source == self.services.source:
-            return
-        named = ", ".join(sorted(known)[:NAMED]) or "none yet"
-        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-        detail = f"nothing has come from {shown(source)}; the sources are: {named}{more}"
-        raise Problem(404, "there is no such source", [("source", detail)])
+
+def check_source(services: Services, view: View, source: str) -> None:
+    """Problem 404 names the sources that there are, or some of them. The host's own needs no reading yet."""
+    known = view.sources
+    if source in known or source == services.source:
+        return
+    named = ", ".join(sorted(known)[:NAMED]) or "none yet"
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    detail = f"nothing has come from {shown(source)}; the sources are: {named}{more}"
+    raise Problem(404, "there is no such source", [("source", detail)])
 
 
 async def dashboard_bodies(
@@ -68,11 +69,11 @@ async def dashboard_bodies(
             charts, drawn_before = await services.shelf.get(
                 ("charts", source, start, end), history.chart_tags(source, end), draw
             )
-            data = _standing(services, hours, room, source)
+            data = _standing(services, spine.view, hours, room, source)
         else:
             # The figures and the window are read in one tick of the loop: a stream resumed from
             # this cursor goes on exactly where the charts end (law no-gap-no-double).
-            data = _standing(services, hours, room, source)
+            data = _standing(services, spine.view, hours, room, source)
             charts = await draw()
         return await services.encoder.bodies(
             {**data, "charts": msgspec.Raw(charts.json)}, enveloped
@@ -83,19 +84,43 @@ async def dashboard_bodies(
     return bodies, found or drawn_before
 
 
-def _standing(services: Services, hours: float, room: str, source: str) -> dict[str, Any]:
-    """All but the charts, as of this very moment."""
-    spine = services.spine
+async def past_bodies(
+    services: Services, at: int, hours: float, room: str, source: str
+) -> tuple[Bodies, bool]:
+    """What `dashboard_bodies` gave at a moment (µs), from what had come by then."""
+    past = services.past
+    place = await past.place(at)
+
+    async def make() -> Bodies:
+        standing = await past.standing(place, at)
+        history, view = standing.history, standing.view
+        check_source(services, view, source)
+        start, end = history.aligned(at - int(hours * HOUR_US), at, ROWS)
+        charts = await history.charts(source, start, end, ROWS)
+        data = _standing(services, view, hours, room, source)
+        raw = msgspec.Raw(await _encode(charts))
+        return await services.encoder.bodies({**data, "charts": raw}, enveloped)
+
+    if not place.settled:
+        return await make(), False
+    # What had come by a moment that is over never changes.
+    return await services.shelf.get(("state", at, hours, room, source), (), make, lasting=True)
+
+
+def _standing(
+    services: Services, view: View, hours: float, room: str, source: str
+) -> dict[str, Any]:
+    """All but the charts, as the view stands."""
     data = dashboard(
-        spine.view,
+        view,
         source,
-        epoch=spine.epoch,
+        epoch=services.spine.epoch,
         hours=hours,
         interval_s=services.interval_s,
         version=services.version,
         rules=services.rules,
     )
-    heard = _heard(spine.view, {room, EVERYONE})
+    heard = _heard(view, {room, EVERYONE})
     return {**data, "notifications": [services.tell(event) for event in heard]}
 
 

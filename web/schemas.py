@@ -92,6 +92,10 @@ class DashboardQuery(Asked, frozen=True):
     ) = UNSET
 
 
+class StateQuery(DashboardQuery, frozen=True, kw_only=True):
+    at: Moment
+
+
 class Kpis(msgspec.Struct):
     """The named figures; null while unknown."""
 

@@ -10,6 +10,7 @@ from realtime.core.requests import RequestStats
 from realtime.delivery import Hub
 from realtime.history import History
 from realtime.intake import Intake
+from realtime.past import Past
 from realtime.provisions import Fault
 from realtime.shelf import Shelf
 from realtime.spine import Spine
@@ -92,6 +93,7 @@ class Services:
     shelf: Shelf[Any]
     """Of values that know their own `size` in bytes."""
     history: History
+    past: Past
     encoder: Encoder
     requests: RequestStats
     guard: Guard

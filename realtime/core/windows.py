@@ -67,6 +67,12 @@ class Windows(Mapping[int, tuple[int, Number]]):
                 del self._values[id_][: -self.points]
         self.newest = max(self.newest, times[-1])
 
+    def fill(self, id_: int, ats: np.ndarray, values: np.ndarray) -> None:
+        """All samples of a series that has none yet, in order of time."""
+        self._ats[id_] = array("q", ats[-self.points :].tobytes())
+        self._values[id_] = array("d", values[-self.points :].tobytes())
+        self.newest = max(self.newest, int(ats[-1]))
+
     def add_tick(self, at: int, ids: Sequence[int], values: Sequence[Number]) -> list[int]:
         """All samples of one moment; gives the ids whose sample was not simply their next one: series
         that are new, samples that came late. The same as `add` for each, in a third of the time."""

@@ -25,6 +25,7 @@ from realtime.delivery import Hub
 from realtime.delivery import Limits as HubLimits
 from realtime.history import History
 from realtime.intake import Intake, Limits
+from realtime.past import Past
 from realtime.provisions import Fault
 from realtime.shelf import Shelf
 from realtime.spine import Limits as SpineLimits
@@ -263,6 +264,7 @@ async def site(tmp_path: Path, static: Path):
             pool,
             shelf=shelf,
         ),
+        past=Past(log, view, View, HOST, pool, shelf, 1_000_000),
         encoder=Encoder(pool),
         requests=RequestStats(),
         guard=Guard("127.0.0.1", ["play.example.org"]),

@@ -1,0 +1,244 @@
+"""The view as it was: what had come by a moment, folded from the nearest rung and the log, and no later.
+
+Facts are few: they are folded, from a rung of those that were folded before. Of readings a view keeps when each
+series was first read, its last value, and the recent window, so these are read as columns. What comes of it is
+what `evolve` makes of every event up to that seq (law views-are-disposable); only of what retention has taken it
+knows no more than rollups do.
+"""
+
+import asyncio
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, NamedTuple
+
+from realtime.core import arrivals, views
+from realtime.core.views import View, evolve
+from realtime.history import History
+from realtime.shelf import Shelf
+from storage.events import canonical
+from storage.log import Log
+
+PAGE = 500
+RUNG = 2_000
+"""Facts between two rungs of the ladder: some 15 ms of folding."""
+RUNGS_BYTES = 16 * 1024 * 1024
+"""What all rungs may weigh; when they are heavier, every other one goes."""
+WALK = 1_000
+"""Arrivals looked at in one go."""
+HOUR_S = 3_600
+BREATH = 200
+"""Facts or series handled before others get the loop (law loop-never-blocks)."""
+
+NEVER = 1 << 62
+
+
+class Standing(NamedTuple):
+    """The view at its `seq`, for the moment `at` (µs). `history` asks about ranges as they were known then."""
+
+    at: int
+    view: View
+    history: History
+    size: int
+
+
+class Place(NamedTuple):
+    """`seq` is the last event that had come; it is `settled` if something is on tape that had not."""
+
+    seq: int
+    settled: bool
+
+
+class Past:
+    """`now` is the view as it stands: names never change, so it knows those of the past too. `new` makes an
+    empty view, `pool` does arithmetic, `query_rows` bounds what one question reads."""
+
+    def __init__(
+        self,
+        log: Log,
+        now: View,
+        new: Callable[[], View],
+        host: str,
+        pool: Executor,
+        shelf: Shelf[Any],
+        query_rows: int,
+    ) -> None:
+        self._log = log
+        self._now = now
+        self._new = new
+        self._host = host
+        self._pool = pool
+        self._shelf = shelf
+        self._query_rows = query_rows
+        self._rungs: list[tuple[int, bytes]] = []
+        self._every = RUNG
+        self._begun: int | None = None
+
+    async def begun(self) -> int:
+        """When the tape begins (µs)."""
+        if self._begun is None:
+            first = await self._log.following(0, self._now.seq, 1)
+            if not first:
+                return NEVER
+            self._begun = first[0].at
+        return self._begun
+
+    async def place(self, at: int) -> Place:
+        """The last event that had come by `at` (µs): seq 0 if none had."""
+        edge = self._now.seq
+        if at < await self.begun():
+            return Place(0, True)
+        around = await self._log.near(at, self._host)
+        if not any(one.type == "metrics" for one in around):
+            around = await self._log.near(at, None)
+        seq = arrivals.crossing((one for one in around if one.seq <= edge), at)
+        if seq is None:
+            return Place(0, True)
+        while seq < edge:
+            following = await self._log.following(seq, edge, WALK)
+            seq, settled = arrivals.come(following, seq, at)
+            if settled:
+                return Place(seq, True)
+            if not following:
+                break
+        return Place(edge, False)
+
+    async def at(self, at: int) -> Standing:
+        return await self.standing(await self.place(at), at)
+
+    async def standing(self, place: Place, at: int) -> Standing:
+        """What stood at a place, from the shelf if it was asked for lately."""
+
+        async def make() -> Standing:
+            return await self._stand(place.seq, at)
+
+        if not place.settled:
+            return await make()
+        kept, _ = await self._shelf.get(("past", place.seq, at), ("past",), make, lasting=True)
+        standing: Standing = kept
+        return standing
+
+    async def _stand(self, seq: int, at: int) -> Standing:
+        view = await self.view(seq)
+        log, rows = self._log, self._query_rows
+        history = History(
+            partial(log.columns, most=rows, until=seq),
+            view,
+            self._pool,
+            buckets=partial(log.buckets, most=rows, until=seq),
+            held=log.since,
+        )
+        size = sum(view.windows.columns(id_)[0].nbytes for id_ in view.windows) * 2
+        return Standing(at, view, history, size + 1_000 * len(view.series))
+
+    async def view(self, seq: int) -> View:
+        """The fold of all up to a seq."""
+        view = await self._facts(seq)
+        as_of = await self._log.as_of(seq)
+        ids = list(view.series)
+        windows = view.windows
+        if as_of.newest:
+            since = as_of.newest - windows.span
+            columns = await self._log.columns(
+                None, ids, since, as_of.newest + 1, self._query_rows, seq
+            )
+            for place, (id_, (ats, values)) in enumerate(columns.items()):
+                if len(ats):
+                    windows.fill(id_, ats, values)
+                if place % BREATH == 0:
+                    await asyncio.sleep(0)
+            windows.newest = as_of.newest
+            await self._silent(view, seq, as_of.newest)
+            await self._firsts(view, seq, as_of.late, as_of.newest)
+        self._sources(view, as_of.ats)
+        view.at = max(view.at, as_of.newest)
+        view.seq = seq
+        return view
+
+    async def _facts(self, seq: int) -> View:
+        view = self._new()
+        below = bisect_right(self._rungs, (seq, b"\xff")) - 1
+        if below >= 0:
+            views.restore(view, self._rungs[below][0], views.load(self._rungs[below][1]))
+        folded = 0
+        while view.seq < seq:
+            page = await self._log.facts_after(view.seq, seq, PAGE)
+            for place, event in enumerate(page):
+                evolve(view, event)
+                folded += 1
+                if place % BREATH == 0:
+                    await asyncio.sleep(0)
+            if len(page) < PAGE:
+                break
+            if folded >= self._every:
+                folded = 0
+                await self._keep(view)
+        view.seq = seq
+        return view
+
+    async def _keep(self, view: View) -> None:
+        place, made = view.seq, views.saving(view)
+        body = await asyncio.get_running_loop().run_in_executor(self._pool, made)
+        if all(seq != place for seq, _ in self._rungs):
+            insort(self._rungs, (place, body))
+        while sum(len(body) for _, body in self._rungs) > RUNGS_BYTES:
+            del self._rungs[::2]
+            self._every *= 2
+
+    async def _silent(self, view: View, seq: int, newest: int) -> None:
+        """The last readings of series that were silent for longer than the window reaches."""
+        silent = [id_ for id_ in view.series if id_ not in view.windows]
+        if not silent:
+            return
+        hours = await self._hours(silent, seq, newest)
+        moments: dict[int, list[int]] = {}
+        for id_, found in hours.items():
+            if len(found.last_at):
+                moments.setdefault(int(found.last_at[-1]), []).append(id_)
+        for at, ids in moments.items():
+            read = await self._log.columns(None, ids, at, at + 1, self._query_rows, seq)
+            for id_ in ids:
+                values = read[id_][1]
+                value = float(values[-1]) if len(values) else float(hours[id_].last[-1])
+                view.windows.add(id_, at, canonical(value))
+
+    async def _firsts(
+        self, view: View, seq: int, late: Iterable[tuple[int, int]], newest: int
+    ) -> None:
+        """When each series was read first: as is known now, unless that came later."""
+        spans = list(late)
+        doubtful: list[int] = []
+        for id_ in view.windows:
+            first = self._now.first.get(id_)
+            if first is None:
+                continue
+            if first > newest or any(start <= first <= end for start, end in spans):
+                doubtful.append(id_)
+            else:
+                view.first[id_] = first
+        if not doubtful:
+            return
+        hours = await self._hours(doubtful, seq, newest)
+        begins: dict[int, list[int]] = {}
+        for id_, found in hours.items():
+            if len(found.at):
+                begins.setdefault(int(found.at[0]), []).append(id_)
+        for begin, ids in begins.items():
+            end = begin + HOUR_S * 1_000_000
+            read = await self._log.columns(None, ids, begin, end, self._query_rows, seq)
+            for id_ in ids:
+                ats = read[id_][0]
+                view.first[id_] = int(ats[0]) if len(ats) else begin
+
+    async def _hours(self, ids: list[int], seq: int, newest: int) -> Mapping[int, Any]:
+        return await self._log.buckets(ids, 0, newest + 1, HOUR_S, self._query_rows, seq)
+
+    def _sources(self, view: View, ats: Mapping[str, int]) -> None:
+        """Who was heard when; they stand in the order in which they were heard first."""
+        for source, ids in view.of_source.items():
+            firsts = [view.first[id_] for id_ in ids if id_ in view.first]
+            lasts = [view.latest[id_][0] for id_ in ids if id_ in view.latest]
+            if firsts and lasts:
+                last = max(lasts)
+                views.hear(view, source, min(firsts), last, ats.get(source, last))

@@ -1,0 +1,110 @@
+"""The view as it was is what folding every event up to there comes to, whatever has come since."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from realtime import past
+from realtime.core.views import View, evolve
+from realtime.past import Past
+from realtime.shelf import Shelf
+from storage.events import Declared, Draft, Metrics, Series
+from storage.log import Log
+from tests.realtime.test_refold import BEGIN, S, lived, opened, told
+
+POOL = ThreadPoolExecutor(1)
+
+
+async def folded(log: Log, span: int, until: int) -> View:
+    view = View(window_us=span, window_points=200)
+    while page := await log.read(view.seq, 500, until=until):
+        for event in page:
+            evolve(view, event)
+    return view
+
+
+def looking(log: Log, now: View, span: int, host: str = "z") -> Past:
+    shelf: Shelf[Any] = Shelf(lambda: 0.0, lambda one: one.size)
+    return Past(
+        log, now, lambda: View(window_us=span, window_points=200), host, POOL, shelf, 100_000
+    )
+
+
+def without_turns(view: View) -> Any:
+    """Of a source that has been silent for a while it is not known whether its last tick was a late one; nothing
+    shows it, but for the host's own, which is not silent."""
+    for source, state in view.sources.items():
+        if source != "z":
+            state.at = 0
+    return told(view)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.gen_test(timeout=60)
+async def test_it_comes_to_what_every_event_up_to_there_comes_to(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With late samples before and behind the place, sources that fell silent, with all sealed, some, and
+    nothing; with rungs, and off the rungs of earlier questions (law views-are-disposable)."""
+    monkeypatch.setattr(past, "RUNG", 7)
+    monkeypatch.setattr(past, "PAGE", 5)
+    log = await opened(tmp_path)
+    random = Random(seed)
+    drafts = lived(random, 700)
+    for first in range(0, len(drafts), 40):
+        await log.append(drafts[first : first + 40])
+    for sealed, everything in ((0, False), (log.head * 2 // 3, False), (log.head, True)):
+        await log.seal(sealed, all_of_it=everything)
+        span = random.choice([30, 300]) * S
+        now = await folded(log, span, log.head)
+        looked = looking(log, now, span)
+        for seq in (*random.sample(range(1, log.head), 8), 1, log.head):
+            wanted, found = await folded(log, span, seq), await looked.view(seq)
+            assert without_turns(found) == without_turns(wanted), seq
+    await log.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.gen_test(timeout=60)
+async def test_the_place_of_a_moment_is_before_all_that_had_not_come(
+    tmp_path: Path, seed: int
+) -> None:
+    """Whatever time it bears: what came late, from others or under the host's own name, is not mixed in; what is
+    dated ahead of its time is not left out; and the host may be silent for a while."""
+    log = await opened(tmp_path)
+    random = Random(seed)
+    names = [Series(1, "own", {}), Series(2, "sent", {})]
+    drafts = [Draft(BEGIN, "z", Declared(names)), Draft(BEGIN, "b", Declared([Series(3, "c", {})]))]
+    came = [0, 0]
+    for n in range(600):
+        at = BEGIN + n * S
+        if not 300 <= n < 360:
+            drafts.append(Draft(at, "z", Metrics([1], [n])))
+            came.append(n)
+            sent = Metrics([2], [n])
+            if n == 450:  # a clock that leapt for one tick
+                drafts.append(Draft(at + 10_000 * S, "z", Metrics([1], [n])))
+            elif random.random() < 0.05:
+                drafts.append(Draft(at - random.randrange(20, 250) * S, "z", sent))
+            else:
+                drafts.append(Draft(at - random.choice([0, 1, 7, 100]) * S, "b", Metrics([3], [n])))
+            came.append(n)
+    for first in range(0, len(drafts), 40):
+        await log.append(drafts[first : first + 40])
+    now = await folded(log, 30 * S, log.head)
+    looked = looking(log, now, 30 * S)
+    for sealed in (False, True):
+        if sealed:
+            await log.seal(log.head, all_of_it=True)
+        for n in range(0, 599, 7):
+            if n == 450:  # what is dated ahead in between is taken for what had not come yet
+                continue
+            place = await looked.place(BEGIN + n * S + S // 2)
+            wanted = max(seq for seq, second in enumerate(came, 1) if second <= n)
+            assert place == (wanted, True), n
+    assert await looked.place(BEGIN - S) == (0, True)
+    assert await looked.place(BEGIN + 20_000 * S) == (log.head, False)
+    await log.close()
