@@ -62,7 +62,7 @@ from storage.retention import Keep
 from web.app import ROUTES, application, serve_options
 from web.assets import read_assets
 from web.budget import Budget
-from web.gate import Gate
+from web.gate import PER_STREAM, Gate
 from web.guard import Guard
 from web.openapi import document
 from web.selftest import selftest
@@ -163,7 +163,9 @@ class House:
         ):
             self._start(work)
         self._server = Gate(application(self.services), **serve_options())
-        self._server.bound(for_sockets(self._files), self._sockets)
+        self._server.bound(
+            for_sockets(self._files), self._sockets, PER_STREAM * settings.max_per_address
+        )
         self._server.add_sockets(sockets)
         self.url = address(sockets[0])
 

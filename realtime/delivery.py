@@ -12,19 +12,18 @@ between history and live to lose an event in (law no-gap-no-double).
 
 import asyncio
 import contextlib
-import functools
 import heapq
 import random
 import secrets
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
 
+from realtime.addresses import Tally, customer
 from realtime.audience import PAGE_BYTES, PAGE_EVENTS, Audience, Cohort, Page, Send
 from realtime.clock import Clock
 from realtime.connection import LAG_S, MESSAGE_BYTES, Connection
@@ -135,7 +134,7 @@ class Hub:
         """What audiences of the same selectors share."""
         self._present: dict[str, int] = {}
         self._roads = {"websocket": 0, "sse": 0, "poll": 0, "socketio": 0}
-        self._addresses: dict[str, int] = {}
+        self._addresses = Tally()
         self._solo: dict[Connection, None] = {}
         """Those that are not in their audience's loop."""
         self._owed: deque[Audience] = deque()
@@ -446,9 +445,11 @@ class Hub:
         self._check_rooms(rooms)
         if len(self._connections) + self._held_places >= self.limits.max_connections:
             raise Crowded()
-        most, place = self.limits.max_per_address, _place(address)
-        if most and self._addresses.get(place, 0) >= most and _is_foreign(address):
-            raise Crowded(f"{place} holds as many connections as one address may: {most}.")
+        most = self.limits.max_per_address
+        if self._addresses.is_full(address, most):
+            raise Crowded(
+                f"{customer(address)} holds as many connections as one address may: {most}."
+            )
 
     def _check_rooms(self, rooms: frozenset[str]) -> None:
         new = [room for room in rooms - ALWAYS if room not in self._present]
@@ -466,11 +467,11 @@ class Hub:
     def hold(self, address: str = "") -> None:
         """A place for one who was admitted and has no stream, or none yet."""
         self._held_places += 1
-        self._count(address, 1)
+        self._addresses.add(address, 1)
 
     def release(self, address: str = "") -> None:
         self._held_places -= 1
-        self._count(address, -1)
+        self._addresses.add(address, -1)
 
     @contextlib.contextmanager
     def polling(self, address: str = "") -> Iterator[None]:
@@ -484,20 +485,12 @@ class Hub:
             self._polls -= 1
             self.release(address)
 
-    def _count(self, address: str, more: int) -> None:
-        address = _place(address)
-        count = self._addresses.get(address, 0) + more
-        if count:
-            self._addresses[address] = count
-        else:
-            self._addresses.pop(address, None)
-
     def join(self, connection: Connection) -> None:
         self._connections[connection] = None
         self._roads[connection.wire.road] += 1
         self._solo[connection] = None
         self._enter(connection)
-        self._count(connection.address, 1)
+        self._addresses.add(connection.address, 1)
         # A moment of its own, so that ten thousand heartbeats do not come at once.
         connection.slot = random.randrange(len(self._wheel))
         self._wheel[connection.slot][connection] = None
@@ -511,7 +504,7 @@ class Hub:
         self._roads[connection.wire.road] -= 1
         del self._solo[connection]
         del self._wheel[connection.slot][connection]
-        self._count(connection.address, -1)
+        self._addresses.add(connection.address, -1)
         self._forget(connection)
 
     def said(self, goodbye: Goodbye) -> None:
@@ -697,25 +690,3 @@ class Hub:
             connection.dismiss(spread_ms)
             if number % FAREWELLS == 0:
                 await asyncio.sleep(0)
-
-
-@functools.lru_cache(maxsize=4096)
-def _place(address: str) -> str:
-    """What stands for one customer: in IPv6 a /64, of which anybody has as many addresses as they like."""
-    try:
-        it = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(it, IPv4Address):
-        return address
-    if it.ipv4_mapped:
-        return str(it.ipv4_mapped)
-    return str(ip_network((int(it) >> 64 << 64, 64)))
-
-
-def _is_foreign(address: str) -> bool:
-    """Not of this machine, whose own programs, and a proxy on it, stand for many."""
-    try:
-        return not ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -9,17 +9,27 @@ import errno
 import random
 import socket
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+
+from realtime.addresses import Tally
 
 ACCEPTS = 32
 """Connections let in a turn of the loop: some ten milliseconds of handshakes (law loop-never-blocks)."""
 PAUSE_S = 0.25
 """How long nobody is let in when the system has no descriptor to give."""
+ALL = "There are as many connections as the system gives this server files for."
+ONE = "There are as many connections as one address may have."
 RETRY_S = 1, 10
 """Within these the refused are asked back, each at a moment of its own."""
+
+PER_STREAM = 2
+"""Sockets one address may have here for each stream that it may hold. Those that are WebSockets by now are
+the hub's to count; what is left asks, or stays silent, and has to leave some room for the others."""
 
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -27,17 +37,23 @@ log_ = structlog.get_logger("web")
 
 
 class Gate(HTTPServer):
-    """`most` sockets may be open at once; `streams` tells how many of them Tornado no longer counts."""
+    """`most` sockets may be open at once; `streams` tells how many of them Tornado no longer counts.
+
+    `each` of those it does count may be of one address."""
 
     most = 1 << 20
+    each = 0
     refused = 0
+    _tally: Tally
 
     @staticmethod
     def streams() -> int:
         return 0
 
-    def bound(self, most: int, streams: Callable[[], int]) -> None:
+    def bound(self, most: int, streams: Callable[[], int], each: int = 0) -> None:
         self.most = most
+        self.each = each
+        self._tally = Tally()
         self.streams = streams  # type: ignore[method-assign]
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
@@ -66,15 +82,25 @@ class Gate(HTTPServer):
                 self._pause(listening, error)
                 return
             if len(self._connections) + self.streams() >= self.most:
-                self._refuse(connection)
+                self._refuse(connection, ALL)
+            elif self._tally.is_full(address[0], self.each):
+                self._refuse(connection, ONE)
             else:
                 self._handle_connection(connection, address)
 
-    def _refuse(self, connection: socket.socket) -> None:
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        self._tally.add(address[0], 1)
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: Any) -> None:
+        super().on_close(server_conn)
+        self._tally.add(server_conn.context.address[0], -1)
+
+    def _refuse(self, connection: socket.socket, why: str) -> None:
         self.refused += 1
         with contextlib.suppress(OSError), connection:
             connection.setblocking(False)
-            connection.send(_refusal())
+            connection.send(_refusal(why))
             # Unread bytes would make the end a reset, and the answer would be lost with it.
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1 << 16)
@@ -91,13 +117,13 @@ class Gate(HTTPServer):
             self._listen(listening)
 
 
-def _refusal() -> bytes:
+def _refusal(why: str) -> bytes:
     body = (
-        b'{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"There are as many '
-        b'connections as the system gives this server files for. Try again in a few seconds."}'
+        f'{{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"{why} '
+        'Try again in a few seconds."}'
     )
     head = (
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
         f"Content-Length: {len(body)}\r\nRetry-After: {random.randint(*RETRY_S)}\r\nConnection: close\r\n\r\n"
     )
-    return head.encode() + body
+    return (head + body).encode()

@@ -12,11 +12,12 @@ import httpx
 import pytest
 from tornado.web import Application, RequestHandler
 
+from realtime import addresses
 from realtime.core import goodbyes
 from realtime.files import ASKING, KEPT
 from tests.app import ROOT, house
 from tests.clients import API, eventually, slow, upgrade
-from web.gate import ACCEPTS, Gate
+from web.gate import ACCEPTS, PER_STREAM, Gate
 
 FILES = 200
 
@@ -27,11 +28,11 @@ class Hello(RequestHandler):
 
 
 @contextlib.contextmanager
-def opened(most=100, streams=0):
+def opened(most=100, streams=0, each=0):
     listening = socket.create_server(("127.0.0.1", 0), backlog=500)
     listening.setblocking(False)
     gate = Gate(Application([("/", Hello)], log_function=lambda _: None))
-    gate.bound(most, lambda: streams)
+    gate.bound(most, lambda: streams, each)
     gate.add_sockets([listening])
     try:
         yield gate, listening.getsockname()
@@ -101,6 +102,45 @@ async def test_whoever_would_take_the_last_descriptor_is_told(most, streams):
         for one in inside:
             one.close()
         await gate.close_all_connections()
+
+
+@pytest.mark.gen_test
+async def test_one_address_leaves_room_for_the_others(monkeypatch):
+    """Silent sockets of one address are so many and no more, and this machine's own as many as there may be:
+    the next is told so, and who leaves, answered or not, makes room."""
+    with opened(each=2) as (gate, address):
+        inside = [socket.create_connection(address) for _ in range(4)]
+        while len(gate._connections) < 4:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(addresses, "is_foreign", lambda _: True)
+        answer = await ask(address)
+        assert answer.startswith("HTTP/1.1 503 ") and "one address may have" in answer
+        for one in inside[:3]:
+            one.close()
+        while len(gate._connections) > 1:
+            await asyncio.sleep(0.01)
+        for _ in range(3):
+            assert (await ask(address)).endswith("hello")
+        inside[3].close()
+        while gate._connections:
+            await asyncio.sleep(0.01)
+        assert not len(gate._tally)
+
+
+@pytest.mark.gen_test
+async def test_a_websocket_is_the_hubs_to_count(tmp_path, monkeypatch):
+    """Once it is one, it takes no place of those that ask: an address with all its streams can still ask."""
+    monkeypatch.setattr(addresses, "is_foreign", lambda _: True)
+    async with house(tmp_path, max_per_address=1) as it, contextlib.AsyncExitStack() as stack:
+        one = await stack.enter_async_context(slow(it.url, upgrade()))
+        await one.until(b"snapshot")
+        await eventually(lambda: not len(it._server._tally))
+        for _ in range(PER_STREAM):
+            await stack.enter_async_context(slow(it.url, "GET /healthz HTTP/1.1"))
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.get(f"{it.url}healthz")
+            assert answer.status_code == 503
+            assert answer.json()["detail"].startswith("There are as many connections as one")
 
 
 @pytest.mark.gen_test

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from realtime import delivery
+from realtime import addresses
 from realtime.audience import PAGE_BYTES
 from realtime.connection import MESSAGE_BYTES, PIECE_BYTES
 from realtime.core.batch import Batch, Columns, Key
@@ -608,7 +608,7 @@ async def test_each_is_counted_with_its_address(tmp_path, transport):
 async def test_one_address_holds_so_many(tmp_path, monkeypatch, transport):
     """Sessions count with their address from their first request on, and once each: before CONNECT, after it,
     after one that was refused, and until they have ended."""
-    monkeypatch.setattr(delivery, "_is_foreign", lambda address: True)
+    monkeypatch.setattr(addresses, "is_foreign", lambda address: True)
     shake = HANDSHAKE if transport == "websocket" else {}
     path = f"/socket.io/?EIO=4&transport={transport}"
     async with house(tmp_path, max_per_address=2) as it, web(it) as http:
