@@ -6,6 +6,7 @@ from typing import cast
 
 from realtime.core.charts import Drawn, Kind, Sheet, spell
 from realtime.core.times import rfc3339
+from realtime.core.views import View
 from web.handler import Receiver, enveloped
 from web.moments import span
 from web.problem import Problem
@@ -18,21 +19,28 @@ class Charts(Receiver):
     async def get(self) -> None:
         asked = self.asked(ChartsQuery)
         sheets = [_sheet(text) for text in asked.chart]
-        await self._give("chart", sheets, asked.from_, asked.to, asked.points)
+        await self._give("chart", sheets, asked, asked.from_, asked.to)
 
     async def post(self) -> None:
         asked = self.received(ChartsBody)
         sheets = [Sheet(one.kind, tuple(one.ids)) for one in asked.charts]
-        await self._give("charts", sheets, str(asked.from_), str(asked.to), asked.points)
+        await self._give("charts", sheets, asked, str(asked.from_), str(asked.to))
 
     async def _give(
-        self, field: str, sheets: Sequence[Sheet], from_: str, to: str, points: int
+        self,
+        field: str,
+        sheets: Sequence[Sheet],
+        asked: ChartsQuery | ChartsBody,
+        from_: str,
+        to: str,
     ) -> None:
-        services = self.services
+        services, spine = self.services, self.services.spine
         self._check(field, sheets)
-        start, end = span(from_, to, services.spine.now())
+        if asked.counters == "rate":
+            sheets = [one._replace(counters=_counters(spine.view, one)) for one in sheets]
+        start, end = span(from_, to, spine.now())
         cursor, draw = await services.history.compose(
-            sheets, start, end, points, services.spine.cursor
+            sheets, start, end, asked.points, spine.cursor
         )
         await self.send_body(await services.encoder.made(_answer(cursor, start, end, draw)))
 
@@ -54,6 +62,10 @@ class Charts(Receiver):
 def _sheet(text: str) -> Sheet:
     kind, ids = cast("re.Match[str]", re.fullmatch(CHART, text)).groups()
     return Sheet(cast("Kind", kind), tuple(map(int, ids.split(","))))
+
+
+def _counters(view: View, sheet: Sheet) -> frozenset[int]:
+    return frozenset(id_ for id_ in sheet.ids if view.series[id_].kind == "counter")
 
 
 def _answer(

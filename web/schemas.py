@@ -678,6 +678,10 @@ ChartText = Annotated[
     ),
 ]
 Rows = Annotated[int, Meta(ge=LEAST_ROWS, le=MOST_ROWS, description="About so many rows a chart.")]
+Counters = Annotated[
+    Literal["rate", "value"],
+    Meta(description="Whether counters are drawn as their growth a second, or as they are."),
+]
 
 
 class ChartsQuery(Asked, frozen=True):
@@ -688,6 +692,7 @@ class ChartsQuery(Asked, frozen=True):
     from_: Moment = msgspec.field(name="from", default="-15m")
     to: Moment = "now"
     points: Rows = 600
+    counters: Counters = "rate"
 
 
 class ChartAsked(Received, frozen=True):
@@ -702,6 +707,7 @@ class ChartsBody(Received, frozen=True):
     from_: Moment | float = msgspec.field(name="from", default="-15m")
     to: Moment | float = "now"
     points: Rows = 600
+    counters: Counters = "rate"
 
 
 class ChartRows(msgspec.Struct):

@@ -17,7 +17,7 @@ from realtime.core.downsample import FINER, Times, Values, cut, rows
 from realtime.core.kpis import VIRTUAL
 from realtime.core.media import Axes, spelled
 from realtime.core.sketch import sketch
-from realtime.core.steps import Buckets
+from realtime.core.steps import Buckets, bucket_rates, joined, rates, since
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 
@@ -134,10 +134,14 @@ def _ordered(chart: Chart, lines: list[Line]) -> list[Line]:
 
 
 class Sheet(NamedTuple):
-    """What shares one axis of time: series by id, those of a stack from the bottom up."""
+    """What shares one axis of time: series by id, those of a stack from the bottom up.
+
+    Of `counters` it is drawn what they grew a second.
+    """
 
     kind: Kind
     ids: tuple[int, ...]
+    counters: frozenset[int] = frozenset()
 
 
 def sheets(plan: Plan) -> list[Sheet]:
@@ -173,6 +177,9 @@ class Strip:
         self._last: int | None = None
         self._held = [NOTHING] * len(sheet.ids)
         """Of each series the last readings that rows were taken of, and those that wait for their rows."""
+        self._before: dict[int, Column] = {}
+        self._bucket_before: dict[int, Buckets] = {}
+        """The last reading, and the last bucket, of each counter: what follows grew since."""
         self._ats: list[Times] = []
         self._values: list[list[Values]] = [[] for _ in sheet.ids]
 
@@ -191,7 +198,7 @@ class Strip:
     def add(self, columns: Mapping[int, Column]) -> None:
         """Columns of raw readings by series id; a series may be absent."""
         came = [
-            _joined(held, columns.get(id_, NOTHING))
+            _joined(held, self._grown(columns, id_))
             for held, id_ in zip(self._held, self.sheet.ids, strict=True)
         ]
         at, values = align(came)
@@ -205,6 +212,27 @@ class Strip:
         )
         self._held = [_from(one, until) for one in came]
         self._read(at, values, until)
+
+    def _grown(self, columns: Mapping[int, Column], id_: int) -> Column:
+        column = columns.get(id_, NOTHING)
+        if id_ not in self.sheet.counters or not len(column.at):
+            return column
+        column = _joined(self._before.get(id_, NOTHING), column)
+        self._before = {**self._before, id_: Column(column.at[-1:], column.value[-1:])}
+        return rates(column)
+
+    def _grown_buckets(self, found: Mapping[int, Buckets], id_: int) -> Buckets | None:
+        buckets = found.get(id_)
+        if id_ not in self.sheet.counters or buckets is None or not len(buckets.at):
+            return buckets
+        before = self._bucket_before.get(id_)
+        last = since(buckets, -1)
+        self._bucket_before = {**self._bucket_before, id_: last}
+        self._before = {**self._before, id_: Column(last.last_at, last.last)}
+        if before is None:
+            return bucket_rates(buckets)
+        grown = bucket_rates(joined(before, buckets))
+        return since(grown, int(np.searchsorted(grown.at, before.at[0], side="right")))
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -224,7 +252,7 @@ class Strip:
 
     def add_buckets(self, found: Mapping[int, Buckets]) -> None:
         """Buckets by series id instead, where the readings are gone or too many."""
-        series = [found.get(id_) for id_ in self.sheet.ids]
+        series = [self._grown_buckets(found, id_) for id_ in self.sheet.ids]
         at, values = sketch(series, self.sheet.kind == "stack", self._last)
         if not len(at):
             return

@@ -18,8 +18,9 @@ reading has no answer (NaN): gaps stay visible.
 """
 
 import re
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,6 +194,62 @@ def lasts(at: Times, value: Values, step: int) -> Column:
         return NOTHING
     ends = _ends(_starts(at // step), len(at))
     return Column(at[ends], value[ends])
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """As `Buckets`, of what a counter grew a second: one number a bucket."""
+
+    at: Times
+    count: NDArray[np.int64]
+    sum: Values
+    min: Values
+    max: Values
+    last: Values
+    last_at: Times
+
+
+_MOMENTS = Grid(0, 1, 1)
+"""Steps so short that each reading is its own."""
+
+
+def rates(counter: Column) -> Column:
+    """What a counter grew a second, at each reading since the one before; none after a long silence."""
+    at, value = counter
+    if len(at) < 2:
+        return NOTHING
+    risen, lasted = _growth(at, value, _MOMENTS)
+    return _known(at[1:], risen, lasted)
+
+
+def bucket_rates(buckets: Buckets) -> Grown:
+    """What a counter grew a second, in each bucket since the last reading before it."""
+    risen, lasted = _bucket_growth(buckets, _MOMENTS)
+    at, rate = _known(buckets.at, risen, lasted)
+    kept = np.searchsorted(buckets.at, at)
+    return Grown(at, buckets.count[kept], rate, rate, rate, rate, buckets.last_at[kept])
+
+
+def _known(at: Times, risen: Values, lasted: Times) -> Column:
+    with np.errstate(over="ignore"):
+        rate = np.divide(risen, lasted / SECOND, out=np.full(len(at), np.nan), where=lasted > 0)
+    known = np.isfinite(rate)
+    return Column(at[known], rate[known])
+
+
+def joined(first: Buckets, then: Buckets) -> Grown:
+    """One series' buckets after the other."""
+    pairs = zip(_parts(first), _parts(then), strict=True)
+    return Grown(*(np.append(one, other) for one, other in pairs))
+
+
+def since(buckets: Buckets, first: int) -> Grown:
+    """Without so many of the first; of a negative number, the last so many."""
+    return Grown(*(part[first:] for part in _parts(buckets)))
+
+
+def _parts(buckets: Buckets) -> list[Any]:
+    return [getattr(buckets, part.name) for part in fields(Grown)]
 
 
 def outline(buckets: Buckets, start: int, beyond: int) -> Column:

@@ -74,6 +74,24 @@ async def test_a_stream_goes_on_where_the_rows_end(site, ticked, hours):
 
 
 @pytest.mark.gen_test
+async def test_counters_are_drawn_as_rates(site):
+    """Unless they are wanted as they are; gauges never."""
+    at = site.clock.now() / 1e6
+    series = {"orders": [n * 3 for n in range(10)]}
+    await site.post(
+        "/api/realtime/metrics", {"at": [at - 10 + n for n in range(10)], "series": series}
+    )
+    site.spine.view.series[1] = msgspec.structs.replace(site.spine.view.series[1], kind="counter")
+    site.clock.pass_s(1)
+    [chart] = (await site.ask(f"{PATH}?chart=line:1")).data["charts"]
+    assert chart["values"] == [[3] * 9]
+    [chart] = (await site.ask(f"{PATH}?chart=line:1&counters=value")).data["charts"]
+    assert chart["values"] == [series["orders"]]
+    answer = await site.ask(f"{PATH}?chart=line:1&counters=x")
+    assert list(answer.errors) == ["counters"]
+
+
+@pytest.mark.gen_test
 async def test_a_long_answer_is_squeezed(site, ticked):
     """Sixty charts of all there is are a fraction of their JSON on the wire."""
     chart = "&".join(f"chart=line:{','.join(map(str, ticked.values()))}" for _ in range(60))

@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -218,3 +219,31 @@ def test_readings_go_on_from_buckets_without_a_hole() -> None:
     other.end()
     assert len(other.rows().at) == 5 and len(rows.at) > 60
     assert other.size < strip.size
+
+
+@pytest.mark.parametrize("tier", [0, 10, 60])
+def test_counters_are_drawn_as_their_growth(tier: int) -> None:
+    """A second, from each reading or bucket to the next, across slices; a reset is no fall, a silence no spike."""
+    first = START // (60 * SECOND) * 60 * SECOND
+    seconds = np.concatenate([np.arange(0, 600, 5), np.arange(1_200, 1_800, 5)])
+    at, value = first + seconds * SECOND, seconds * 3.0 + 1_000
+    value[200:] -= value[200] - 15
+    sheet = Sheet("line", (1, 2), frozenset([2]))
+    strip = Strip(sheet, 2_000)
+    for begin, beyond in pairwise((0, 300, 480, 1_320, 1_800)):
+        part = slice(*np.searchsorted(seconds, (begin, beyond)))
+        if tier and beyond < 1_800:
+            strip.add_buckets({id_: fold(at[part], value[part], tier) for id_ in (1, 2)})
+        else:
+            strip.add({id_: Column(at[part], value[part]) for id_ in (1, 2)})
+    strip.end()
+    rows = strip.rows()
+    plain, grown = rows.values
+    assert np.nanmax(plain) > 1_000
+    assert set(grown[~np.isnan(grown)]) == {3.0}
+    told = rows.at[~np.isnan(grown)]
+    assert told[0] - at[0] <= max(tier, 5) * SECOND and told[-1] == at[-1]
+    inside = (told > first + 599 * SECOND) & (told < first + 1_200 * SECOND)
+    assert not inside.any()
+    assert np.diff(told).max() <= 610 * SECOND
+    assert np.sort(np.diff(told))[-2] <= 2 * max(tier, 5) * SECOND

@@ -10,17 +10,21 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from realtime.core.columns import SECOND
+from realtime.core.columns import SECOND, Column
 from realtime.core.steps import (
     LOOKBACK,
     Fn,
     Grid,
+    bucket_rates,
     from_buckets,
     from_readings,
+    joined,
     lasts,
     outline,
     parse_step,
+    rates,
     round_step,
+    since,
 )
 
 FUNCTIONS = get_args(Fn)
@@ -318,3 +322,39 @@ def test_a_round_step_is_long_enough(least, step):
     """Seconds, minutes, hours, days."""
     assert round_step(least) == step * SECOND
     assert round_step(DAY + 1) == 2 * DAY
+
+
+def test_a_rate_stands_at_each_reading_since_the_one_before():
+    """Resets and silences as by the step; two readings at one moment, and what no double holds, have none."""
+    at = np.array([0, 1, 3, 3, 4, 400, 401]) * SECOND
+    value = np.array([10.0, 12, 18, 19, 5, 6, 13])
+    told = rates(Column(at, value))
+    assert told.at.tolist() == [1 * SECOND, 3 * SECOND, 4 * SECOND, 401 * SECOND]
+    assert told.value.tolist() == [2, 3, 5, 7]
+    assert len(rates(Column(at[:2], np.array([-1.7e308, 1.7e308]))).at) == 0
+    for count in (0, 1):
+        assert len(rates(Column(at[:count], value[:count])).at) == 0
+
+
+@pytest.mark.parametrize("tier", [10, 60])
+def test_buckets_have_the_rate_of_their_readings(tier):
+    """Of even growth the very same; a bucket of one reading has it since the bucket before."""
+    grown = bucket_rates(evenly(4, tier))
+    assert set(grown.max) == set(grown.min) == set(grown.last) == {2.0}
+    assert grown.last_at[-1] == 596 * SECOND and len(grown.at) == 600 // tier
+    lone = bucket_rates(evenly(tier, tier))
+    assert lone.at.tolist() == [at * SECOND for at in range(tier, 600, tier)]
+    assert set(lone.last) == {2.0}
+
+
+def evenly(pace_s: int, tier_s: int) -> Folded:
+    """Ten minutes of a counter that grows by two a second."""
+    return fold([(at * SECOND, at * 2.0) for at in range(0, 600, pace_s)], tier_s * SECOND)
+
+
+def test_buckets_are_joined_and_cut():
+    """In order, and any number of them from either end."""
+    whole = evenly(5, 10)
+    again = joined(since(whole, 0), since(whole, -2))
+    assert again.at.tolist() == [*whole.at.tolist(), *whole.at[-2:].tolist()]
+    assert since(again, 3).last.tolist() == again.last[3:].tolist()
