@@ -57,7 +57,8 @@ COPIED = 2048
 """Bytes below which Tornado's buffer copies what it is given; longer ones stay everybody's."""
 ROOMS_TOLD = 50
 ALWAYS = frozenset((DASHBOARD, METRICS, ALERTS, NOTIFICATIONS, ANNOTATIONS))
-"""Rooms that are there without anybody in them: nobody is kept out by those who name others."""
+"""Rooms that are there without anybody in them, as is that of each source: nobody is kept out of these by
+those who name others."""
 FAREWELLS = 200
 """Goodbyes between two turns of the loop."""
 RETURNS_PER_S = 1000
@@ -133,6 +134,8 @@ class Hub:
         self._matches: WeakValueDictionary[tuple[str, ...], Matched] = WeakValueDictionary()
         """What audiences of the same selectors share."""
         self._present: dict[str, int] = {}
+        self._named: set[str] = set()
+        """Of the rooms with somebody in them those that are there because a client said so."""
         self._roads = {"websocket": 0, "sse": 0, "poll": 0, "socketio": 0}
         self._addresses = Tally()
         self._solo: dict[Connection, None] = {}
@@ -337,6 +340,7 @@ class Hub:
         connection.session.taste = audience.taste
         connection.audience = audience
         audience.count += 1
+        self._named.update(self._unheard(audience.taste.rooms))
         for room in audience.taste.rooms:
             self._present[room] = self._present.get(room, 0) + 1
 
@@ -350,6 +354,7 @@ class Hub:
             self._present[room] -= 1
             if not self._present[room]:
                 del self._present[room]
+                self._named.discard(room)
         if not audience.count:
             del self._audiences[audience.wire, audience.taste]
             for topic in audience.taste.topics():
@@ -452,17 +457,25 @@ class Hub:
             )
 
     def _check_rooms(self, rooms: frozenset[str]) -> None:
-        new = [room for room in rooms - ALWAYS if room not in self._present]
-        if not new:
-            return
-        named = len(self._present) - sum(room in self._present for room in ALWAYS)
-        most = self.limits.max_rooms
-        if named + len(new) > most:
+        new, named, most = self._unheard(rooms), len(self._named), self.limits.max_rooms
+        if new and named + len(new) > most:
             raise Crowded(
                 f"rooms: {named:,} are there, and with {min(new)!r} there would be more than max_rooms "
                 f"allows: {most:,}",
                 "A room is there while somebody is in it: join one of those, or try again later.",
             )
+
+    def _unheard(self, rooms: frozenset[str]) -> list[str]:
+        """Those that would be there only because somebody names them."""
+        return [
+            room
+            for room in rooms - ALWAYS
+            if room not in self._present
+            and not (
+                room.startswith(f"{METRICS}:")
+                and room.removeprefix(f"{METRICS}:") in self.view.sources
+            )
+        ]
 
     def hold(self, address: str = "") -> None:
         """A place for one who was admitted and has no stream, or none yet."""

@@ -34,7 +34,7 @@ LISTENER = """
 }
 """
 """Behind the store's module: what it is given, before it leaves out what it has."""
-TOLD = ("metrics", "alert", "notification", "system")
+TOLD = ("metrics", "alert", "notification", "annotation", "system")
 """Events that a tab in the room `dashboard` has a frame of."""
 
 

@@ -19,7 +19,7 @@ from realtime.connection import Connection
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.frames import Wire
 from realtime.core.session import LOOKS, Matched, Session
-from realtime.core.views import View, evolve
+from realtime.core.views import SourceState, View, evolve
 from realtime.delivery import Hub, Limits
 from realtime.errors import Crowded
 from realtime.tail import Tail
@@ -535,7 +535,8 @@ def test_one_network_of_ipv6_is_one_address():
 
 def test_rooms_are_bounded():
     """So many rooms of their own naming may clients hold at once: one more is refused, whether one comes with
-    it or asks for it; a room that is there, or always is, takes no new place; an empty one is none."""
+    it or asks for it; a room that is there, or always is, or is a source's, takes no new place; an empty one
+    is none."""
     it = hubs(10, Clock(), msgspec.structs.replace(LIMITS, max_rooms=2))
     sink = Free()
     crowd_of(it, [sink], ["kitchen", "cellar"])
@@ -556,8 +557,15 @@ def test_rooms_are_bounded():
     one.receive('{"event":"leave_room","data":{"room":"cellar"}}')
     one.receive('{"event":"join_room","data":{"room":"attic"}}')
     assert b"joined_room" in sink.got[-1]
+    it.hub.view.sources["web-1"] = SourceState("web-1", "live", 0, 0)
+    it.hub.admit("", frozenset(("metrics:web-1",)))
+    with pytest.raises(Crowded):
+        it.hub.admit("", frozenset(("metrics:web-2",)))
     one.gone()
     it.hub.admit("", frozenset(("a new one",)))
+    for connection in tuple(it.hub.connections):
+        connection.gone()
+    assert not it.hub._named and not it.hub._present
 
 
 @pytest.mark.gen_test
