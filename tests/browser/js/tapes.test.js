@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Catalogue } from "../../../web/static/js/catalogue.js";
 import { MOST_LINES, plan, readable, slug } from "../../../web/static/js/plan.js";
 import { SHORTEST_S, Span } from "../../../web/static/js/span.js";
 import { Store } from "../../../web/static/js/store.js";
@@ -202,4 +203,24 @@ test("every series is on a chart, none on two, and ids of charts are their own",
   assert.equal(new Set(charts.map(({ id }) => id)).size, charts.length);
   assert.notEqual(slug("a b"), slug("a-b"));
   assert.equal(readable("http_request_duration_seconds", "seconds"), "Request duration");
+});
+
+test("what there is of another source is asked once, says what it said last, and moves nobody's place in the log", async () => {
+  const { store } = room();
+  const other = { id: 50, series: "up", name: "up", labels: {}, source: "other", unit: "", kind: "gauge", help: "" };
+  const paths = [];
+  const catalogue = new Catalogue({
+    store,
+    ask: async (path) => {
+      paths.push(path);
+      return { ...LIVE, cursor: "e:7", source: "other", series: [other], metrics: { up: { id: 50, value: 1, unit: "", at: "2026-11-23T00:00:07.000000Z" } } };
+    },
+  });
+  await Promise.all([catalogue.of("other"), catalogue.of("other"), catalogue.of("here")]);
+  assert.equal(paths.length, 1);
+  assert.equal(store.view.seq, 10);
+  assert.equal(store.value("up", {}, "other"), 1);
+  store.apply({ type: "load", ...first({ ...LIVE, cursor: "f:1" }) });
+  await catalogue.of("other");
+  assert.equal(paths.length, 2, "another log has other series");
 });

@@ -1,4 +1,6 @@
-// Which series there are of a source: asked of the server once, kept up by the `series` frames after that.
+// Which series there are of a source, and what they said last: asked of the server once, kept up by frames after that.
+
+import { first } from "./wire.js";
 
 export class Catalogue {
   /** ask(path) → Promise<data>. */
@@ -29,7 +31,10 @@ export class Catalogue {
   }
 
   async #load(source) {
-    const { series } = await this.ask(`/api/realtime/series?${new URLSearchParams({ match: `{source=${JSON.stringify(source)}}` })}`);
-    this.store.apply({ type: "series", series });
+    // A first paint of that source: its series, and what each said last.
+    const data = await this.ask(`/api/realtime/dashboard/live?${new URLSearchParams({ source, hours: "0.01" })}`);
+    const { series, metrics } = first(data);
+    // Without the answer's own place in the log: the page's is where its frames are.
+    this.store.apply({ type: "known", series, metrics });
   }
 }

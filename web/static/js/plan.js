@@ -21,7 +21,6 @@ const KNOWN = {
   system_interrupts_per_second: { section: "cpu", title: "Interrupts", rank: 7 },
   system_memory_bytes: { id: "memory", section: "memory", title: "Memory", kind: "stack", part: "state", parts: ["used", "cached", "buffers"], whole: "system_memory_total_bytes", rule: "memory" },
   system_memory_utilization_ratio: { section: "memory", title: "Memory in use", rule: "memory", rank: 7 },
-  system_memory_total_bytes: { section: "memory", title: "Memory in all", rank: 9 },
   system_swap_bytes: { section: "memory", title: "Swap", kind: "stack", part: "state", parts: ["used", "free"] },
   system_swap_utilization_ratio: { section: "memory", title: "Swap in use", rank: 8 },
   system_paging_bytes_per_second: { section: "memory", title: "Paging", kind: "mirror", part: "direction", parts: ["in", "out"] },
@@ -50,7 +49,9 @@ const KNOWN = {
   playhead_http_requests_per_second: { section: "playhead", title: "Requests" },
 };
 // Facts that hardly move: a tile or the headline says them, a chart would be a straight line.
-const STILL = new Set(["system_uptime_seconds", "system_boot_timestamp_seconds"]);
+const STILL = new Set(["system_uptime_seconds", "system_boot_timestamp_seconds", "system_memory_total_bytes"]);
+// What another metric says in more detail, where that is recorded.
+const SAID = { system_cpu_utilization_ratio: "system_cpu_mode_ratio" };
 
 // Sections in the order they stand; [id, title, names that belong to it].
 const SECTIONS = [
@@ -79,6 +80,7 @@ export function plan(series) {
   }
   const sections = new Map();
   for (const [name, all] of metrics) {
+    if (metrics.has(SAID[name])) continue;
     const { id, title } = section(name);
     if (!sections.has(id)) sections.set(id, { id, title, charts: [] });
     sections.get(id).charts.push(...charts(name, all));
@@ -97,16 +99,19 @@ function section(name) {
   return { id: `app-${word}`, title: word };
 }
 
+/** Whether a series only ever rises: by its kind, or, pushed without one, by the name that Prometheus gives to counters. */
+export const counts = ({ name, kind }) => kind === "counter" || name.endsWith("_total");
+
 /** The charts of one metric. */
 function charts(name, all) {
   const known = KNOWN[name] ?? {};
-  const [{ unit, kind, help }] = all;
+  const [{ unit, help }] = all;
   const varying = labels(all);
   const part = known.part ?? pair(all, varying) ?? whole(all, varying, unit);
   const shape = known.kind ?? (part === undefined ? "line" : part.ways ? "mirror" : "stack");
   const label = typeof part === "string" ? part : part?.label;
   const parts = known.parts ?? part?.ways;
-  const counter = kind === "counter";
+  const counter = counts(all[0]);
   const base = {
     title: known.title ?? readable(name, unit), unit: counter ? perSecond(unit) : unit, kind: shape, counter, rule: known.rule ?? "",
     words: known.words ?? "", whole: known.whole ?? "", help, name, rank: Object.hasOwn(KNOWN, name) ? known.rank ?? Object.keys(KNOWN).indexOf(name) / 100 : 5,
@@ -184,8 +189,8 @@ const virtual = (owner) => (VIRTUAL.test(owner) ? 1 : 0);
 function lineLabel(one, others, part) {
   const said = others.map((key) => one.labels[key]).filter(Boolean);
   if (part !== undefined && one.labels[part] !== undefined) said.push(one.labels[part]);
-  const text = said.join(" ").replace(/\breceive\b/, "in").replace(/\btransmit\b/, "out");
-  return text || readable(one.name, one.unit).toLowerCase();
+  // A line that is alone on its chart needs no name beside the title.
+  return said.join(" ").replace(/\breceive\b/, "in").replace(/\btransmit\b/, "out");
 }
 
 const lineOwn = (label, owner) => (owner && label.startsWith(`${owner} `) ? label.slice(owner.length + 1) : label);
@@ -205,7 +210,7 @@ export function readable(name, unit) {
 }
 
 const RATES = { "": "per_second", bytes: "bytes_per_second", By: "bytes_per_second" };
-const perSecond = (unit) => RATES[unit] ?? `${unit}/s`;
+export const perSecond = (unit) => RATES[unit] ?? `${unit}/s`;
 
 /** A text that can be an id, and is another for another text. */
 export function slug(text) {

@@ -55,7 +55,8 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
       paths: (u, __, from, to) => (state.lines[k].away ? null : stack ? area(u, state, k, from, to) : trace(u, state, k, sign[k], from, to, chart.kind === "mirror")),
     }))],
     hooks: {
-      drawClear: [(u) => behind(u, marks(), state)],
+      drawClear: [(u) => gaps(u, state)],
+      draw: [(u) => spans(u, marks(), state)],
       setCursor: [moved],
       setSelect: [(u) => {
         const { left, width } = u.select;
@@ -259,36 +260,46 @@ function trace(u, { at, broken, lines }, k, sign, from, to, filled) {
   return { stroke, fill, clip: null, flags: 0 };
 }
 
-/** Behind the lines: where an alert was on, and where nothing was recorded. */
-function behind(u, spans, { at, broken, holes, to: end }) {
-  if (at === undefined) return;
+/** Fills the height of the picture between two moments; where they are out of it, nothing. */
+function band(u, from, to, fill, part = 1) {
   const { left, top, width, height } = u.bbox;
-  const colours = palette();
-  const band = (from, to, fill) => {
-    const a = Math.max(left, u.valToPos(from, "x", true));
-    const b = Math.min(left + width, u.valToPos(to, "x", true));
-    if (b <= a) return;
-    u.ctx.fillStyle = fill;
-    u.ctx.fillRect(a, top, b - a, height);
-  };
-  const gaps = [];
+  const a = Math.max(left, u.valToPos(from, "x", true));
+  const b = Math.min(left + width, u.valToPos(to, "x", true));
+  if (b <= a) return;
+  u.ctx.fillStyle = fill;
+  u.ctx.fillRect(a, top, b - a, height * part);
+}
+
+/** Behind the lines: where nothing was recorded. */
+function gaps(u, state) {
+  const { at, broken, holes } = state;
+  state.gaps = [];
+  if (at === undefined) return;
   let solid = -1;
   for (let i = 0; i < at.length; i += 1) {
     if (holes[i]) continue;
-    if (solid >= 0 && (solid < i - 1 || broken[i])) gaps.push([at[solid], at[i]]);
+    if (solid >= 0 && (solid < i - 1 || broken[i])) state.gaps.push([at[solid], at[i]]);
     solid = i;
   }
-  for (const [lost, found] of gaps) band(lost, found, faded(colours.muted, 0.1));
-  for (const { severity, from, to } of spans) {
-    // What was not recorded is not known to have been above anything: the shade stops there.
-    let begin = from;
-    const colour = faded(colours[severity] ?? colours.warning, 0.14);
-    for (const [lost, found] of gaps) {
-      if (found <= begin || lost >= (to ?? end)) continue;
-      if (lost > begin) band(begin, lost, colour);
-      begin = found;
-    }
-    band(begin, to ?? end, colour);
-  }
+  for (const [lost, found] of state.gaps) band(u, lost, found, faded(palette().muted, 0.1));
 }
 
+/** Over the lines, for a stack hides what is behind it: where an alert was on, with an edge on top that any colour lets see. */
+function spans(u, marks, { gaps: missing, to: end }) {
+  const colours = palette();
+  for (const { severity, from, to } of marks) {
+    const colour = colours[severity] ?? colours.warning;
+    const shade = (begin, until) => {
+      band(u, begin, until, faded(colour, 0.13));
+      band(u, begin, until, colour, (2 * devicePixelRatio) / u.bbox.height);
+    };
+    // What was not recorded is not known to have been above anything: the shade stops there.
+    let begin = from;
+    for (const [lost, found] of missing ?? []) {
+      if (found <= begin || lost >= (to ?? end)) continue;
+      if (lost > begin) shade(begin, lost);
+      begin = found;
+    }
+    shade(begin, to ?? end);
+  }
+}

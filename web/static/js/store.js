@@ -76,6 +76,12 @@ const FOLDS = {
     declare(view, message.series);
     return ["series", "sources"];
   },
+  known: (view, message) => {
+    declare(view, message.series);
+    // A frame that came meanwhile knows better.
+    newest(view, message.metrics.filter(({ id, at }) => !(view.latest_at.get(id) > at)));
+    return ["series", "metrics"];
+  },
   alert: (view, { alert }) => {
     mark(view, alert);
     if (alert.state === "firing") view.alerts.set(alert.id, alert);
@@ -108,14 +114,19 @@ function present(view, message) {
   view.at = message.at;
   view.version = message.version;
   view.rules = message.rules;
-  for (const { id, value, at } of message.metrics) {
-    view.latest.set(id, value);
-    view.latest_at.set(id, at);
-  }
+  newest(view, message.metrics);
   view.sources = new Map(message.sources.map((one) => [one.source, one]));
   view.alerts = new Map(message.alerts.map((one) => [one.id, one]));
   for (const one of message.alerts) mark(view, one);
   view.notifications = message.notifications.slice(0, NOTIFICATIONS);
+}
+
+/** What series said last, as an answer has it. */
+function newest(view, metrics) {
+  for (const { id, value, at } of metrics) {
+    view.latest.set(id, value);
+    view.latest_at.set(id, at);
+  }
 }
 
 function declare(view, all) {

@@ -18,7 +18,7 @@ export function mount(root, page, chart) {
   const unit = el("span.unit");
   const entries = chart.lines.map(({ label }, k) => {
     const value = el("b", {}, "–");
-    return { k, value, item: el("li", { title: label }, el(`i.swatch.c${(k % 6) + 1}`), el("span", {}, label), value) };
+    return { k, value, item: el("li", { title: label || undefined }, el(`i.swatch.c${(k % 6) + 1}`), label ? el("span", {}, label) : null, value) };
   });
   const legend = el("ul.legend", { "aria-hidden": "true" }, ...entries.map(({ item }) => item));
   const plot = el("div.plot");
@@ -102,7 +102,7 @@ export function mount(root, page, chart) {
     const cell = (value) => el("td.n", {}, Number.isFinite(value) ? `${figures(value * factor)} ${suffix}`.trim() : t("none"));
     body.replaceChildren(...chart.lines.map(({ label }, k) => {
       const { newest, least, mean, most } = summary(tape.table.rows()[0], picture.lines[k].raw, from, to);
-      return el("tr", {}, el("th", { scope: "row" }, label), cell(newest), cell(least), cell(mean), cell(most));
+      return el("tr", {}, el("th", { scope: "row" }, label || t(chart.title)), cell(newest), cell(least), cell(mean), cell(most));
     }));
   }
 

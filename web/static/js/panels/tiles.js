@@ -5,7 +5,7 @@ import { figures, measured, percent, scale, span as largest, suffix, text } from
 import { joined } from "../kpis.js";
 import { onTheme, palette } from "../palette.js";
 import { painter } from "../paint.js";
-import { readable } from "../plan.js";
+import { counts, perSecond, readable } from "../plan.js";
 import { Table } from "../series.js";
 import { spark } from "../spark.js";
 import { t } from "../words.js";
@@ -95,7 +95,8 @@ function chosen(store, source) {
   // A figure or two that bear a known name do not make a host.
   if (known.length > 2) return known;
   return [...(store.view.of_source.get(source) ?? [])].sort((a, b) => a.name.localeCompare(b.name)).slice(0, OWN).map((one) => ({
-    series: one, title: () => readable(one.name, one.unit), high: 0, value: (value) => measured(one.unit, value),
+    series: one, title: () => readable(one.name, one.unit), high: 0, counter: counts(one),
+    value: (value) => measured(counts(one) ? perSecond(one.unit) : one.unit, value),
     context: () => Object.values(one.labels).join(" ") || one.help,
   }));
 }
@@ -104,7 +105,7 @@ function chosen(store, source) {
 function judged(store, tile, source, value) {
   const { view } = store;
   const rule = view.rules.find((one) => one.rule === tile.rule);
-  if (rule === undefined || source !== view.source || Number.isNaN(value)) return { level: "none", words: "" };
+  if (rule === undefined || Number.isNaN(value)) return { level: "none", words: "" };
   const unit = suffix(rule.unit);
   const firing = [...view.alerts.values()].filter((one) => one.rule === rule.rule && one.source === source);
   if (firing.length) {
@@ -119,8 +120,11 @@ function judged(store, tile, source, value) {
 
 /** One column out of the columns a tile is made of, kept up as rows come. */
 class Trail {
-  constructor(join) {
+  /** join(values) → one value; of a counter its rise a second since the row before. */
+  constructor(join, counter = false) {
     this.join = join;
+    this.counter = counter;
+    this.before = [NaN, NaN];
     this.of = null;
     this.table = new Table(1, 1);
   }
@@ -130,14 +134,29 @@ class Trail {
     let i = at.length;
     if (this.of !== table) {
       this.of = table;
+      this.before = [NaN, NaN];
       this.table = new Table(1, table.capacity);
       Object.assign(this.table, { gap_s: table.gap_s, loaded_gap_s: table.loaded_gap_s, loaded_until: table.loaded_until });
       i = 0;
     } else {
       while (i > 0 && at[i - 1] > this.table.last) i -= 1;
     }
-    for (; i < at.length; i += 1) this.table.append(at[i], [this.join(columns.map((column) => column[i]))]);
+    for (; i < at.length; i += 1) {
+      const value = this.join(columns.map((column) => column[i]));
+      this.table.append(at[i], [this.counter ? this.#rise(at[i], value) : value]);
+    }
     return this.table;
+  }
+
+  get last() {
+    return this.table.length ? this.table.columns[0][this.table.end - 1] : NaN;
+  }
+
+  #rise(at, value) {
+    const [was_at, was] = this.before;
+    if (!Number.isNaN(value)) this.before = [at, value];
+    // Where it falls it began anew: what it rose before that is not known.
+    return value >= was && at > was_at ? (value - was) / (at - was_at) : NaN;
   }
 }
 
@@ -159,7 +178,7 @@ export function mount(root, page, source) {
     const join = tile.kpi
       ? (values) => kpis.reduce((sum, kpi, k) => sum + joined(kpi, values.slice(k ? parts[0] : 0, k ? undefined : parts[0])), 0)
       : ([value]) => value;
-    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
+    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join, tile.counter), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
   });
 
   const draw = () => {
@@ -167,7 +186,8 @@ export function mount(root, page, source) {
     const colours = palette();
     const { from, to } = span.shown();
     for (const { tile, card, shape, title, number, unit, line, context, trail, tape, size: box } of tiles) {
-      let value = tile.kpi ? store.kpi(tile.kpi, source) : view.latest.get(tile.series.id) ?? NaN;
+      const table = tape && trail.follow(tape.table);
+      let value = tile.kpi ? store.kpi(tile.kpi, source) : tile.counter ? trail.last : view.latest.get(tile.series.id) ?? NaN;
       if (tile.also) value += store.kpi(tile.also, source);
       const { level, words } = judged(store, tile, source, value);
       const said = Number.isNaN(value) ? { number: "–", unit: "" } : tile.value(value);
@@ -180,8 +200,8 @@ export function mount(root, page, source) {
       severity(shape, level);
       card.dataset.level = level;
       card.dataset.value = String(value);
-      if (tape) {
-        spark(line, trail.follow(tape.table), {
+      if (table) {
+        spark(line, table, {
           from, to, low: 0, high: tile.high, size: box,
           colour: level === "critical" ? colours.critical : level === "warning" ? colours.warning : colours.series[0],
         });
