@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
+import zstandard
 
 from realtime.core.media import CSV, Page, Table, page
 
@@ -17,22 +19,26 @@ SMALL = 1_400
 AT_ONCE = 50_000
 """Numbers and times that are written in some 2 ms: a thread that has to wake up first takes as long."""
 
+CODINGS = ("zstd", "gzip")
+"""What an answer is squeezed to, the better one first: of columns zstd makes a fifth less in half the time, but
+browsers take it only from their own machine and over TLS, and scripts seldom."""
+
 EFFORT = 1
-"""zlib level. On columns of doubles level 6 takes four times as long for 5 % less."""
+"""Level of either. On columns of doubles level 6 of zlib takes four times as long for 15 % less."""
 
 GZIP = 16 + zlib.MAX_WBITS
 """zlib's way of asking for a gzip wrapper."""
 
 
 class Body(NamedTuple):
-    """`gzip` is None where it would not pay."""
+    """`packed` is by coding; nothing where it would not pay."""
 
     json: bytes
-    gzip: bytes | None
+    packed: Mapping[str, bytes] = MappingProxyType({})
 
     @property
     def size(self) -> int:
-        return len(self.json) + len(self.gzip or b"")
+        return len(self.json) + sum(map(len, self.packed.values()))
 
 
 class Bodies(NamedTuple):
@@ -55,10 +61,10 @@ class Encoder:
     async def body(self, answer: object) -> Body:
         return await asyncio.get_running_loop().run_in_executor(self._pool, body, answer)
 
-    async def made(self, make: Callable[[], object]) -> Body:
+    async def made(self, make: Callable[[], object], codings: Sequence[str] = CODINGS) -> Body:
         """As `body`, of an answer that is work to make, too."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: body(make()))
+        return await loop.run_in_executor(self._pool, lambda: body(make(), codings))
 
     async def bodies(
         self, data: Mapping[str, Any], wrap: Callable[[Mapping[str, Any]], object]
@@ -75,9 +81,17 @@ class Encoder:
         )
 
 
-def body(answer: object) -> Body:
+def body(answer: object, codings: Sequence[str] = CODINGS) -> Body:
     json = msgspec.json.encode(answer)
-    return Body(json, gzip.compress(json, EFFORT, mtime=0) if len(json) > SMALL else None)
+    if len(json) <= SMALL:
+        return Body(json)
+    return Body(json, {coding: squeeze(json, coding) for coding in codings})
+
+
+def squeeze(plain: bytes, coding: str) -> bytes:
+    if coding == "zstd":
+        return zstandard.ZstdCompressor(EFFORT).compress(plain)
+    return gzip.compress(plain, EFFORT, mtime=0)
 
 
 def _both(data: Mapping[str, Any], wrap: Callable[[Mapping[str, Any]], object]) -> Bodies:

@@ -1,6 +1,6 @@
 """What a client would rather have: `Accept` and `Accept-Encoding` (RFC 9110 section 12.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def weights(header: str) -> dict[str, float]:
@@ -21,10 +21,19 @@ def weights(header: str) -> dict[str, float]:
 
 
 def takes_gzip(header: str) -> bool:
-    if "gzip" not in header and "*" not in header:
-        return False
+    return coding(header, ("gzip",)) == "gzip"
+
+
+def coding(header: str, offers: Iterable[str]) -> str:
+    """The offer with the highest weight, the earlier one on a tie; "" when none is taken. `*` stands for gzip,
+    which everybody can read."""
+    offers = [offer for offer in offers if offer in header or "*" in header]
+    if not offers:
+        return ""
     named = weights(header)
-    return named.get("gzip", named.get("*", 0.0)) > 0
+    named.setdefault("gzip", named.get("*", 0.0))
+    best = max(offers, key=lambda offer: named.get(offer, 0.0))
+    return best if named.get(best, 0.0) > 0 else ""
 
 
 def chosen(header: str, offers: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from realtime.answers import CODINGS
 from realtime.core.charts import Drawn, Kind, Sheet, spell
 from realtime.core.times import rfc3339
 from realtime.core.views import View
@@ -42,7 +43,11 @@ class Charts(Receiver):
         cursor, draw = await services.history.compose(
             sheets, start, end, asked.points, spine.cursor
         )
-        await self.send_body(await services.encoder.made(_answer(cursor, start, end, draw)))
+        # Nobody else will have this very answer: it is squeezed one way.
+        made = _answer(cursor, start, end, draw)
+        await self.send_body(
+            await services.encoder.made(made, [way] if (way := self.coding(CODINGS)) else [])
+        )
 
     def _check(self, field: str, sheets: Sequence[Sheet]) -> None:
         """Problem 400, or 422 of a body, names every chart that asks for a series nobody knows."""

@@ -61,7 +61,7 @@ async def dashboard_bodies(
 
     async def draw() -> Body:
         charts = await history.charts(source, start, end, ROWS)
-        return Body(await _encode(charts), None)
+        return Body(await _encode(charts))
 
     async def make() -> Bodies:
         nonlocal drawn_before

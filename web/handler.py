@@ -1,10 +1,10 @@
 """What every answer has in common: guard, envelope, problems, headers, timing."""
 
 import asyncio
-import gzip
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -14,9 +14,9 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from realtime.answers import EFFORT, SMALL, Body
+from realtime.answers import CODINGS, SMALL, Body, squeeze
 from realtime.errors import Busy, FieldError, PlayheadError
-from web.accept import takes_gzip
+from web.accept import coding
 from web.params import read_query
 from web.problem import MEDIA, Problem, problem_of, shown
 from web.route import JSON, Operation, Route
@@ -185,18 +185,19 @@ class Handler(Border):
 
     async def send(self, body: bytes, media: str = JSON) -> None:
         """Send bytes as they are, or compressed where that pays and the client takes it."""
-        if len(body) > SMALL and takes_gzip(self.request.headers.get("Accept-Encoding", "")):
-            await self._finish(await off_loop(_compressed, body), media, "gzip")
-        else:
-            await self._finish(body, media)
+        way = self.coding(CODINGS) if len(body) > SMALL else ""
+        if way:
+            body = await off_loop(partial(squeeze, coding=way), body)
+        await self._finish(body, media, way)
 
     async def send_body(self, body: Body) -> None:
         """Send what was encoded and compressed before."""
-        packed = body.gzip
-        if packed is not None and takes_gzip(self.request.headers.get("Accept-Encoding", "")):
-            await self._finish(packed, JSON, "gzip")
-        else:
-            await self._finish(body.json, JSON)
+        way = self.coding(body.packed)
+        await self._finish(body.packed[way] if way else body.json, JSON, way)
+
+    def coding(self, offers: Iterable[str]) -> str:
+        """Of these the one the client would rather have; "" for none."""
+        return coding(self.request.headers.get("Accept-Encoding", ""), offers)
 
     async def _finish(self, body: bytes, media: str, coding: str = "") -> None:
         self.set_header("Content-Type", media)
@@ -209,10 +210,6 @@ class Handler(Border):
 def enveloped(data: object, message: str = "") -> dict[str, object]:
     """The envelope of the contract."""
     return {"status": "success", "message": message, "data": data}
-
-
-def _compressed(body: bytes) -> bytes:
-    return gzip.compress(body, EFFORT, mtime=0)
 
 
 async def off_loop(work: Callable[[bytes], T], body: bytes) -> T:

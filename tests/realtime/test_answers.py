@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 
 from realtime.answers import SMALL, Encoder, body
 
@@ -17,20 +18,21 @@ def wrap(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_a_big_answer_is_squeezed_and_means_the_same() -> None:
-    """The gzip bytes unpack to the JSON bytes, and making them twice gives the same bytes."""
+    """The packed bytes unpack to the JSON bytes, and making them twice gives the same bytes."""
     answer = {"values": [number / 7 for number in range(1_000)]}
     made = body(answer)
-    assert made.gzip is not None
-    assert gzip.decompress(made.gzip) == made.json
+    assert list(made.packed) == ["zstd", "gzip"]
+    assert gzip.decompress(made.packed["gzip"]) == made.json
+    assert zstandard.ZstdDecompressor().decompress(made.packed["zstd"]) == made.json
     assert msgspec.json.decode(made.json) == answer
     assert body(answer) == made
-    assert made.size == len(made.json) + len(made.gzip)
+    assert made.size == len(made.json) + sum(map(len, made.packed.values()))
 
 
 def test_a_small_answer_is_left_as_it_is() -> None:
     """Squeezing what fits one packet would only cost time."""
     made = body("x" * (SMALL - 2))
-    assert made.gzip is None
+    assert made.packed == {}
     assert made.size == SMALL
 
 
@@ -57,4 +59,6 @@ async def test_an_answer_is_made_where_it_is_encoded() -> None:
     """What it takes to make it does not happen on the loop."""
     with ThreadPoolExecutor(1) as pool:
         made = await Encoder(pool).made(lambda: {"thread": threading.get_ident()})
+        one_way = await Encoder(pool).made(lambda: "x" * 2 * SMALL, ["gzip"])
     assert msgspec.json.decode(made.json)["thread"] != threading.get_ident()
+    assert list(one_way.packed) == ["gzip"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.accept import chosen, takes_gzip
+from web.accept import chosen, coding, takes_gzip
 
 OFFERS = ("application/json", "application/x-ndjson", "text/plain")
 
@@ -24,6 +24,25 @@ OFFERS = ("application/json", "application/x-ndjson", "text/plain")
 def test_gzip_is_sent_only_where_it_is_taken(header, takes):
     """A weight of nought means not at all (RFC 9110 section 12.4.2)."""
     assert takes_gzip(header) is takes
+
+
+@pytest.mark.parametrize(
+    ("header", "best"),
+    [
+        ("", ""),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, deflate, br", "gzip"),
+        ("zstd;q=0.5, gzip", "gzip"),
+        ("zstd;q=0, gzip", "gzip"),
+        ("zstd;q=0", ""),
+        ("*", "gzip"),
+        ("zstd, *;q=0", "zstd"),
+    ],
+)
+def test_the_better_coding_is_sent_to_whoever_names_it(header, best):
+    """A bare `*` gets gzip, which any client can read."""
+    assert coding(header, ("zstd", "gzip")) == best
+    assert coding(header, ()) == ""
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import gzip
 
 import msgspec
 import pytest
+import zstandard
 
 from web.schemas import MOST_CHARTED, MOST_CHARTS
 
@@ -99,6 +100,10 @@ async def test_a_long_answer_is_squeezed(site, ticked):
     packed = await site.ask(f"{PATH}?{chart}", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
     assert len(packed.raw) < len(plain.raw) / 10
+    better = await site.ask(f"{PATH}?{chart}", headers={"Accept-Encoding": "gzip, br, zstd"})
+    assert better.headers["Content-Encoding"] == "zstd"
+    assert len(better.raw) < len(packed.raw)
+    assert zstandard.ZstdDecompressor().decompress(better.raw) == plain.raw
     assert msgspec.json.decode(gzip.decompress(packed.raw))["data"] == plain.data
 
 
