@@ -53,6 +53,7 @@ from realtime.provisions import Provisions
 from realtime.settings import Settings, load
 from realtime.shelf import Shelf
 from realtime.tail import Tail
+from realtime.timeline import Timeline
 from realtime.upkeep import Paces, Upkeep
 from storage.events import Event, System
 from storage.lock import Lock
@@ -235,6 +236,9 @@ class House:
             self.shelf,
             s.query_rows,
         )
+        self.timeline = Timeline(
+            self.log, self.view, self.history, self.shelf, s.source, s.interval_s, self._tell
+        )
         self.upkeep = Upkeep(
             self.log,
             clock,
@@ -296,6 +300,7 @@ class House:
             shelf=self.shelf,
             history=self.history,
             past=self.past,
+            timeline=self.timeline,
             encoder=Encoder(self._pool),
             requests=self.requests,
             guard=Guard(s.host, s.allowed_hosts),
@@ -326,6 +331,9 @@ class House:
     def _sockets(self) -> int:
         """Those that Tornado has handed over, and counts no longer."""
         return self.hub.sockets
+
+    def _tell(self, event: Event) -> dict[str, Any]:
+        return self.services.tell(event)
 
     def _snapshot(self) -> dict[str, Any]:
         return dashboard(

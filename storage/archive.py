@@ -24,6 +24,8 @@ OPENED_BYTES = 32 * 1024 * 1024
 """Decoded values kept for the next page of the same segment. The one read last stays, however large."""
 COLUMNS_BYTES = 32 * 1024 * 1024
 """Decoded columns kept: an hour of ten series at a second is half a megabyte."""
+NEAR = 2_000
+"""Facts behind which a tick that is not sealed is looked for."""
 ASKED = 500
 """Rows asked for in one statement."""
 
@@ -252,6 +254,27 @@ class Archive:
             for one, found in pieces.items()
             if found
         }
+
+    def last_before(self, seq: int) -> Plan[int | None]:
+        """The time of the newest tick before a seq, sealed or not; None where there is none near."""
+        rows = yield (
+            "SELECT seq, at FROM events WHERE seq < ? AND seq >= ? AND type = 'metrics' "
+            "ORDER BY seq DESC LIMIT 1",
+            (seq, seq - NEAR),
+        )
+        newest: tuple[int, int] = (rows[0][0], rows[0][1]) if rows else (0, 0)
+        for question in (
+            f"{META} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1",
+            f"{META} WHERE last_seq < ? ORDER BY last_seq DESC LIMIT 1",
+        ):
+            segments = [Segment._make(row) for row in (yield question, (seq,))]
+            sleeves = yield from self._heads(segments, isolated=True)
+            for sleeve in sleeves.values():
+                place = int(np.searchsorted(sleeve.head.seqs, seq)) - 1
+                if place >= 0:
+                    found = int(sleeve.head.seqs[place]), int(sleeve.head.ats[place])
+                    newest = max(newest, found)
+        return newest[1] if newest[0] else None
 
     async def times(self, connection: AsyncConnection, segment: Segment) -> np.ndarray:
         """When its ticks were, in the order in which they came."""

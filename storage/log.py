@@ -572,6 +572,10 @@ class Log:
                 self._note(event.data)
         return events
 
+    async def last_before(self, seq: int) -> int | None:
+        """The time (µs) of the newest tick before a seq, None where none is held or it cannot be read."""
+        return await self._engine.look(self._archive.last_before(seq))
+
     def damaged(self, start: int, end: int) -> list[str]:
         """Parts with samples of `start ≤ at < end` (µs) that reading has met and that cannot be read."""
         return self.damages.within(start, end)

@@ -43,6 +43,7 @@ from web.series import SeriesList
 from web.services import Services
 from web.state import State
 from web.stream import Place, Poll, Polled, Stream
+from web.timeline import TimelineOf
 
 API = "/api/realtime"
 
@@ -352,6 +353,18 @@ ROUTES: Sequence[Route] = (
                     NDJSON: schemas.EventShape,
                     CLOUDEVENTS: list[schemas.CloudEvent],
                 },
+                refusals=READ,
+            )
+        },
+    ),
+    Route(
+        f"{API}/timeline",
+        TimelineOf,
+        {
+            "GET": Operation(
+                "The tape from afar: activity, alerts, annotations, gaps and starts",
+                query=schemas.TimelineQuery,
+                data=schemas.TimelineShape,
                 refusals=READ,
             )
         },

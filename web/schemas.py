@@ -497,6 +497,77 @@ class LayoutVersions(msgspec.Struct):
     versions: list[LayoutShape]
 
 
+# --- the tape from afar ------------------------------------------------------------------------
+
+
+class TimelineQuery(Asked, frozen=True):
+    from_: Moment = msgspec.field(name="from", default="-1d")
+    to: Moment = "now"
+    buckets: Annotated[
+        int, Meta(ge=10, le=2_000, description="About so many; their length is a round one.")
+    ] = 300
+
+
+class Tape(msgspec.Struct):
+    """`edge` is the newest moment on tape. `raw_since`: from then on every reading is held. `horizons`: from when
+    on each tier is whole, null for one that always was."""
+
+    begins: str | None
+    edge: str | None
+    raw_since: str | None
+    horizons: dict[str, str | None]
+
+
+class FiringShape(msgspec.Struct):
+    """An alert from the moment its value first crossed; `to` is null while it is open."""
+
+    id: str
+    rule: str
+    severity: Literal["warning", "critical"]
+    series: str
+    source: str
+    message: str
+    from_: str = msgspec.field(name="from")
+    to: str | None = msgspec.field()
+
+
+class GapShape(msgspec.Struct):
+    """Nothing was recorded. `stopped`: the server was told to; `crashed`: it ended without a word; `silent`: it
+    ran and its collectors gave nothing; `unknown`."""
+
+    from_: str = msgspec.field(name="from")
+    to: str = msgspec.field()
+    cause: Literal["stopped", "crashed", "silent", "unknown"] = msgspec.field()
+
+
+class MoreShape(msgspec.Struct):
+    alerts: int
+    annotations: int
+    gaps: int
+    starts: int
+
+
+class TimelineShape(msgspec.Struct):
+    """`activity[i]` (0 to 1, null where nothing was read) is of the `step` seconds from `at[i]` (epoch seconds) on.
+    `what` it is: `cpu`, the highest share of CPU time of the host; without that `readings`, how many came beside
+    the fullest step; or `nothing`. `more` were found than are listed: the most severe and latest alerts are, and
+    the latest of the rest."""
+
+    cursor: str
+    from_: str = msgspec.field(name="from")
+    to: str = msgspec.field()
+    step: float = msgspec.field()
+    what: Literal["cpu", "readings", "nothing"] = msgspec.field()
+    tape: Tape = msgspec.field()
+    at: list[float] = msgspec.field()
+    activity: list[Number | None] = msgspec.field()
+    alerts: list[FiringShape] = msgspec.field()
+    annotations: list[AnnotationShape] = msgspec.field()
+    gaps: list[GapShape] = msgspec.field()
+    starts: list[str] = msgspec.field()
+    more: MoreShape = msgspec.field()
+
+
 # --- performance and cache ---------------------------------------------------------------------
 
 

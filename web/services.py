@@ -14,6 +14,7 @@ from realtime.past import Past
 from realtime.provisions import Fault
 from realtime.shelf import Shelf
 from realtime.spine import Spine
+from realtime.timeline import Timeline
 from storage.events import Event
 from web.budget import Budget
 from web.guard import Guard
@@ -94,6 +95,7 @@ class Services:
     """Of values that know their own `size` in bytes."""
     history: History
     past: Past
+    timeline: Timeline
     encoder: Encoder
     requests: RequestStats
     guard: Guard

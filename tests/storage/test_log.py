@@ -428,3 +428,18 @@ async def test_a_tick_is_small_on_disk(opened):
         connection.close()
     assert msgpack.unpackb(body)[0] == list(range(1, 192))
     assert len(body) < 191 * 11
+
+
+@pytest.mark.gen_test
+async def test_the_tick_before_a_place(opened):
+    """In the rows, in a segment that reaches beyond the place, or in the one before it; none before the first."""
+    async with opened() as log:
+        await log.append([Draft(NOW, "a", System("started"))])
+        await log.append([tick(NOW + n) for n in range(10)])
+        await log.append([Draft(NOW, "a", System("stopped")), Draft(NOW, "a", System("started"))])
+        await log.append([tick(NOW + 100 + n) for n in range(3)])
+        expected = {1: None, 2: None, 3: NOW, 12: NOW + 9, 13: NOW + 9, 14: NOW + 9, 17: NOW + 102}
+        for _ in range(2):
+            assert {seq: await log.last_before(seq) for seq in expected} == expected
+            await log.seal(log.head, all_of_it=True)
+        assert await log.sealed()

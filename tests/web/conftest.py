@@ -31,6 +31,7 @@ from realtime.shelf import Shelf
 from realtime.spine import Limits as SpineLimits
 from realtime.spine import Spine, touched
 from realtime.tail import Tail
+from realtime.timeline import Timeline
 from storage.events import Event
 from storage.log import Log
 from storage.migrate import migrate
@@ -252,19 +253,21 @@ async def site(tmp_path: Path, static: Path):
     writer = asyncio.create_task(spine.run())
     unready: list[str] = []
     faults: list[Fault] = []
+    history = History(
+        lambda source, ids, start, end: log.columns(source, ids, start, end),
+        view,
+        pool,
+        shelf=shelf,
+    )
     services = Services(
         spine=spine,
         hub=hub,
         log=log,
         intake=Intake(Limits(), HOST),
         shelf=shelf,
-        history=History(
-            lambda source, ids, start, end: log.columns(source, ids, start, end),
-            view,
-            pool,
-            shelf=shelf,
-        ),
         past=Past(log, view, View, HOST, pool, shelf, 1_000_000),
+        history=history,
+        timeline=Timeline(log, view, history, shelf, HOST, 1.0, lambda event: services.tell(event)),
         encoder=Encoder(pool),
         requests=RequestStats(),
         guard=Guard("127.0.0.1", ["play.example.org"]),

@@ -35,6 +35,7 @@ ASKED = [
     ("/api/realtime/metrics/live", ""),
     ("/api/realtime/notifications", ""),
     ("/api/realtime/annotations", ""),
+    ("/api/realtime/timeline", "?from=-1m"),
     ("/api/realtime/dashboards", ""),
     ("/api/realtime/dashboards", "?id=shop"),
     ("/api/realtime/dashboards/history", "?id=shop"),

@@ -1,0 +1,14 @@
+"""The tape from afar, for the bar below the page."""
+
+from web.handler import Handler
+from web.moments import span
+from web.schemas import TimelineQuery
+
+
+class TimelineOf(Handler):
+    async def get(self) -> None:
+        query, spine = self.asked(TimelineQuery), self.services.spine
+        now, cursor = spine.now(), spine.cursor()
+        start, end = span(query.from_, query.to, now)
+        told = await self.services.timeline.answer(start, end, query.buckets, now)
+        await self.reply({"cursor": cursor, **told})
