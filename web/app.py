@@ -70,6 +70,7 @@ WRITTEN: Mapping[int, str] = {
     503: NOT_NOW,
 }
 READ: Mapping[int, str] = {503: UNREADABLE}
+SOURCED: Mapping[int, str] = {404: "Nothing has come from a source of that name.", **READ}
 
 ROUTES: Sequence[Route] = (
     Route(
@@ -80,7 +81,7 @@ ROUTES: Sequence[Route] = (
                 "Everything the first paint needs",
                 query=schemas.DashboardQuery,
                 data=schemas.Dashboard,
-                refusals={404: "Nothing has come from a source of that name.", **READ},
+                refusals=SOURCED,
             )
         },
     ),
@@ -105,7 +106,7 @@ ROUTES: Sequence[Route] = (
                 "later are not mixed in, whatever time they bear.",
                 query=schemas.StateQuery,
                 data=schemas.Dashboard,
-                refusals=READ,
+                refusals=SOURCED,
             )
         },
     ),

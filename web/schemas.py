@@ -34,6 +34,8 @@ MOST_CHARTED = 400
 MOST_ROWS = 2_000
 """Rows of one chart: more than a screen has pixels for."""
 LEAST_ROWS = 20
+LONGEST_CHART = 500
+"""Characters of one in a query string: what an address holds, percent-encoded, for all of `MOST_CHARTS`."""
 CHART = r"^(stack|line|mirror):([0-9]{1,9}(?:,[0-9]{1,9})*)$"
 LONGEST_SELECTOR = 1_000
 LONGEST_MESSAGE = 4_000
@@ -742,10 +744,13 @@ ChartText = Annotated[
     str,
     Meta(
         pattern=CHART,
-        max_length=5_000,
+        max_length=LONGEST_CHART,
         description="`stack`, `line` or `mirror`, a colon, and the ids of its series, by commas.",
         examples=["stack:3,4,5"],
-        extra={"wanted": "stack, line or mirror, a colon, and ids of series such as stack:3,4"},
+        extra={
+            "wanted": "stack, line or mirror, a colon, and ids of series such as stack:3,4, in at most "
+            f"{LONGEST_CHART} characters; POST takes more"
+        },
     ),
 ]
 Rows = Annotated[int, Meta(ge=LEAST_ROWS, le=MOST_ROWS, description="About so many rows a chart.")]

@@ -1,12 +1,13 @@
 """Rows for charts that a page puts together."""
 
 import gzip
+from urllib.parse import quote
 
 import msgspec
 import pytest
 import zstandard
 
-from web.schemas import MOST_CHARTED, MOST_CHARTS
+from web.schemas import LONGEST_CHART, MOST_CHARTED, MOST_CHARTS
 
 PATH = "/api/realtime/charts"
 SERIES = ["a", "b", 'c{of="x"}', "d"]
@@ -127,9 +128,19 @@ async def test_what_cannot_be_drawn_is_named(site, ticked):
         (f"?chart=line:{a}&from=now&to=-1m", "from"),
         (f"?chart=line:{a}&nonsense=1", "nonsense"),
         ("?" + f"&chart=line:{a}" * (MOST_CHARTS + 1), "chart"),
-        ("?chart=line:" + ",".join([str(a)] * (MOST_CHARTED + 1)), "chart"),
+        ("?chart=line:" + ",".join([str(a)] * LONGEST_CHART), "chart"),
+        (
+            f"?chart=line:{','.join([str(a)] * 200)}" + f"&chart=line:{','.join([str(a)] * 201)}",
+            "chart",
+        ),
     ):
         answer = await site.ask(PATH + query)
         assert (answer.status, list(answer.errors)) == (400, [field]), query
+    longest = "&chart=" + quote(":" * LONGEST_CHART)
+    answer = await site.ask(f"{PATH}?{longest[1:]}{longest * (MOST_CHARTS - 1)}")
+    assert (answer.status, list(answer.errors)) == (400, ["chart"])
+    asked = [{"kind": "line", "ids": [a] * MOST_CHARTED}]
+    [chart] = (await site.post(PATH, {"charts": asked})).data["charts"]
+    assert len(chart["values"]) == MOST_CHARTED
     answer = await site.post(PATH, {"charts": [{"kind": "line", "ids": []}]})
     assert (answer.status, list(answer.errors)) == (422, ["charts[0].ids"])
