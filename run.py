@@ -177,6 +177,7 @@ class House:
         self.view = View(s.window_points, WINDOW_S * 1_000_000)
         self.tail = Tail(s.ring_events, s.ring_bytes)
         self.rules = rules.classic(s.alerts)
+        judged = [*self.rules, rules.TEST]
         self.requests = RequestStats()
         self.lag = Lag(clock)
         self.shelf: Shelf[Any] = Shelf(
@@ -186,7 +187,7 @@ class House:
             self.log,
             self.view,
             clock,
-            self.rules,
+            judged,
             Bounds(
                 s.max_series,
                 s.max_sources,

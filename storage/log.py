@@ -563,10 +563,26 @@ class Log:
                 self._note(event.data)
         return events
 
-    async def facts(self, type_: str, before: int, limit: int) -> list[Event]:
-        """The newest `limit` events of a type that is no tick before a seq, newest first. What is not as it
-        was written is `Unreadable` here, too."""
-        events = await self._engine.look(_facts(type_, min(before, self.head + 1), limit))
+    async def facts(
+        self,
+        types: Collection[str],
+        before: int,
+        limit: int,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        source: str | None = None,
+    ) -> list[Event]:
+        """The newest `limit` facts before a seq with `start ≤ at < end` (µs), newest first; of these types, or
+        of all. Ticks are no facts. What is not as it was written is `Unreadable` here, too."""
+        wanted = {
+            f"type IN ({','.join('?' * len(types))})": tuple(types),
+            "at >= ?": (start,),
+            "at < ?": (end,),
+            "source = ?": (source,),
+        }
+        picks = {words: of for words, of in wanted.items() if of and of[0] is not None}
+        events = await self._engine.look(_facts(picks, min(before, self.head + 1), limit))
         for event in events:
             if isinstance(event.data, Unreadable):
                 self._note(event.data)
@@ -693,12 +709,12 @@ def _asked(question: str) -> Plan[list[tuple[Any, ...]]]:
     return (yield question, ())
 
 
-def _facts(type_: str, before: int, limit: int) -> Plan[list[Event]]:
+def _facts(picks: Mapping[str, tuple[Any, ...]], before: int, limit: int) -> Plan[list[Event]]:
+    # First the words of the partial index.
+    where = " AND ".join(("type <> 'metrics'", "seq < ?", *picks))
     rows = yield (
-        # The words of the partial index.
-        f"SELECT {EVENT} FROM events WHERE type <> 'metrics' AND type = ? AND seq < ? "
-        "ORDER BY seq DESC LIMIT ?",
-        (type_, before, limit),
+        f"SELECT {EVENT} FROM events WHERE {where} ORDER BY seq DESC LIMIT ?",
+        (before, *(one for of in picks.values() for one in of), limit),
     )
     return [told(row) for row in rows]
 

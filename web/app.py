@@ -14,7 +14,7 @@ from realtime.bodies import MSGPACK
 from realtime.core.layouts import Arrangement
 from realtime.core.media import MEDIA
 from web import schemas
-from web.alerts import Alerts
+from web.alerts import Alerts, AlertTest
 from web.annotations import Annotations
 from web.assets import Analytics, AssetFile, Docs, Favicon, Start
 from web.cache import Clear, Preload
@@ -301,6 +301,19 @@ ROUTES: Sequence[Route] = (
         },
     ),
     Route(
+        f"{API}/alerts/test",
+        AlertTest,
+        {
+            "POST": Operation(
+                "An alert to try the way with: it fires, and resolves after `seconds`",
+                query=schemas.AlertTestQuery,
+                data=schemas.AlertTest,
+                refusals=SENT,
+            )
+        },
+        timed=False,
+    ),
+    Route(
         f"{API}/series",
         SeriesList,
         {"GET": Operation("The series known", query=schemas.SeriesQuery, data=schemas.SeriesFound)},
@@ -345,7 +358,7 @@ ROUTES: Sequence[Route] = (
         Events,
         {
             "GET": Operation(
-                "The log itself, oldest first",
+                "The log itself, oldest first; or facts alone, newest first",
                 description="`Accept` chooses between JSON, lines and CloudEvents 1.0; `Link` leads "
                 "to the next page.",
                 query=schemas.EventsQuery,

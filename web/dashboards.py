@@ -100,7 +100,7 @@ class DashboardsHistory(Handler):
         found: list[Event] = []
         looked = 0
         while len(found) < query.limit and looked < LOOKED:
-            page = await services.log.facts("layout", before, PAGE)
+            page = await services.log.facts(("layout",), before, PAGE)
             for event in page:
                 before = event.seq
                 if _is(event, query.id):

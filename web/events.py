@@ -1,4 +1,4 @@
-"""The log itself, oldest first: as JSON, as lines, or as CloudEvents."""
+"""The log itself, as JSON, as lines, or as CloudEvents."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,18 @@ class Events(Handler):
         end = moment("to", query.to, now)
         if start is not None and end is not None and start > end:
             raise Problem(400, "the range is empty", [("from", "is later than to; swap them")])
+        if query.order == "newest" and "metrics" in query.type:
+            raise Problem(
+                400,
+                "ticks are told oldest first",
+                [("type", "metrics cannot be had newest first; leave it out, or order=newest")],
+            )
+        if query.order == "oldest" and query.before is not msgspec.UNSET:
+            raise Problem(
+                400,
+                "that is a place for another order",
+                [("before", "goes with order=newest; oldest first goes on from `after`")],
+            )
         media = chosen(self.request.headers.get("Accept", ""), (JSON, NDJSON, CLOUDEVENTS))
         shape = self._cloud if media == CLOUDEVENTS else self._told
         encoded, following = await self._page(query, start, end, shape)
@@ -57,35 +69,63 @@ class Events(Handler):
         shape: Callable[[Event], Data],
     ) -> tuple[list[bytes], int | None]:
         """Events as bytes, and the `after` of the next page if there may be one."""
-        # Up to the edge and not to the head: only what has been applied has its series named.
-        edge = self.services.spine.edge
         encoded: list[bytes] = []
         size = samples = 0
-        after = query.after
+        newest = query.order == "newest"
+        # Up to the edge and not to the head: only what has been applied has its series named.
+        edge = self.services.spine.edge
+        place = min(edge + 1, query.before or edge + 1) if newest else query.after
+        read = self._backwards if newest else self._forwards
         while len(encoded) < query.limit:
             wanted = min(PAGE, query.limit - len(encoded))
-            events = await self.services.log.read(
-                after,
-                wanted,
-                until=edge,
-                start=start,
-                end=end,
-                types=query.type or None,
-                source=query.source or None,
-            )
+            events = await read(query, place, wanted, edge, start, end)
             for event in events:
                 encoded.append(_ENCODER.encode(shape(event)))
-                after = event.seq
+                place = event.seq
                 size += len(encoded[-1])
                 if size > MOST_BYTES:
-                    return encoded, after
+                    return encoded, place
                 samples += len(event.data.ids) if isinstance(event.data, Metrics) else 1
                 if samples > SLICE:
                     samples = 0
                     await asyncio.sleep(0)
             if len(events) < wanted:
                 return encoded, None
-        return encoded, after
+        return encoded, place
+
+    async def _forwards(
+        self,
+        query: EventsQuery,
+        after: int,
+        limit: int,
+        edge: int,
+        start: int | None,
+        end: int | None,
+    ) -> list[Event]:
+        return await self.services.log.read(
+            after,
+            limit,
+            until=edge,
+            start=start,
+            end=end,
+            types=query.type or None,
+            source=query.source or None,
+        )
+
+    async def _backwards(
+        self,
+        query: EventsQuery,
+        before: int,
+        limit: int,
+        edge: int,
+        start: int | None,
+        end: int | None,
+    ) -> list[Event]:
+        events = await self.services.log.facts(
+            query.type, before, limit, start=start, end=end, source=query.source or None
+        )
+        # `after` bounds it from below.
+        return [event for event in events if event.seq > query.after]
 
     def _told(self, event: Event) -> Data:
         return {
@@ -117,14 +157,15 @@ class Events(Handler):
     def _address(self, after: int) -> str:
         """This very question, from another place in the log on."""
         query = self.asked(EventsQuery)
+        place = "before" if query.order == "newest" else "after"
         pairs: list[tuple[str, object]] = [
             (name, value)
             for name, value in msgspec.to_builtins(query).items()
-            if name not in ("after", "type")
+            if name not in (place, "type") and (name, value) != ("order", "oldest")
         ]
         if query.type:
             pairs.append(("type", ",".join(query.type)))
-        return f"{self.route.path}?{urlencode([*pairs, ('after', after)])}"
+        return f"{self.route.path}?{urlencode([*pairs, (place, after)])}"
 
 
 def data_of(event: Event, texts: Mapping[int, str]) -> Data:

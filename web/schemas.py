@@ -444,6 +444,21 @@ class Alerts(msgspec.Struct):
     rules: list[RuleShape]
 
 
+class AlertTestQuery(Asked, frozen=True):
+    seconds: Annotated[
+        float, Meta(ge=0, le=30, description="For how long the test alert is on.")
+    ] = 5.0
+
+
+class AlertTest(msgspec.Struct):
+    """`fired` is null when a test was on already: then this one has ended it. `resolved` is null when another
+    did, or the host's clock was set back meanwhile."""
+
+    cursor: str
+    fired: AlertShape | None
+    resolved: AlertShape | None
+
+
 # --- dashboards of people's own ----------------------------------------------------------------
 
 Version = Annotated[
@@ -820,6 +835,14 @@ class EventsQuery(Asked, frozen=True):
         Meta(max_length=10, description="Only these types.", extra={"comma": True}),
     ] = []
     source: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)] | UnsetType = UNSET
+    order: Annotated[
+        Literal["oldest", "newest"],
+        Meta(description="Which come first; `newest` tells facts alone, no ticks."),
+    ] = "oldest"
+    before: (
+        Annotated[int, Meta(ge=1, le=2**53, description="With `newest`: only before this seq.")]
+        | UnsetType
+    ) = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
 
 
@@ -839,7 +862,8 @@ class EventShape(msgspec.Struct):
 
 
 class EventsFound(msgspec.Struct):
-    """`next` is the `after` of the following page, null at the end of what there is."""
+    """`next` is the `after` of the following page, or its `before` where the newest come first; null at the end
+    of what there is."""
 
     cursor: str
     next: int | None

@@ -1,6 +1,6 @@
 """What the web needs of the rest of the house; `run.py` makes one and hands it through the routes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,7 +72,16 @@ class Log(Protocol):
         source: str | None = None,
     ) -> list[Event]: ...
 
-    async def facts(self, type_: str, before: int, limit: int) -> list[Event]: ...
+    async def facts(
+        self,
+        types: Collection[str],
+        before: int,
+        limit: int,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        source: str | None = None,
+    ) -> list[Event]: ...
 
     async def stats(self) -> LogStats: ...
 

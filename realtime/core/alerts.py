@@ -105,6 +105,8 @@ def alert(
         message = (
             f"{what} back to {shown:.4g} {unit} after {held} (clear below {rule.clear:g} {unit})"
         )
+    if not unit:
+        message = message.replace("  ", " ").replace(" )", ")")
     return Alert(
         id=watch.alert,
         rule=rule.rule,

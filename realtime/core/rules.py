@@ -58,6 +58,22 @@ _WATCHED: tuple[tuple[str, str, str, str, str, float, str], ...] = (
 )
 
 
+TEST = Rule(
+    rule="test",
+    title="Test alert",
+    series="playhead_alert_test",
+    above=0.5,
+    clear=0.5,
+    hold_s=0,
+    severity="warning",
+    unit="",
+    scale=1,
+    kpi="",
+)
+"""Judged as any other rule is, and watches a series that only the test of alerts writes. Not among those that
+are told: it says nothing of the host."""
+
+
 def classic(thresholds: Mapping[str, Thresholds]) -> list[Rule]:
     """Rule id → thresholds becomes rules."""
     rules = []

@@ -32,12 +32,16 @@ async def test_facts_are_told_newest_first(opened, logs):
     async with opened() as log:
         notes = [Draft(NOW, "a", Notification(str(n), "info", "x")) for n in range(6)]
         await log.append([draft for note in notes for draft in (tick(), note)])
-        assert [event.seq for event in await log.facts("notification", 10**9, 3)] == [12, 10, 8]
-        assert [event.seq for event in await log.facts("notification", 8, 10)] == [6, 4, 2]
-        assert await log.facts("alert", 10**9, 10) == []
+        assert [event.seq for event in await log.facts(["notification"], 10**9, 3)] == [12, 10, 8]
+        assert [event.seq for event in await log.facts(["notification"], 8, 10)] == [6, 4, 2]
+        assert await log.facts(["alert"], 10**9, 10) == []
+        assert [event.seq for event in await log.facts((), 10**9, 2, source="a")] == [12, 10]
+        assert await log.facts((), 10**9, 9, source="b") == []
+        assert await log.facts((), 10**9, 9, start=NOW + 1) == []
+        assert len(await log.facts(["alert", "notification"], 9, 9, end=NOW + 1)) == 4
         async with log._engine.transaction() as connection:
             await connection.exec_driver_sql("UPDATE events SET body = x'c1' WHERE seq = 4")
-        told = await log.facts("notification", 8, 10)
+        told = await log.facts(["notification"], 8, 10)
         assert [event.type for event in told] == ["notification", "damaged", "notification"]
     logs.expect("part of the log is damaged")
 

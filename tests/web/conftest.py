@@ -20,6 +20,7 @@ from realtime.core.alerts import Rule
 from realtime.core.decide import Bounds
 from realtime.core.naming import parse_series
 from realtime.core.requests import RequestStats
+from realtime.core.rules import TEST
 from realtime.core.views import View
 from realtime.delivery import Hub
 from realtime.delivery import Limits as HubLimits
@@ -242,7 +243,7 @@ async def site(tmp_path: Path, static: Path):
         log,
         view,
         clock,
-        RULES,
+        [*RULES, TEST],
         Bounds(50, 10, 30_000_000),
         SpineLimits(0.0, 500, 262_144, 1000, 1_000_000),
         publish,

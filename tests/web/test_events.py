@@ -164,3 +164,40 @@ async def test_a_page_ends_where_it_grows_too_big(site, monkeypatch):
         after, pages = data["next"], pages + 1
     assert seen == list(range(1, site.log.head + 1))
     assert pages > 3
+
+
+@pytest.mark.gen_test
+async def test_facts_come_newest_first(site):
+    """Pages by `before` give every fact once, the newest first, filtered as the others are; ticks are left out."""
+    for n in range(5):
+        await site.tick({"a": n})
+        await site.post("/api/realtime/notifications", {"message": f"note {n}"})
+    seen: list[str] = []
+    address: str | None = f"{PATH}?order=newest&limit=2&type=notification"
+    while address:
+        answer = await site.ask(address)
+        page = answer.data
+        seen += [one["data"]["message"] for one in page["events"]]
+        link = answer.headers.get("Link")
+        assert (page["next"] is None) == (link is None)
+        address = link[1 : link.index(">")] if link else None
+    assert seen == [f"note {n}" for n in (4, 3, 2, 1, 0)]
+    everything = (await site.ask(f"{PATH}?order=newest")).data["events"]
+    assert {one["type"] for one in everything} == {"notification", "series", "system"}
+    seqs = [one["seq"] for one in everything]
+    assert seqs == sorted(seqs, reverse=True)
+    later = (await site.ask(f"{PATH}?order=newest&after={seqs[2]}")).data["events"]
+    assert [one["seq"] for one in later] == seqs[:2]
+    some = (await site.ask(f"{PATH}?order=newest&before={seqs[2]}&limit=1")).data["events"]
+    assert [one["seq"] for one in some] == [seqs[3]]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("query", "field"), [("order=newest&type=metrics", "type"), ("before=3", "before")]
+)
+async def test_an_order_that_cannot_be_is_refused(site, query, field):
+    """Ticks stand in segments that are read forwards; a place of one order means nothing in the other."""
+    answer = await site.ask(f"{PATH}?{query}")
+    assert answer.status == 400
+    assert field in answer.errors
