@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from realtime.core.alerts import FRESH, Rule, Watches, alert, step
 from realtime.core.annotations import Wish
-from realtime.core.batch import Batch, Columns, Key, Rejection
+from realtime.core.batch import Batch, Columns, Descriptor, Key, Rejection
 from realtime.core.layouts import slug
 from realtime.core.views import LAYOUTS, View
 from storage.events import (
@@ -324,17 +324,17 @@ class Desk:
         return ids, values
 
     def _series(self, key: Key, source: str, batch: Batch) -> Series:
-        about = batch.descriptors.get(key.name)
-        series = Series(self._next_id, key.name, dict(key.labels))
-        if about is not None:
-            series = Series(
-                self._next_id,
-                key.name,
-                dict(key.labels),
-                about.unit,
-                "counter" if about.kind == "counter" else "gauge",
-                about.help,
-            )
+        about = batch.descriptors.get(key.name) or Descriptor()
+        # Pushed readings have no kind; Prometheus ends the names of counters, and of nothing else, so.
+        counts = about.kind == "counter" or key.name.endswith("_total")
+        series = Series(
+            self._next_id,
+            key.name,
+            dict(key.labels),
+            about.unit,
+            "counter" if counts else "gauge",
+            about.help,
+        )
         self._next_id += 1
         self._ids[source, key.text] = series
         return series

@@ -489,3 +489,11 @@ def test_a_burst_of_new_series_has_a_bound_over_all_sources():
     assert desks.rejected[0].field == "n1300"
     assert kinds(desks.ingest(columns([NOW + S], "a", n1=[2]))) == ["metrics"]
     assert desks.rejected == []
+
+
+def test_what_is_named_as_a_counter_is_one():
+    """Readings are pushed without a kind: the name says it, by the convention of Prometheus."""
+    desks = Desks()
+    desks.ingest(columns([NOW], "shop", orders_total=[1], total=[1], queue_bytes=[1]))
+    kinds = {series.name: series.kind for series in desks.view.series.values()}
+    assert kinds == {"orders_total": "counter", "total": "gauge", "queue_bytes": "gauge"}

@@ -2,7 +2,7 @@
 // drawn by what its unit, its kind and its labels say.
 //
 //   plan(series) → [{ id, title, charts: [Chart] }]
-//   Chart: { id, title, unit, kind: "stack" | "line" | "mirror", counter, rule, help, lines: [{ id, series, label, below }] }
+//   Chart: { id, title, unit, kind: "stack" | "line" | "mirror", rule, help, lines: [{ id, series, label, below }] }
 
 // Lines on one chart; a metric of more series is drawn as several charts, in the order people count.
 export const MOST_LINES = 8;
@@ -99,21 +99,18 @@ function section(name) {
   return { id: `app-${word}`, title: word };
 }
 
-/** Whether a series only ever rises: by its kind, or, pushed without one, by the name that Prometheus gives to counters. */
-export const counts = ({ name, kind }) => kind === "counter" || name.endsWith("_total");
-
 /** The charts of one metric. */
 function charts(name, all) {
   const known = KNOWN[name] ?? {};
-  const [{ unit, help }] = all;
+  const [{ unit, kind, help }] = all;
   const varying = labels(all);
   const part = known.part ?? pair(all, varying) ?? whole(all, varying, unit);
   const shape = known.kind ?? (part === undefined ? "line" : part.ways ? "mirror" : "stack");
   const label = typeof part === "string" ? part : part?.label;
   const parts = known.parts ?? part?.ways;
-  const counter = counts(all[0]);
+  const counter = kind === "counter";
   const base = {
-    title: known.title ?? readable(name, unit), unit: counter ? perSecond(unit) : unit, kind: shape, counter, rule: known.rule ?? "",
+    title: known.title ?? readable(name, unit), unit: counter ? perSecond(unit) : unit, kind: shape, rule: known.rule ?? "",
     words: known.words ?? "", whole: known.whole ?? "", help, name, rank: Object.hasOwn(KNOWN, name) ? known.rank ?? Object.keys(KNOWN).indexOf(name) / 100 : 5,
   };
   const place = (one) => (parts ? parts.indexOf(one.labels[label]) : -1);

@@ -74,8 +74,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
     state.at = at;
     state.to = to;
     state.broken = table.breaks();
-    state.lines = columns.map((raw, k) => ({ raw: chart.counter ? rates(at, raw, state.broken) : raw, peak: 0, edge: raw, floor: null, away: aside(k) }));
-    for (const line of state.lines) line.edge = line.raw;
+    state.lines = columns.map((raw, k) => ({ raw, peak: 0, edge: raw, floor: null, away: aside(k) }));
     let most = 0;
     let least = 0;
     state.holes = new Uint8Array(at.length).fill(1);
@@ -122,18 +121,6 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
   };
   state.destroy = () => state.picture.destroy();
   return state;
-}
-
-/** A counter's rise a second. Where it falls it began anew: what it rose before that is not known. */
-function rates(at, raw, broken) {
-  const found = new Float64Array(raw.length).fill(NaN);
-  let last = -1;
-  for (let i = 0; i < raw.length; i += 1) {
-    if (Number.isNaN(raw[i])) continue;
-    if (last >= 0 && !broken[i] && raw[i] >= raw[last] && at[i] > at[last]) found[i] = (raw[i] - raw[last]) / (at[i] - at[last]);
-    last = i;
-  }
-  return found;
 }
 
 /** Times under the axis; one that would be cut off at the right edge, or stand in the values' column, is left out. */

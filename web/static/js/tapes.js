@@ -2,6 +2,8 @@
 //
 //   tapes.open({ kind, ids }) → Tape, to be closed     tape.table: one shared time axis, a column a series
 //
+// Counters come as their rise a second, and are appended so: a tick says what they stand at.
+//
 // A tape that nobody looks at is not asked for; one that missed something (a conflated tick, a set clock, a break in the
 // connection) is asked for again, now and then, while it is looked at.
 
@@ -48,6 +50,8 @@ export class Tapes {
     Object.assign(this, { store, span, ask });
     this.open_ = new Set();
     this.of = new Map();
+    // Counter → [at, value] of the tick before.
+    this.stood = new Map();
     this.wanted = new Set();
     this.timer = 0;
     this.generation = 0;
@@ -70,6 +74,8 @@ export class Tapes {
     ids.forEach((id, column) => {
       if (!this.of.has(id)) this.of.set(id, new Set());
       this.of.get(id).add({ tape, column });
+      const { view } = this.store;
+      if (view.series.get(id)?.kind === "counter" && !this.stood.has(id)) this.stood.set(id, [view.latest_at.get(id) ?? NaN, view.latest.get(id) ?? NaN]);
     });
     return tape;
   }
@@ -80,7 +86,10 @@ export class Tapes {
     for (const id of tape.ids) {
       const all = this.of.get(id);
       for (const slot of all ?? []) if (slot.tape === tape) all.delete(slot);
-      if (all?.size === 0) this.of.delete(id);
+      if (all?.size === 0) {
+        this.of.delete(id);
+        this.stood.delete(id);
+      }
     }
   }
 
@@ -153,15 +162,18 @@ export class Tapes {
   }
 
   #append({ ids, values, at, source, conflated }) {
-    if (!this.span.moving) return;
     const { view } = this.store;
     if (at > view.at + (source === view.source ? 0 : EARLY_S)) return;
     const rows = new Map();
     for (let i = 0; i < ids.length; i += 1) {
-      for (const { tape, column } of this.of.get(ids[i]) ?? []) {
+      const slots = this.of.get(ids[i]);
+      if (slots === undefined) continue;
+      const value = this.stood.has(ids[i]) ? this.#rise(ids[i], at, values[i]) : values[i];
+      if (!this.span.moving) continue;
+      for (const { tape, column } of slots) {
         let row = rows.get(tape);
         if (row === undefined) rows.set(tape, (row = new Array(tape.ids.length).fill(NONE)));
-        row[column] = values[i];
+        row[column] = value;
       }
     }
     for (const [tape, row] of rows) {
@@ -174,6 +186,14 @@ export class Tapes {
       }
       if (tape.seen) tape.changed();
     }
+  }
+
+  /** A second, since the tick before. Where it falls it began anew, and what it rose before that is not known. */
+  #rise(id, at, value) {
+    const [was_at, was] = this.stood.get(id);
+    if (at <= was_at) return NONE;
+    this.stood.set(id, [at, value]);
+    return value >= was ? (value - was) / (at - was_at) : NONE;
   }
 }
 

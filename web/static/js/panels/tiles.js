@@ -5,7 +5,7 @@ import { figures, measured, percent, scale, span as largest, suffix, text } from
 import { joined } from "../kpis.js";
 import { onTheme, palette } from "../palette.js";
 import { painter } from "../paint.js";
-import { counts, perSecond, readable } from "../plan.js";
+import { perSecond, readable } from "../plan.js";
 import { Table } from "../series.js";
 import { spark } from "../spark.js";
 import { t } from "../words.js";
@@ -95,8 +95,8 @@ function chosen(store, source) {
   // A figure or two that bear a known name do not make a host.
   if (known.length > 2) return known;
   return [...(store.view.of_source.get(source) ?? [])].sort((a, b) => a.name.localeCompare(b.name)).slice(0, OWN).map((one) => ({
-    series: one, title: () => readable(one.name, one.unit), high: 0, counter: counts(one),
-    value: (value) => measured(counts(one) ? perSecond(one.unit) : one.unit, value),
+    series: one, title: () => readable(one.name, one.unit), high: 0, counter: one.kind === "counter",
+    value: (value) => measured(one.kind === "counter" ? perSecond(one.unit) : one.unit, value),
     context: () => Object.values(one.labels).join(" ") || one.help,
   }));
 }
@@ -120,11 +120,9 @@ function judged(store, tile, source, value) {
 
 /** One column out of the columns a tile is made of, kept up as rows come. */
 class Trail {
-  /** join(values) → one value; of a counter its rise a second since the row before. */
-  constructor(join, counter = false) {
+  /** join(values) → one value */
+  constructor(join) {
     this.join = join;
-    this.counter = counter;
-    this.before = [NaN, NaN];
     this.of = null;
     this.table = new Table(1, 1);
   }
@@ -134,29 +132,18 @@ class Trail {
     let i = at.length;
     if (this.of !== table) {
       this.of = table;
-      this.before = [NaN, NaN];
       this.table = new Table(1, table.capacity);
       Object.assign(this.table, { gap_s: table.gap_s, loaded_gap_s: table.loaded_gap_s, loaded_until: table.loaded_until });
       i = 0;
     } else {
       while (i > 0 && at[i - 1] > this.table.last) i -= 1;
     }
-    for (; i < at.length; i += 1) {
-      const value = this.join(columns.map((column) => column[i]));
-      this.table.append(at[i], [this.counter ? this.#rise(at[i], value) : value]);
-    }
+    for (; i < at.length; i += 1) this.table.append(at[i], [this.join(columns.map((column) => column[i]))]);
     return this.table;
   }
 
   get last() {
     return this.table.length ? this.table.columns[0][this.table.end - 1] : NaN;
-  }
-
-  #rise(at, value) {
-    const [was_at, was] = this.before;
-    if (!Number.isNaN(value)) this.before = [at, value];
-    // Where it falls it began anew: what it rose before that is not known.
-    return value >= was && at > was_at ? (value - was) / (at - was_at) : NaN;
   }
 }
 
@@ -178,7 +165,7 @@ export function mount(root, page, source) {
     const join = tile.kpi
       ? (values) => kpis.reduce((sum, kpi, k) => sum + joined(kpi, values.slice(k ? parts[0] : 0, k ? undefined : parts[0])), 0)
       : ([value]) => value;
-    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join, tile.counter), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
+    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
   });
 
   const draw = () => {
