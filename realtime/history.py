@@ -20,6 +20,7 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import Executor
+from functools import partial
 from itertools import groupby, islice, pairwise
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -31,6 +32,7 @@ from realtime.core.downsample import FINER, LEAST, Times, Values, cut, peaks
 from realtime.core.frames import about
 from realtime.core.media import Table
 from realtime.core.selectors import Selector
+from realtime.core.spelling import Piece, Spelled, joined, pieces, size, within
 from realtime.core.steps import (
     COUNTED,
     Buckets,
@@ -96,6 +98,12 @@ LOOKED_AT = 5_000
 """Times a selector is held against a series before the loop gets its turn."""
 
 MEMOS = 256
+
+BLOCK_US = 300 * SECOND
+"""Readings that are settled are kept as they are spelled in JSON, in blocks of the clock."""
+
+SPELLED = 50_000
+"""Numbers that are spelled on the loop: some 2 ms, which is what waking a thread may take."""
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -327,15 +335,16 @@ class History:
                 tags.add(_late(event.source))
         return tags
 
-    async def answer(self, question: Question) -> Table:
-        """A column a series, in the order asked for: readings, or every step of the range.
+    async def answer(self, question: Question, spelled: bool = False) -> Table:
+        """A column a series, in the order asked for: readings, or every step of the range. `spelled`, if only
+        JSON is wanted: what was spelled before comes as it was.
 
         A series of at most `points` readings comes whole. A step without a reading is NaN. Should
         retention take of the tier while it is read, it is asked anew of the next one: what comes is
         whole, so it stays true of its range whatever is taken later, and may stand on the shelf.
         """
         while True:
-            table = await self._answer(question)
+            table = await self._answer(question, spelled)
             if question.tier == self._still(question):
                 return table
             step = question.step if question.fn else None
@@ -349,11 +358,90 @@ class History:
         first, _ = self._read_span(question.ids, question.start, question.beyond)
         return self._reaching(question.tier, first, question.step or 1, question.fn)
 
-    async def _answer(self, question: Question) -> Table:
+    async def _answer(self, question: Question, spelled: bool) -> Table:
         view, owner = self._view, self._view.owner
         described = [about(view.series[id_], view.texts[id_], owner[id_]) for id_ in question.ids]
+        ready = await self._spelled(question) if spelled else None
+        if ready is not None:
+            return Table(question.told(), described, (), ready)
         work = self._stepped if question.fn else self._outlined
         return Table(question.told(), described, await work(question))
+
+    async def _spelled(self, question: Question) -> list[Spelled] | None:
+        """Readings that come whole, out of settled blocks and what was read since; None where they are to be
+        thinned, or where no block is settled."""
+        if question.fn or question.tier != RAW or question.span > question.points * SECOND:
+            return None
+        first, beyond = self._read_span(question.ids, question.start, question.beyond)
+        begin = first // BLOCK_US
+        end = min(self._edge(question.ids), -(-beyond // BLOCK_US) * BLOCK_US) // BLOCK_US
+        if self._shelf is None or begin >= end:
+            return None
+        blocks = [one.of for one in await self._blocks(self._shelf, question.ids, begin, end)]
+        blocks[0] = within(blocks[0], first, beyond)
+        blocks[-1] = within(blocks[-1], first, beyond)
+        if end * BLOCK_US < beyond:
+            blocks.append(await self._pieces(question.ids, end * BLOCK_US, beyond))
+        series = list(zip(*blocks, strict=True))
+        if any(sum(len(piece.times) for piece in one) > question.points for one in series):
+            return None
+        return joined(series)
+
+    async def _blocks(
+        self, shelf: Shelf[Any], ids: tuple[int, ...], begin: int, end: int
+    ) -> "list[_Block]":
+        keys = {number: ("spelled", ids, number) for number in range(begin, end)}
+        found: dict[int, Any] = {number: shelf.look(key) for number, key in keys.items()}
+        missing = [number for number, block in found.items() if block is None]
+        if missing:
+            reading: asyncio.Task[dict[int, _Block]] | None = None
+
+            async def make(number: int) -> _Block:
+                # All are asked for before the first is read, so that whatever comes late outdates them all.
+                nonlocal reading
+                if reading is None:
+                    reading = asyncio.create_task(
+                        self._read_blocks(ids, missing[0], missing[-1] + 1)
+                    )
+                    reading.add_done_callback(_seen)
+                return (await asyncio.shield(reading))[number]
+
+            owners = {self._view.owner[id_] for id_ in ids}
+            tags = self._grant(owners, (missing[-1] + 1) * BLOCK_US)
+            made = await asyncio.gather(
+                *(shelf.get(keys[one], tags, partial(make, one), lasting=True) for one in missing)
+            )
+            found |= {number: block for number, (block, _) in zip(missing, made, strict=True)}
+        return [found[number] for number in keys]
+
+    async def _read_blocks(self, ids: tuple[int, ...], begin: int, end: int) -> "dict[int, _Block]":
+        columns = await self._whole(ids, begin * BLOCK_US, end * BLOCK_US)
+
+        def split() -> dict[int, _Block]:
+            return {
+                number: _Block.of_columns(
+                    _slice(column, number * BLOCK_US, (number + 1) * BLOCK_US) for column in columns
+                )
+                for number in range(begin, end)
+            }
+
+        return split() if _count(columns) <= SPELLED else await self._off_loop(split)
+
+    async def _pieces(self, ids: tuple[int, ...], start: int, beyond: int) -> list[Piece]:
+        columns = await self._whole(ids, start, beyond)
+        if _count(columns) <= SPELLED:
+            return pieces(columns)
+        return await self._off_loop(pieces, columns)
+
+    async def _whole(self, ids: tuple[int, ...], start: int, beyond: int) -> list[Column]:
+        """All readings of `start ≤ at < beyond` (µs), a column a series."""
+        parts: dict[int, list[Column]] = {id_: [] for id_ in ids}
+        async with self._turn:
+            async for found, _ in self._reads(ids, start, beyond, RAW):
+                for id_, one in found.items():
+                    parts[id_].append(Column(*one))
+        whole = _joined({id_: some for id_, some in parts.items() if len(some) != 1}, 0)
+        return [whole[id_] if id_ in whole else parts[id_][0] for id_ in ids]
 
     async def _stepped(self, question: Question) -> list[Column]:
         grid = Grid(question.start, question.step, question.beyond)
@@ -716,9 +804,11 @@ class History:
 
     def _read_span(self, ids: Sequence[int], start: int, beyond: int) -> tuple[int, int]:
         """The part of the range in which these series were read at all; empty where they were not."""
-        view = self._view
-        first = min((view.first[id_] for id_ in ids if id_ in view.first), default=beyond)
-        last = max((view.latest[id_][0] for id_ in ids if id_ in view.latest), default=start - 1)
+        firsts = self._view.first
+        first = min([firsts[id_] for id_ in ids if id_ in firsts], default=beyond)
+        last = self._view.windows.last_at(ids)
+        if last is None:
+            last = start - 1
         return max(start, first), min(beyond, last + 1)
 
     def _few(self, ids: Sequence[int], field: str) -> None:
@@ -798,6 +888,33 @@ class _Kept(NamedTuple, Generic[V]):
 
     of: dict[int, V]
     size: int
+
+
+class _Block(NamedTuple):
+    """A block of readings as JSON, a piece a series."""
+
+    of: list[Piece]
+    size: int
+
+    @classmethod
+    def of_columns(cls, columns: Iterable[Column]) -> "_Block":
+        made = pieces(columns)
+        return cls(made, size(made))
+
+
+def _slice(column: Column, start: int, beyond: int) -> Column:
+    first, last = np.searchsorted(column.at, (start, beyond))
+    return Column(column.at[first:last], column.value[first:last])
+
+
+def _count(columns: Iterable[Column]) -> int:
+    return sum(len(column.at) for column in columns)
+
+
+def _seen(task: "asyncio.Task[Any]") -> None:
+    """Should nobody be left to be told."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _kept(of: dict[int, V]) -> _Kept[V]:

@@ -114,6 +114,16 @@ class Shelf(Generic[V]):
         self._hits = self._misses = self._joined = 0
         self._evictions = self._expirations = self._invalidations = self._oversize = 0
 
+    def look(self, key: Hashable) -> V | None:
+        """The value, if it stands there; else the miss is counted when it is asked for."""
+        self._kept.expire()
+        entry = self._kept.get(key)
+        if entry is None:
+            return None
+        self._hits += 1
+        value: V = entry.value
+        return value
+
     async def get(
         self,
         key: Hashable,

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, UnsetType
 
-from realtime.core.media import CSV, MEDIA, Page
+from realtime.core.media import CSV, JSON, MEDIA, Page
 from realtime.core.steps import parse_step
 from realtime.core.times import parse_time
 from realtime.history import RAW, Question
@@ -38,7 +38,7 @@ class Query(Handler):
 
         async def make() -> Page:
             cursor = spine.cursor()
-            table = await history.answer(question)
+            table = await history.answer(question, spelled=media == JSON)
             return await services.encoder.page(table, cursor, media, squeezed)
 
         if _returns(question) or (_fixed(query.from_, now) and _fixed(query.to, now)):

@@ -15,8 +15,9 @@ import numpy as np
 from realtime.core.columns import NOTHING, Column, align, broken, numbers, seconds, stands
 from realtime.core.downsample import FINER, Times, Values, cut, rows
 from realtime.core.kpis import VIRTUAL
-from realtime.core.media import Axes, spelled
+from realtime.core.media import Axes
 from realtime.core.sketch import sketch
+from realtime.core.spelling import spelled
 from realtime.core.steps import Buckets, bucket_rates, joined, rates, since
 from realtime.core.times import rfc3339
 from realtime.core.views import View

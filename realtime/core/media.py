@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from realtime.core.columns import Column, numbers, seconds
-from realtime.core.downsample import Times, Values
+from realtime.core.downsample import Times
+from realtime.core.spelling import Spelled, spelled
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
@@ -28,14 +29,17 @@ _ENVELOPE = {"status": "success", "message": ""}
 
 
 class Table(NamedTuple):
-    """`about` is what the answer says of itself, `series` what it says of each of its columns."""
+    """`about` is what the answer says of itself, `series` what it says of each of its columns. Where nothing
+    but JSON is asked for, `spelled` may stand in their place."""
 
     about: Mapping[str, Any]
     series: Sequence[Mapping[str, Any]]
     columns: Sequence[Column]
+    spelled: Sequence[Spelled] = ()
 
     @property
     def cells(self) -> int:
+        """Readings that are still to be written."""
         return sum(len(column.at) for column in self.columns)
 
 
@@ -71,16 +75,17 @@ class Page(NamedTuple):
 
 def page(table: Table, cursor: str, media: str) -> Page:
     """`media` is one of `MEDIA`."""
+    said: list[bytes] | None = None
     match media:
         case "application/msgpack":
             head, parts, ends = _msgpack(table, cursor)
         case "text/csv":
             head, parts, ends = CSV_HEAD, list(_csv(table)), (b"", b"")
         case _:
-            head, parts, ends = _json(table, cursor)
+            head, parts, ends, said = _json(table, cursor)
     digest = hashlib.sha256(msgspec.json.encode([media, table.about]))
     told: dict[int, int] = {}
-    for place, part in enumerate(parts):
+    for place, part in enumerate(parts if said is None else said):
         # What was said before is named by its place: the times of ten series are hashed once.
         first = told.setdefault(id(part), place)
         digest.update(part if first == place else b"%d;" % first)
@@ -88,32 +93,22 @@ def page(table: Table, cursor: str, media: str) -> Page:
     return Page([head, *parts], *ends, media, etag)
 
 
-def _json(table: Table, cursor: str) -> tuple[bytes, list[bytes], tuple[bytes, bytes]]:
+def _json(table: Table, cursor: str) -> tuple[bytes, list[bytes], tuple[bytes, bytes], list[bytes]]:
+    """And what the tag stands for: of numbers that carry a mark, the mark."""
     encode = msgspec.json.encode
     about = encode({**_ENVELOPE, "data": {"cursor": cursor, **table.about}})
     axes = Axes(lambda at: encode(seconds(at)))
+    columns = table.spelled or [
+        Spelled(axes.of(at), spelled(value), b"") for at, value in table.columns
+    ]
     parts: list[bytes] = []
-    for series, column in zip(table.series, table.columns, strict=True):
-        parts += [
-            (b"," if parts else b"") + encode(series)[:-1] + b',"at":',
-            axes.of(column.at),
-            b',"value":' + spelled(column.value) + b"}",
-        ]
+    said: list[bytes] = []
+    for series, one in zip(table.series, columns, strict=True):
+        begin = (b"," if parts else b"") + encode(series)[:-1] + b',"at":'
+        parts += [begin, one.at, b',"value":', one.value, b"}"]
+        said += [begin, one.mark] if one.mark else [begin, one.at, one.value]
     ends = b'],"cached":false}}', b'],"cached":true}}'
-    return about[:-2] + b"," + _SERIES, parts, ends
-
-
-def spelled(value: Values) -> bytes:
-    """Much of what is measured does not move for hours: said once, it is copied."""
-    if len(value) > 1 and (value.view(np.int64) == value.view(np.int64)[0]).all():
-        (one,) = numbers(value[:1])
-        return (
-            b"["
-            + (msgspec.json.encode(one) + b",") * (len(value) - 1)
-            + msgspec.json.encode(one)
-            + b"]"
-        )
-    return msgspec.json.encode(numbers(value))
+    return about[:-2] + b"," + _SERIES, parts, ends, said
 
 
 def _msgpack(table: Table, cursor: str) -> tuple[bytes, list[bytes], tuple[bytes, bytes]]:

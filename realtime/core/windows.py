@@ -117,6 +117,11 @@ class Windows(Mapping[int, tuple[int, Number]]):
         ats = [column[-1] for column in self._ats.values()]
         return list(self._ats), ats, [self._values[id_][-1] for id_ in self._ats]
 
+    def last_at(self, ids: Iterable[int]) -> int | None:
+        """Time (µs) of the newest sample of any of these."""
+        ats = self._ats
+        return max([ats[id_][-1] for id_ in ids if id_ in ats], default=None)
+
     def __getitem__(self, id_: int) -> tuple[int, Number]:
         return self._ats[id_][-1], canonical(self._values[id_][-1])
 

@@ -952,6 +952,87 @@ async def test_a_late_reading_is_never_missed(
 
 
 @pytest.mark.gen_test
+async def test_what_was_spelled_before_says_the_same(
+    pool: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever range is asked, whatever comes, late or not: the numbers are those of the readings, and of what is
+    settled none is read twice."""
+    tape = days_of(1, 2)
+    tape.hold(np.arange(7, 9_000, 3) * SECOND + START + 14 * HOUR, np.arange(2_998.0), source="far")
+    shelf = shelf_of()
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, shelf=shelf)
+    plain = History(tape.read, tape.view, pool, buckets=tape.buckets)
+    random = np.random.default_rng(5)
+    newest = int(tape.columns[1][0][-1])
+    spelled = 0
+    for turn in range(60):
+        if turn == 30:  # the others are spelled in a thread
+            monkeypatch.setattr("realtime.history.SPELLED", 0)
+        newest += 7 * SECOND
+        late = 0 if turn % 4 else int(random.integers(0, 2 * HOUR))
+        shelf.invalidate(history.outdated([tape.add(1 + turn % 3, newest - late, turn / 7)]))
+        length = int(random.integers(1, 2 * HOUR))
+        start = newest - length - int(random.integers(0, HOUR)) * (turn % 2)
+        question = history.ask([3, 1, 2], start, start + length, 8_000)
+        found, wanted = await history.answer(question, spelled=True), await plain.answer(question)
+        assert told(found) == told(wanted)
+        spelled += bool(found.spelled)
+        tape.read_spans.clear()
+        again = await history.answer(question, spelled=True)
+        assert told(again) == told(wanted)
+        if found.spelled:
+            assert page(again, "", JSON).etag == page(found, "", JSON).etag
+            assert all(end - begin <= 420 * SECOND for _, begin, end in tape.read_spans)
+    assert spelled > 40
+
+
+@pytest.mark.gen_test
+async def test_what_is_to_be_thinned_is_not_spelled_before(pool: Executor) -> None:
+    """More readings than points, steps, and buckets: the answer is the usual one."""
+    tape = days_of(1, 2)
+    history = History(tape.read, tape.view, pool, buckets=tape.buckets, shelf=shelf_of())
+    newest = int(tape.columns[1][0][-1])
+    for question in (
+        history.ask([1, 2], newest - HOUR, newest, 100),
+        history.ask([1, 2], newest - HOUR, newest, 4_000, 60 * SECOND, "sum"),
+        history.ask([1, 2], newest - 20 * HOUR, newest, 4_000),
+    ):
+        found = await history.answer(question, spelled=True)
+        assert not found.spelled and len(found.columns) == 2
+    # More often than once a second: only the readings themselves tell that they are too many.
+    at = np.arange(0, 600 * SECOND, SECOND // 4) + newest - 3_000 * SECOND
+    tape.hold(at, np.arange(2_400.0), source="quick")
+    question = history.ask([3], int(at[0]), int(at[-1]), 700)
+    found = await history.answer(question, spelled=True)
+    assert not found.spelled and len(found.columns[0].at) <= 700
+
+
+@pytest.mark.gen_test
+async def test_what_comes_late_while_blocks_are_read_is_not_missed(pool: Executor) -> None:
+    """All blocks are asked for before the first is read: none is kept that may lack it."""
+    tape = days_of(1, 2)
+    shelf = shelf_of()
+    gate = asyncio.Event()
+
+    async def read(source: str, ids: Sequence[int], start: int, end: int) -> Columns:
+        found = await tape.read(source, ids, start, end)
+        await gate.wait()
+        return found
+
+    history = History(read, tape.view, pool, shelf=shelf)
+    newest = int(tape.columns[1][0][-1])
+    question = history.ask([1, 2], newest - 2 * HOUR, newest - HOUR, 4_000)
+    asked = [asyncio.create_task(history.answer(question, spelled=True)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    shelf.invalidate(history.outdated([tape.add(1, newest - 2 * HOUR + 77, 5.5)]))
+    asked[0].cancel()
+    gate.set()
+    assert (await asked[1]).spelled
+    found = await history.answer(question, spelled=True)
+    assert 5.5 in told(found)["series"][0]["value"]
+
+
+@pytest.mark.gen_test
 async def test_settled_is_what_only_a_late_reading_can_change(pool: Executor) -> None:
     """Two minutes behind the newest reading; a lost source holds nobody up."""
     tape = days_of(1)

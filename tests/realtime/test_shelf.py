@@ -74,6 +74,24 @@ async def test_the_second_asker_is_given_what_the_first_one_waited_for() -> None
 
 
 @pytest.mark.gen_test
+async def test_a_look_makes_nothing() -> None:
+    """It gives what stands there, which counts as a hit, and is used lately; what is not there is not asked for."""
+    hand = Hand()
+    shelf = shelf_of(hand, max_entries=2, ttl_s=10)
+    assert shelf.look("a") is None
+    for key in ("a", "b"):
+        await shelf.get(key, [key], giving(key.encode()))
+    assert shelf.look("a") == b"a"
+    await shelf.get("c", [], giving(b"c"))
+    assert (shelf.look("a"), shelf.look("b")) == (b"a", None)
+    assert (shelf.stats().hits, shelf.stats().misses) == (2, 3)
+    shelf.invalidate(["a"])
+    assert shelf.look("a") is None
+    hand.now = 11
+    assert shelf.look("c") is None
+
+
+@pytest.mark.gen_test
 async def test_what_lasts_does_not_age() -> None:
     """An answer that time cannot change leaves by its tags or for want of room alone."""
     hand = Hand()

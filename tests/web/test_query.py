@@ -230,7 +230,7 @@ async def test_what_cannot_be_answered_is_named(site, wave, query, field):
 async def test_more_than_may_be_read_is_a_bad_question(site, wave, monkeypatch):
     """A range of too many samples is 400: the question was too wide, nothing is broken."""
 
-    async def refuse(*args):
+    async def refuse(*args, **more):
         raise TooMuch("1,000,001 samples are in that range; at most 1,000,000 would do.")
 
     monkeypatch.setattr(type(site.services.history), "answer", refuse)

@@ -122,3 +122,11 @@ def test_the_newest_of_all_are_a_copy():
     lasts = windows.lasts()
     windows.add_tick(30, (1, 2, 3), (8, 8, 8))
     assert lasts == ([1, 2], [10, 20], [1.0, 7.0])
+
+
+def test_the_newest_time_of_some():
+    """Of those that were ever seen; None when none was."""
+    windows = filled(10, 100, [(1, 5, 0.5), (2, 9, 1), (1, 6, 1)])
+    assert windows.last_at([1, 7]) == 6
+    assert windows.last_at([1, 2]) == 9
+    assert windows.last_at([7]) is None
