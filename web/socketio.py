@@ -51,6 +51,7 @@ WAITING = 2 * BURST
 RECORD = b"\x1e"
 """Ends a packet, as in a payload of Engine.IO; JSON writes the character as an escape."""
 
+STILL_READ = ("tornado.handler", "HTTP_CONNECTION", "HTTP_UPGRADE")
 CLIENT_SAYS = (CLOSE, PING, PONG, MESSAGE, UPGRADE)
 
 
@@ -306,6 +307,10 @@ class Door:
         handler.client = client
         if handler.ws_connection:
             client.handler = handler
+            # engineio's coroutines hold it for as long as the socket lasts; this is what they still read.
+            kept = {name: environ[name] for name in STILL_READ}
+            environ.clear()
+            environ.update(kept)
         return None
 
     def _heard(self, sid: str, data: Any) -> None:
