@@ -415,7 +415,7 @@ class History:
         return [found[number] for number in keys]
 
     async def _read_blocks(self, ids: tuple[int, ...], begin: int, end: int) -> "dict[int, _Block]":
-        columns = await self._whole(ids, begin * BLOCK_US, end * BLOCK_US)
+        columns = await self._unthinned(ids, begin * BLOCK_US, end * BLOCK_US)
 
         def split() -> dict[int, _Block]:
             return {
@@ -428,12 +428,12 @@ class History:
         return split() if _count(columns) <= SPELLED else await self._off_loop(split)
 
     async def _pieces(self, ids: tuple[int, ...], start: int, beyond: int) -> list[Piece]:
-        columns = await self._whole(ids, start, beyond)
+        columns = await self._unthinned(ids, start, beyond)
         if _count(columns) <= SPELLED:
             return pieces(columns)
         return await self._off_loop(pieces, columns)
 
-    async def _whole(self, ids: tuple[int, ...], start: int, beyond: int) -> list[Column]:
+    async def _unthinned(self, ids: tuple[int, ...], start: int, beyond: int) -> list[Column]:
         """All readings of `start ≤ at < beyond` (µs), a column a series."""
         parts: dict[int, list[Column]] = {id_: [] for id_ in ids}
         async with self._turn:
