@@ -221,23 +221,43 @@ async def test_tabs_fall_and_climb_together(tmp_path: Path, way: str) -> None:
 
 
 @pytest.mark.gen_test(timeout=2 * LIVE_S)
-async def test_the_connection_rests_when_nobody_looks(tmp_path: Path) -> None:
-    """One tab hidden: nothing changes; both: no connection, and the title says so; a look back: no hole."""
+async def test_tabs_nobody_looks_at_hear_of_alerts_alone(tmp_path: Path) -> None:
+    """All hidden: one quiet connection, whose titles and icons tell of an alert and of its end; a look back: no hole."""
     async with running(tmp_path) as server, tabs(server, server.url, 2) as (one, two):
         await two.beyond(await two.seq() + 2)
-        await look(one, away=True)
-        await one.page.wait_for_selector('html[data-link="paused"]', timeout=PATIENCE_MS)
-        await two.live()
-        assert await connections(server) == 1
-        await look(two, away=True)
-        await until(server, 0)
-        assert (await two.page.title()).startswith("❚❚ ")
+        icon = await one.page.get_attribute("link[rel=icon]", "href")
+        for watch in (one, two):
+            await look(watch, away=True)
+        for watch in (one, two):
+            await watch.page.wait_for_selector('html[data-link="paused"]', timeout=PATIENCE_MS)
+        await until(server, 1)
+        stats = await ask(server.url, "/api/realtime/performance/stats")
+        assert stats["delivery"]["rooms"] == {"alerts": 1, "notifications": 1}
+        assert not (await one.page.title()).startswith("❚❚ ")
+        held = await one.seq()
+        await fire(server, one, two)
+        assert await one.seq() == held
+        assert await one.page.get_attribute("link[rel=icon]", "href") == icon
         await look(one, away=False)
         await one.live()
-        await one.beyond(await one.seq() + 2)
-        assert await connections(server) == 1
-        assert not (await one.page.title()).startswith("❚❚ ")
+        await one.beyond(held + 2)
         await same_as_recorded(one, server)
+        # Asleep altogether: what is frozen or put away may hold no socket.
+        await two.page.evaluate("document.dispatchEvent(new Event('freeze'))")
+        await until(server, 1)
+        assert (await two.page.title()).startswith("❚❚ ")
+
+
+async def fire(server: Server, *watches: Watch) -> None:
+    """A test alert, until every title and icon has told of it and of its end."""
+    testing = asyncio.create_task(post(server.url, "/api/realtime/alerts/test?seconds=3", {}))
+    for sign in ("warning", "fine"):
+        for watch in watches:
+            await watch.page.wait_for_selector(
+                f'html[data-sign="{sign}"]', state="attached", timeout=PATIENCE_MS
+            )
+            assert (await watch.page.title()).startswith("◆ 1 ") == (sign == "warning")
+    await testing
 
 
 async def look(watch: Watch, away: bool) -> None:

@@ -246,7 +246,7 @@ function looked(t) {
   const page = Object.assign(new EventTarget(), { hidden: false });
   const frame = new EventTarget();
   const did = [];
-  new Attention({ page, frame, rest: () => did.push("rest"), wake: () => did.push("wake") });
+  new Attention({ page, frame, ...Object.fromEntries(["here", "away", "asleep"].map((turn) => [turn, () => did.push(turn)])) });
   const fire = (target, name) => target.dispatchEvent(new Event(name));
   const show = (shown) => {
     page.hidden = !shown;
@@ -255,7 +255,7 @@ function looked(t) {
   return { page, frame, did, fire, show, pass };
 }
 
-test("a page rests when nobody has looked for a while, and wakes with its reader", (t) => {
+test("a page that nobody has looked at for a while is away, and here again with its reader", (t) => {
   const { did, show, pass } = looked(t);
   show(false);
   pass(5_000);
@@ -264,25 +264,40 @@ test("a page rests when nobody has looked for a while, and wakes with its reader
   assert.deepEqual(did, []);
   show(false);
   pass(11_000);
-  assert.deepEqual(did, ["rest"]);
+  assert.deepEqual(did, ["away"]);
   show(true);
-  assert.deepEqual(did, ["rest", "wake"]);
+  assert.deepEqual(did, ["away", "here"]);
 });
 
-test("a page that is frozen, closed or put into the back/forward cache rests at once", (t) => {
-  const { page, frame, did, fire, show } = looked(t);
+test("a page that is frozen, closed or put into the back/forward cache is asleep at once", (t) => {
+  const { page, frame, did, fire, show, pass } = looked(t);
   fire(frame, "pagehide");
   show(false);
-  assert.deepEqual(did, ["rest"]);
+  assert.deepEqual(did, ["asleep"]);
   page.hidden = false;
   fire(frame, "pageshow");
-  assert.deepEqual(did, ["rest", "wake"]);
+  assert.deepEqual(did, ["asleep", "here"]);
   show(false);
   fire(page, "freeze");
   fire(page, "resume");
-  assert.deepEqual(did, ["rest", "wake", "rest"]);
+  assert.deepEqual(did, ["asleep", "here", "asleep"]);
+  pass(11_000);
+  assert.deepEqual(did, ["asleep", "here", "asleep", "away"]);
   show(true);
-  assert.deepEqual(did, ["rest", "wake", "rest", "wake"]);
+  assert.deepEqual(did, ["asleep", "here", "asleep", "away", "here"]);
+});
+
+test("a link can begin where another one stands, without a first paint", (t) => {
+  clock(t);
+  const asked = [];
+  const link = new Link({
+    roads: [{ id: "ws", open: (position) => { asked.push(position.cursor); return { close() {} }; } }],
+    load: () => assert.fail("nothing is loaded"), known: () => 0, frame() {}, status() {}, measure: () => Promise.resolve(),
+  });
+  link.start("e:7");
+  assert.deepEqual(asked, ["e:7"]);
+  assert.equal(link.state, "connecting");
+  link.pause();
 });
 
 test("a poll that somebody else answers closes the road", async (t) => {

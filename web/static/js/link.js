@@ -9,7 +9,7 @@ import { Quality } from "./quality.js";
 
 /** (state, what happened) → next state; a pair that is not here changes nothing. */
 export const TABLE = {
-  idle: { start: "loading" },
+  idle: { start: "loading", placed: "connecting" },
   loading: { loaded: "connecting", failed: "waiting", pause: "paused" },
   connecting: { opened: "live", refused: "connecting", moved: "connecting", failed: "waiting", reset: "loading", ended: "ended", pause: "paused" },
   live: { lost: "waiting", moved: "connecting", reset: "loading", storm: "waiting", ended: "ended", pause: "paused" },
@@ -62,8 +62,10 @@ export class Link {
     this.timers = { due: 0, hello: 0, climb: 0, tick: 0 };
   }
 
-  start() {
-    this.#go("start");
+  /** With a first paint; or right from where another link stands. */
+  start(cursor = "") {
+    this.cursor = cursor;
+    this.#go(cursor ? "placed" : "start");
   }
 
   pause() {

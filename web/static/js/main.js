@@ -4,18 +4,21 @@ import { ask } from "./api.js";
 import { Attention } from "./attention.js";
 import { Catalogue } from "./catalogue.js";
 import { tellTimesIn } from "./format.js";
+import { Herald } from "./herald.js";
 import { keep, kept } from "./kept.js";
 import { Keys } from "./keys.js";
 import { Link } from "./link.js";
+import { Lookout } from "./lookout.js";
 import { watchTheme } from "./palette.js";
 import * as alerts from "./panels/alerts.js";
 import * as bell from "./panels/bell.js";
 import * as connection from "./panels/connection.js";
 import * as controls from "./panels/controls.js";
 import * as rail from "./panels/rail.js";
+import * as signs from "./panels/signs.js";
 import * as toasts from "./panels/toasts.js";
 import { Pulse } from "./pulse.js";
-import { poll, sse, websocket } from "./roads.js";
+import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
 import { Route } from "./route.js";
 import { Share, ways } from "./share.js";
 import { Span } from "./span.js";
@@ -70,6 +73,9 @@ const keys = new Keys();
 /** What a view is given. `view` is the one that is shown, `source` the one it is about. */
 const page = {
   store, span, route, tapes, catalogue, keys, ask, act, test, pause, resume,
+  get herald() {
+    return herald;
+  },
   view: "",
   get source() {
     return route.get("source") || store.view.source;
@@ -134,14 +140,14 @@ store.on("load", () => {
   pulse.interval_s = store.view.interval_s;
 });
 
-const roads = [websocket, sse, poll];
 const asked = { ws: websocket, sse, poll }[route.get("road")];
+const roads = asked ? [asked] : ROADS;
 
-// One connection for all tabs of this browser, whichever tab opens it.
-const share = new Share({ roads: asked ? [asked] : roads, ways: ways(), offered: (id) => link.offered(id) });
+// One connection for all tabs of this browser, whichever tab opens it; and a quiet one for those that nobody looks at.
+const share = new Share({ roads: [...roads, ...roads.map(quiet)], ways: ways(), offered: (id) => link.offered(id) });
 
 const link = new Link({
-  roads: share.roads,
+  roads: share.roads.slice(0, roads.length),
   load,
   known: () => store.view.known,
   frame,
@@ -151,6 +157,28 @@ const link = new Link({
     document.documentElement.classList.toggle("failed", !store.view.ready && status.state === "waiting");
   },
   measure: () => ask("/healthz"),
+});
+
+const herald = new Herald({
+  page: document, Notice: globalThis.Notification,
+  visit() {
+    focus();
+    visit("alerts", "alerts");
+  },
+});
+store.on("alerts", (heard) => heard.type === "alert" && herald.tell(heard));
+store.on("notifications", (heard) => heard.type === "notification" && herald.tell(heard));
+
+const lookout = new Lookout({
+  roads: share.roads.slice(roads.length),
+  load: () => ask(`/api/realtime/dashboard/live?hours=${HOURS}`),
+  told: (heard) => herald.tell(heard),
+  changed: () => sign(),
+});
+
+const sign = signs.mount(document.querySelector("link[rel=icon]"), () => {
+  const view = lookout.store?.view ?? store.view;
+  return { view, link: lookout.store === null ? store.link.state : lookout.state === "waiting" ? "lost" : lookout.state, unseen: page.bell.unseen(view) };
 });
 
 /** The reader's own pause outlasts a look at another tab. */
@@ -250,7 +278,9 @@ connection.mount($("connection"), store, {
 controls.mount($("controls"), page);
 const places = rail.mount({ views: $("rail-views"), sources: $("sources"), count: $("sources-count"), bar: $("bar-source") }, page);
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
-page.bell = bell.mount({ bell: $("bell"), count: $("bell-count"), rail: $("rail-notifications") }, store);
+page.bell = bell.mount({ bell: $("bell"), count: $("bell-count"), rail: $("rail-notifications"), changed: () => page.bell && sign() }, store);
+for (const topic of ["alerts", "load", "link"]) store.on(topic, sign);
+sign();
 keys.on("g", t("to the host"), () => visit("host", "overview"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
@@ -271,11 +301,21 @@ pulse.start();
 // After the start: a page that opens in the background rests in its turn.
 new Attention({
   page: document, frame: window,
-  rest() {
+  here() {
+    lookout.stop();
+    if (!held && link.state === "paused") link.resume();
+    sign();
+  },
+  away() {
+    link.pause();
+    // Who stopped the page has stopped all of it.
+    if (!held) lookout.start(store.view, link.cursor);
+    sign();
+  },
+  asleep() {
+    lookout.stop();
     link.pause();
     share.release();
-  },
-  wake() {
-    if (!held && link.state === "paused") link.resume();
+    sign();
   },
 });

@@ -17,8 +17,8 @@ const POLL_TIMEOUT_MS = 40_000;
 // A server that answers an empty poll at once must not make us spin.
 const POLL_PAUSE_MS = 250;
 
-function query({ cursor, known }) {
-  const asked = new URLSearchParams({ rooms: "dashboard", compact: "true", known: String(known) });
+function query({ cursor, known, rooms = "dashboard" }) {
+  const asked = new URLSearchParams({ rooms, compact: "true", known: String(known) });
   if (cursor) asked.set("cursor", cursor);
   return asked;
 }
@@ -103,6 +103,12 @@ export const poll = {
     return { close: () => stop.abort() };
   },
 };
+
+/** All of them, best first. */
+export const ROADS = [websocket, sse, poll];
+
+/** The same road for who does not look and only wants to hear of what matters: alerts and messages, no readings. */
+export const quiet = (road) => ({ ...road, id: `${road.id} quiet`, open: (position, on) => road.open({ ...position, rooms: "alerts,notifications" }, on) });
 
 async function run(position, on, stopped) {
   for (let first = true; ; first = false) {

@@ -2,7 +2,7 @@
 
 import { Exchange } from "./exchange.js";
 import { hold, outlive } from "./locks.js";
-import { poll, sse, websocket } from "./roads.js";
+import { quiet, ROADS } from "./roads.js";
 
 const owner = crypto.randomUUID();
 const forever = new AbortController().signal;
@@ -10,7 +10,7 @@ const ports = new Map();
 
 const exchange = new Exchange({
   owner,
-  roads: [websocket, sse, poll],
+  roads: [...ROADS, ...ROADS.map(quiet)],
   post(to, message) {
     for (const tab of new Set(to.map((dial) => dial.split("/")[0]))) ports.get(tab)?.postMessage({ ...message, to });
   },

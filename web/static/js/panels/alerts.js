@@ -1,4 +1,4 @@
-// Open alerts, worst first, and their count by shape in the bar, the rail and the title.
+// Open alerts, worst first, and their count by shape in the bar and the rail.
 
 import { el, say, severity } from "../dom.js";
 import { clock, day, duration, suffix, text } from "../format.js";
@@ -44,7 +44,7 @@ function entry(alert, now) {
     el("p.more", {}, `${t("{value} against {limit}", { value: text(alert.unit, alert.value), limit: text(alert.unit, alert.threshold) })} · ${t("since {when}", { when: `${day(alert.since)} ${clock(alert.since)}` })} · ${alert.source} · ${alert.series}`));
 }
 
-/** The counts outside the panel: bar, rail, title. */
+/** The counts outside the panel: bar and rail. */
 export function mountCounts({ bar, rail }, store) {
   const critical = el("span", {}, "");
   const warning = el("span", {}, "");
@@ -66,12 +66,8 @@ export function mountCounts({ bar, rail }, store) {
     parts[2].hidden = all > 0;
     bar.setAttribute("aria-label", t("Open alerts: {critical} critical, {warning} warning", count));
     say(rail, all ? String(all) : "");
-    // A title that is not kept up must not look as if it were.
-    const mark = store.link.state === "paused" ? "❚❚ " : count.critical ? `▲ ${count.critical} · ` : count.warning ? `◆ ${count.warning} · ` : "";
-    const name = view.source ? `${view.source} · Playhead` : "Playhead";
-    if (document.title !== mark + name) document.title = mark + name;
   };
   draw();
-  const off = [store.on("alerts", draw), store.on("load", draw), store.on("link", draw)];
+  const off = [store.on("alerts", draw), store.on("load", draw)];
   return () => off.forEach((one) => one());
 }

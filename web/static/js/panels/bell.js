@@ -6,21 +6,25 @@ import { t } from "../words.js";
 
 const SEEN = "seen";
 
-/** → { look() }: what there is now has been looked at. */
-export function mount({ bell, count, rail }, store) {
+/** → { look(), unseen(view) }: what there is now has been looked at; how many of a view have not. `changed` when that did. */
+export function mount({ bell, count, rail, changed = () => {} }, store) {
   // The newest seq looked at, in this epoch; a reader's own business, so it stays in the browser.
   let seen = kept(SEEN);
-  const tell = () => {
+  const unseen = ({ notifications }) => {
     const [epoch, seq] = split(seen);
-    const fresh = store.view.notifications.filter(({ cursor }) => {
+    return notifications.filter(({ cursor }) => {
       const [its, at] = split(cursor);
       return its !== epoch || at > seq;
     }).length;
+  };
+  const tell = () => {
+    const fresh = unseen(store.view);
     say(count, fresh ? String(fresh) : "");
     say(rail, fresh ? String(fresh) : "");
     bell.classList.toggle("icon", fresh === 0);
     bell.setAttribute("aria-label", fresh ? t("Notifications, {n} new", { n: fresh }) : t("Notifications"));
     bell.dataset.count = String(fresh);
+    changed();
   };
   const look = () => {
     const newest = store.view.notifications[0];
@@ -31,7 +35,7 @@ export function mount({ bell, count, rail }, store) {
   };
   bell.addEventListener("click", look);
   store.on("notifications", tell);
-  return { look };
+  return { look, unseen };
 }
 
 function split(cursor) {
