@@ -31,7 +31,7 @@ from tornado.netutil import bind_sockets
 
 from realtime import delivery, heap, intake, spine
 from realtime.answers import Encoder
-from realtime.care import arguments, commands
+from realtime.care import arguments
 from realtime.clock import Clock
 from realtime.collect.collector import Collector
 from realtime.collect.host import facts
@@ -66,7 +66,6 @@ from web.budget import Budget
 from web.gate import PER_STREAM, Gate
 from web.guard import Guard
 from web.openapi import document
-from web.selftest import selftest
 from web.services import Services
 
 if TYPE_CHECKING:
@@ -123,6 +122,8 @@ class House:
         self._began = clock.monotonic()
         self._lock.acquire()
         sockets = listen(settings.host, settings.port)
+        # It compresses for long, and nobody waits for it: meanwhile the log is loaded.
+        assets = loop.run_in_executor(None, read_assets, STATIC)
         try:
             path = Path(settings.data) / "playhead.db"
             migrated = await loop.run_in_executor(None, migrate, path)
@@ -135,7 +136,7 @@ class House:
             self._furnish()
             await self.spine.load()
             self.tail.start(self.view.seq)
-            self.assets = await loop.run_in_executor(None, read_assets, STATIC)
+            self.assets = await assets
             self.services = self._services()
         except BaseException as error:
             for one in sockets:
@@ -469,6 +470,8 @@ async def serve(settings: Settings) -> int:
         log_.warning("this SQLite is old; a newer one is advised", version=sqlite_version())
     try:
         if settings.selftest:
+            from web.selftest import selftest  # an HTTP client, which nothing else needs
+
             await selftest(house.url)
             return 0
         return await house.ended
@@ -480,6 +483,9 @@ async def serve(settings: Settings) -> int:
 
 
 def care(settings: Settings) -> int:
+    # Loaded here and not above: the server starts without what looks after a file that it does not serve.
+    from realtime.care import commands
+
     try:
         return commands.run(settings.command, Path(settings.data), settings.asked, Clock().now())
     except BadDial as error:

@@ -250,3 +250,46 @@ async def test_nothing_goes_out(tmp_path):
         if re.search(r"AF_INET6?\b", call) and '"127.0.0.1"' not in call and '"::1"' not in call
     ]
     assert strange == []
+
+
+UNNEEDED = {
+    "alembic",
+    "arro3",
+    "mako",
+    "realtime.care.commands",
+    "storage.export",
+    "storage.salvage",
+    "web.selftest",
+}
+
+
+def test_a_start_loads_no_more_than_it_needs(tmp_path):
+    """Most of the second that a start takes goes into imports: what migrates, exports and repairs is loaded when
+    that is asked for."""
+    migrate(tmp_path / "playhead.db")
+    told = subprocess.run(
+        [sys.executable, "-c", READY, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    loaded = set(told.stdout.split())
+    assert "web.app" in loaded and "storage.log" in loaded
+    assert not UNNEEDED & loaded
+
+
+READY = """
+import asyncio, sys
+import run
+from realtime.settings import load
+
+async def ready():
+    house = run.House(load(["serve", "--port=0", f"--data={sys.argv[1]}"], {}))
+    await house.open()
+    print(*sys.modules)
+    await house.close()
+
+asyncio.run(ready())
+"""

@@ -6,10 +6,12 @@ import sqlite3
 import textwrap
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from storage import migrate as module
 from storage.errors import NewerDatabase, NotWritable, StorageBroken
-from storage.migrate import MIGRATIONS, migrate
+from storage.migrate import MIGRATIONS, known, migrate
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def rows(path, sql):
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+def test_a_revision_is_the_number_in_its_name():
+    """What is known without Alembic is what Alembic knows, in its order, one line from the first to the newest."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert known() == [script.revision for script in scripts]
+    assert [script.down_revision for script in scripts] == [*known()[1:], None]
 
 
 def test_a_fresh_file_gets_every_table_and_no_backup(tmp_path):
