@@ -19,6 +19,8 @@ export class Table {
     this.loaded_gap_s = this.gap_s;
     this.loaded_until = -Infinity;
     this.overflowed = false;
+    // How often rows were moved to the front of the buffers: windows taken before show others since.
+    this.moves = 0;
   }
 
   get length() {
@@ -94,7 +96,9 @@ export class Table {
 
   /** `broken(i)` for every row at once, for those that draw them all. */
   breaks() {
-    return Uint8Array.from({ length: this.length }, (_, i) => Number(this.broken(i)));
+    const found = new Uint8Array(this.length);
+    for (let i = 1; i < found.length; i += 1) found[i] = Number(this.broken(i));
+    return found;
   }
 
   #push(at) {
@@ -106,6 +110,7 @@ export class Table {
       for (const column of [this.at, ...this.columns]) column.copyWithin(0, this.start, this.end);
       this.end -= this.start;
       this.start = 0;
+      this.moves += 1;
     }
     this.at[this.end] = at;
     for (const column of this.columns) column[this.end] = NONE;

@@ -3,12 +3,13 @@
 import { el, say } from "../dom.js";
 import { figures, percent } from "../format.js";
 import { draw } from "../plot.js";
-import { painter } from "../paint.js";
+import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
 import { t } from "../words.js";
 
 const LEGEND = 4;
 const SUMMARY_MS = 10_000;
+const FIGURES = ["newest", "least", "mean", "most"];
 
 /** `chart` as plan.js makes it; `page` has store, span and tapes. Fills the article `root`. */
 export function mount(root, page, chart) {
@@ -23,7 +24,8 @@ export function mount(root, page, chart) {
   const legend = el("ul.legend", { "aria-hidden": "true" }, ...entries.map(({ item }) => item));
   const plot = el("div.plot");
   const empty = el("p.empty", {}, "");
-  const body = el("tbody");
+  const figures_rows = chart.lines.map(() => FIGURES.map(() => el("td.n")));
+  const body = el("tbody", {}, ...chart.lines.map(({ label }, k) => el("tr", {}, el("th", { scope: "row" }, label || t(chart.title)), ...figures_rows[k])));
   const figures_ = el("div.unseen.summary", {}, el("table", {},
     el("caption", {}, t("{title}: newest, least, mean and most of the shown time", { title: t(chart.title) })),
     el("thead", {}, el("tr", {}, ...["", t("now"), t("least"), t("mean"), t("most")].map((name) => el("th", { scope: "col" }, name)))), body));
@@ -43,9 +45,16 @@ export function mount(root, page, chart) {
   const tape = tapes.open({ kind: chart.kind, ids: chart.lines.map(({ id }) => id) });
   let picture = null;
   let summed_at = 0;
+  const drawn = new Drawn();
+  // Handed to us: asking the element between two changes of text would lay the page out each time.
+  let box = { width: 0, height: 0 };
 
-  const marks = () => store.view.spans.filter((one) => (chart.rule && one.rule === chart.rule && one.source === chart.source)
-    || chart.lines.some(({ series }) => series === one.series && one.source === chart.source));
+  const drawn_series = new Set(chart.lines.map(({ series }) => series));
+  let marks = [];
+  const mark = () => {
+    marks = store.view.spans.filter(({ rule, series, source }) => source === chart.source && ((chart.rule && rule === chart.rule) || drawn_series.has(series)));
+  };
+  mark();
   const whole = () => (chart.unit === "ratio" && chart.kind === "stack" ? 1 : chart.whole ? store.value(chart.whole, {}, chart.source) ?? NaN : NaN);
   // The loopback's bytes never leave the host, and would rule the picture of those that do: not drawn beside real devices.
   const loopback = chart.lines.map(({ id }) => /^lo\d*$/.test(store.view.series.get(id)?.labels.device ?? ""));
@@ -53,7 +62,7 @@ export function mount(root, page, chart) {
 
   const build = () => {
     picture?.destroy();
-    picture = draw(chart, plot, { marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to) });
+    picture = draw(chart, plot, { marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to) });
   };
 
   /** Legend at the cursor while there is one, at the newest row otherwise. */
@@ -62,12 +71,12 @@ export function mount(root, page, chart) {
     if (picture === null || picture.lines.length === 0) return;
     const { picture: { cursor }, lines, y } = picture;
     const hover = cursor.idx !== null && cursor.idx !== undefined && cursor.left >= 0;
-    const row = hover ? cursor.idx : tape.table.length - 1;
+    const { table } = tape;
     // What was nothing all along says nothing, and of many only the largest have room: the rest leaves the legend, not the chart.
     const peaks = lines.filter(({ away }) => !away).map(({ peak }) => peak).sort((a, b) => b - a);
     const least = Math.max(peaks[LEGEND] ?? 0, entries.length > 3 ? 0 : -1);
     for (const { k, item, value } of entries) {
-      const now = row < 0 ? NaN : lines[k].raw[row] * y.factor;
+      const now = (hover ? lines[k].raw[cursor.idx] : table.length ? table.columns[k][table.end - 1] : NaN) * y.factor;
       say(value, y.suffix === "%" ? percent(now) : figures(now));
       item.hidden = lines[k].away || lines[k].peak <= least;
     }
@@ -84,10 +93,14 @@ export function mount(root, page, chart) {
     if (!full) {
       // What was drawn is of another time.
       if (tape.state !== "loading") picture?.update(tape.table, span.shown());
+      drawn.forget();
       return;
     }
     if (picture === null) build();
-    picture.update(tape.table, span.shown());
+    const { table } = tape;
+    // Rows that were moved within their buffer are no longer where the picture looks for them.
+    const what = [table, table.moves, box.height, marks.map(({ id, to }) => `${id} ${to}`).join()];
+    if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown());
     say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier })].filter(Boolean).join(" "));
     read();
     if (Date.now() - summed_at > SUMMARY_MS || !figures_.matches(".unseen")) summarize();
@@ -99,11 +112,11 @@ export function mount(root, page, chart) {
     summed_at = Date.now();
     const { factor, suffix } = picture.y;
     const { from, to } = span.shown();
-    const cell = (value) => el("td.n", {}, Number.isFinite(value) ? `${figures(value * factor)} ${suffix}`.trim() : t("none"));
-    body.replaceChildren(...chart.lines.map(({ label }, k) => {
-      const { newest, least, mean, most } = summary(tape.table.rows()[0], picture.lines[k].raw, from, to);
-      return el("tr", {}, el("th", { scope: "row" }, label || t(chart.title)), cell(newest), cell(least), cell(mean), cell(most));
-    }));
+    const said = (value) => (Number.isFinite(value) ? `${figures(value * factor)} ${suffix}`.trim() : t("none"));
+    figures_rows.forEach((cells, k) => {
+      const found = summary(tape.table.rows()[0], picture.lines[k].raw, from, to);
+      FIGURES.forEach((name, column) => say(cells[column], said(found[name])));
+    });
   }
 
   /** What is on screen as a file: every row the page holds, in base units, shortest exact numbers. */
@@ -122,17 +135,23 @@ export function mount(root, page, chart) {
 
   const { ask, stop } = painter(root, show, (seen) => tape.look(seen));
   tape.changed = ask;
-  const size = new ResizeObserver(() => {
+  const size = new ResizeObserver((entries) => {
+    box = entries.at(-1).contentRect;
     if (picture === null) return;
-    picture.picture.setSize({ width: plot.clientWidth, height: plot.clientHeight });
+    picture.picture.setSize({ width: box.width, height: box.height });
     ask();
   });
   size.observe(plot);
-  plot.addEventListener("dblclick", () => span.back());
+  plot.addEventListener("dblclick", page.undo);
   const off = [
-    store.on("alerts", ask), span.on(ask),
+    span.on(ask),
+    ...["alerts", "load"].map((topic) => store.on(topic, () => {
+      mark();
+      ask();
+    })),
     onTheme(() => {
       picture?.picture.redraw(true, true);
+      drawn.forget();
       ask();
     }),
   ];

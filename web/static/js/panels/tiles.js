@@ -4,7 +4,7 @@ import { el, say, severity } from "../dom.js";
 import { figures, measured, percent, scale, span as largest, suffix, text } from "../format.js";
 import { joined } from "../kpis.js";
 import { onTheme, palette } from "../palette.js";
-import { painter } from "../paint.js";
+import { Drawn, painter } from "../paint.js";
 import { perSecond, readable } from "../plan.js";
 import { Table } from "../series.js";
 import { spark } from "../spark.js";
@@ -165,14 +165,14 @@ export function mount(root, page, source) {
     const join = tile.kpi
       ? (values) => kpis.reduce((sum, kpi, k) => sum + joined(kpi, values.slice(k ? parts[0] : 0, k ? undefined : parts[0])), 0)
       : ([value]) => value;
-    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
+    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join), drawn: new Drawn(), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
   });
 
   const draw = () => {
     const { view } = store;
     const colours = palette();
     const { from, to } = span.shown();
-    for (const { tile, card, shape, title, number, unit, line, context, trail, tape, size: box } of tiles) {
+    for (const { tile, card, shape, title, number, unit, line, context, trail, drawn, tape, size: box } of tiles) {
       const table = tape && trail.follow(tape.table);
       let value = tile.kpi ? store.kpi(tile.kpi, source) : tile.counter ? trail.last : view.latest.get(tile.series.id) ?? NaN;
       if (tile.also) value += store.kpi(tile.also, source);
@@ -187,7 +187,7 @@ export function mount(root, page, source) {
       severity(shape, level);
       card.dataset.level = level;
       card.dataset.value = String(value);
-      if (table) {
+      if (table && drawn.differs([table, level, box.height, colours], { from, to }, box.width)) {
         spark(line, table, {
           from, to, low: 0, high: tile.high, size: box,
           colour: level === "critical" ? colours.critical : level === "warning" ? colours.warning : colours.series[0],
