@@ -471,7 +471,8 @@ class World:
     async def _backup(self, dice: random.Random) -> None:
         target = self.directory / "kept.db"
         told = backup(self.path, target, force=True)
-        assert told.head <= self.server.log.head
+        async with self.server.log._turn:  # what is on disk the loop may have to hear of yet
+            assert told.head <= self.server.log.head
         self.backup = target, told.head
 
     async def _restart(self, dice: random.Random) -> None:
