@@ -254,9 +254,9 @@ MUTANTS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.__name__)
 def test_the_checks_can_fail(stage, monkeypatch, logs, mutant):
-    """Each of these faults, put into the server, is found within a few seeds of the thousand."""
+    """Each of these faults, put into the server, is found by one of the thousand, most within a few."""
     mutant(monkeypatch)
-    error = next(filter(None, (found(stage, steps(seed)) for seed in range(SEEDS // 4))), None)
+    error = next(filter(None, (found(stage, steps(seed)) for seed in range(SEEDS))), None)
     assert error is not None, f"nobody saw that {mutant.__doc__}"
     logs.lines.clear()  # a server with a fault complains of much
 
