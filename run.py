@@ -50,6 +50,7 @@ from realtime.lag import Lag
 from realtime.logs import Format, Level, configure
 from realtime.past import Past
 from realtime.provisions import Provisions
+from realtime.replay import Replays
 from realtime.settings import Settings, load
 from realtime.shelf import Shelf
 from realtime.tail import Tail
@@ -256,6 +257,8 @@ class House:
             self.spine.forgot,
             self.spine.note,
         )
+        self.replays = Replays(self.hub, self.past, s.source, self._picture, s.max_replays)
+        self.hub.obey = self.replays.obey
         self.provisions = Provisions(
             Path(s.dashboards_dir).expanduser()
             if s.dashboards_dir
@@ -338,8 +341,11 @@ class House:
         return self.services.tell(event)
 
     def _snapshot(self) -> dict[str, Any]:
+        return self._picture(self.view)
+
+    def _picture(self, view: View) -> dict[str, Any]:
         return dashboard(
-            self.view,
+            view,
             self.settings.source,
             epoch=self.log.epoch,
             hours=WINDOW_S / 3600,
@@ -402,6 +408,7 @@ class House:
         except PlayheadError as error:
             log_.error("the end could not be recorded", reason=error.detail, hint=error.hint)
         await self.hub.close()
+        await self.replays.close()
         self.spine.close()
         try:
             await asyncio.wait({self._writer})

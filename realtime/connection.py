@@ -6,6 +6,7 @@ fill, are told one by one, however slowly they are read.
 """
 
 import asyncio
+import contextlib
 import functools
 import random
 import secrets
@@ -14,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
 
 import structlog
 
-from realtime.audience import PAGE_EVENTS, Audience, Page, Send
+from realtime.audience import Audience, Page, Send
 from realtime.core import goodbyes
 from realtime.core.cursor import Reset
 from realtime.core.frames import Frame, Packed, Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.held import Held
-from realtime.core.session import MetricsAnswer, Reply, Resume, Session
+from realtime.core.session import MetricsAnswer, Remote, Reply, Resume, Session
 from realtime.errors import Crowded, StorageError
 from realtime.tail import Entry
 from storage.events import Event, Metrics
@@ -74,6 +75,34 @@ def _crowded(error: Crowded) -> Frame:
     return Frame("error", {"code": "crowded", "detail": f"{error.detail}. {error.hint}"})
 
 
+class Feed(Protocol):
+    """Where a connection reads: events in order, by their places, up to an edge that moves."""
+
+    lag_s: float
+    """A reader that has not been at the edge for so long gets the latest instead of everything."""
+
+    @property
+    def edge(self) -> int: ...
+
+    def next(self, connection: "Connection", plain: bool) -> "Page | list[Entry] | None":
+        """What comes after its place in memory; `plain`: it is told what any other there would be."""
+
+    async def entries(self, place: int) -> list[Entry] | Reset:
+        """What comes after a place, wherever it has to be read from."""
+
+    def seq(self, place: int) -> int:
+        """The event of the log that stands there."""
+
+    def reached(self, connection: "Connection") -> None:
+        """It has been told everything up to the edge."""
+
+    def lost(self, connection: "Connection", reset: Reset) -> None:
+        """What comes after its place cannot be told in full (law prove-or-reset)."""
+
+    def left(self, connection: "Connection") -> None:
+        """It reads elsewhere from now on, or nowhere."""
+
+
 def _border(
     act: Callable[Concatenate["Connection", P], None],
 ) -> Callable[Concatenate["Connection", P], None]:
@@ -109,6 +138,7 @@ class Connection:
         "audience",
         "client_id",
         "due",
+        "feed",
         "hub",
         "session",
         "settled",
@@ -131,7 +161,9 @@ class Connection:
         """When it gets its heartbeat."""
         self.due = False
         """It is in the hub's queue."""
+        self.feed: Feed = hub.live
         self._seq = hub.tail.edge
+        """Its place in the feed."""
         self._fill_to = 0
         """Up to here every frame is told: a resume fills the whole gap (law prove-or-reset)."""
         self._writes = 0
@@ -149,7 +181,7 @@ class Connection:
         self._ended = False
 
     @property
-    def seq(self) -> int:
+    def place(self) -> int:
         """Everything up to here has been told, is held, or is not for this client."""
         if self.settled and self.audience is not None:
             cohort = self.audience.place(self)
@@ -168,7 +200,7 @@ class Connection:
             return
         place = hub.resolve(cursor_text) if cursor_text else None
         self._tell(hub.hello(self.client_id, place if isinstance(place, int) else None))
-        self._place(place)
+        self.place_at(place)
 
     @_border
     def receive(self, message: str | bytes) -> None:
@@ -193,6 +225,8 @@ class Connection:
                 self._latest(answer.id)
             elif isinstance(effect, Resume):
                 self._resume(effect.cursor, answer.id)
+            elif isinstance(effect, Remote):
+                self.hub.obey(self, effect, answer.id)
             else:
                 self.end(effect)
         if not self._ended:
@@ -215,6 +249,32 @@ class Connection:
         """A heartbeat, unless the client has still to read what came before it."""
         if not self._writes and not self._ended:
             self._send(self.hub.heartbeat(self.wire, self._told()))
+
+    @_border
+    def tell(self, frame: Frame, id_: Any = None) -> None:
+        """A frame that is not of the feed."""
+        if not self._ended:
+            self._answer(frame, id_)
+
+    @_border
+    def take(self, feed: Feed, place: int, first: bytes = b"", fill_to: int = 0) -> None:
+        """Read elsewhere from now on, after a place there; `first` goes before what comes from there."""
+        if self._ended:
+            return
+        self.hub.unsettle(self)
+        if feed is not self.feed:
+            before, self.feed = self.feed, feed
+            before.left(self)
+        # Rooms are never refused that were there a moment ago, or else it stays in those it is in.
+        with contextlib.suppress(Crowded):
+            self.hub.regroup(self)
+        self._held = None
+        self._behind = None
+        self._fill_to = fill_to
+        self._seq = place
+        if first:
+            self._reply(first)
+        self._pull()
 
     def end(self, goodbye: Goodbye, spread_ms: int = 2000) -> None:
         """Say why, and nothing after. Who may return is asked to at a moment within `spread_ms`."""
@@ -254,7 +314,9 @@ class Connection:
 
     def gone(self) -> None:
         """The peer is no longer there."""
-        self._ended = True
+        if not self._ended:
+            self._ended = True
+            self.feed.left(self)
         self.hub.leave(self)
         self._held = None
         if self._timer:
@@ -311,11 +373,16 @@ class Connection:
         place = self.hub.resolve(cursor_text)
         if isinstance(place, int):
             self._answer(Frame("resumed", {"from": cursor_text, "to": self.hub.cursor}), id_)
-        self._place(place, id_)
+        self.place_at(place, id_)
 
-    def _place(self, place: int | Reset | None, id_: Any = None) -> None:
+    def place_at(self, place: int | Reset | None, id_: Any = None) -> None:
         """Go on after a seq, or from a snapshot of now."""
         self.hub.unsettle(self)
+        if self.feed is not self.hub.live:
+            before, self.feed = self.feed, self.hub.live
+            before.left(self)
+            with contextlib.suppress(Crowded):
+                self.hub.regroup(self)
         self._held = None
         self._behind = None
         self._fill_to = self.hub.tail.edge
@@ -340,8 +407,8 @@ class Connection:
             self._mark()
             self.hub.again(self)
             return
-        if self._seq < self.hub.tail.edge:
-            page = self._next()
+        if self._seq < self.feed.edge:
+            page = self.feed.next(self, self._is_plain())
             if page is None:
                 self._reading = asyncio.create_task(self._read())
                 return
@@ -351,17 +418,24 @@ class Connection:
         self._mark()
         if not self._is_drained():
             return
-        if self._seq < self.hub.tail.edge:
+        if self._seq < self.feed.edge:
             self.hub.again(self)
-        elif not self._held and not self.session.interval_us:
-            self.hub.settle(self)
+        else:
+            self.feed.reached(self)
 
-    def _next(self) -> "Page | list[Entry] | None":
-        """What comes next in memory: the bytes that all get, or events to be told to this one by itself."""
-        assert self.audience is not None
-        if self._is_plain():
-            return self.audience.page(self._seq, self.session.known)
-        return self.hub.tail.after(self._seq, PAGE_EVENTS)
+    @property
+    def is_over(self) -> bool:
+        return self._ended
+
+    @property
+    def is_writing(self) -> bool:
+        """Something is on its way to it."""
+        return self._writes > 0
+
+    @property
+    def is_level(self) -> bool:
+        """Nothing is held back for it, now or ever."""
+        return not self._held and not self.session.interval_us
 
     def _is_judged(self) -> bool:
         return self.audience is not None and self.audience.is_judged()
@@ -371,30 +445,32 @@ class Connection:
         return not (self._held or self.session.interval_us or self._is_lagging())
 
     def _is_lagging(self) -> bool:
-        return self._behind is not None and self.hub.clock.monotonic() - self._behind >= LAG_S
+        return self._behind is not None and (
+            self.hub.clock.monotonic() - self._behind >= self.feed.lag_s
+        )
 
     def _is_drained(self) -> bool:
         return self._writes == 0
 
     def _mark(self) -> None:
         """Note since when a live reader has been behind."""
-        if self._seq >= self.hub.tail.edge:
+        if self._seq >= self.feed.edge:
             self._behind = None
         elif self._behind is None and self._seq >= self._fill_to:
             self._behind = self.hub.clock.monotonic()
 
     async def _read(self) -> None:
         """A page from the log, for a reader that the tail has left behind."""
-        before = self._seq
+        before, feed = self._seq, self.feed
         try:
-            page = await self.hub.entries(before)
+            page = await feed.entries(before)
             self._reading = None
             if self._ended:
                 return
             # Otherwise it has asked to go on from somewhere else, or there are series to be judged first.
-            if self._seq == before and self._is_judged():
+            if self._seq == before and self.feed is feed and self._is_judged():
                 if isinstance(page, Reset):
-                    self._place(page)
+                    feed.lost(self, page)
                 else:
                     self._tell_page(page)
                     self._mark()
@@ -423,7 +499,7 @@ class Connection:
             for told in self._entry(entry, lagging):
                 out.append(told)
                 size += len(told)
-            self._seq = entry.event.seq
+            self._seq = entry.place
             if size > most:
                 break
         if lagging and self._held and self._may_tick():
@@ -484,7 +560,7 @@ class Connection:
 
     def _told(self) -> int:
         first = self._held.first if self._held else None
-        return self.seq if first is None else first - 1
+        return self.feed.seq(self.place) if first is None else first - 1
 
     @_border
     def reply(self, data: bytes) -> None:

@@ -37,6 +37,7 @@ from realtime.core.session import (
     METRICS,
     NOTIFICATIONS,
     Matched,
+    Remote,
     Session,
     Taste,
     topics_of,
@@ -92,6 +93,47 @@ class Shared:
     def __init__(self, whole: Any) -> None:
         self.whole = whole
         self.count = 0
+
+
+class Live:
+    """The feed of now: places are seqs."""
+
+    lag_s = LAG_S
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+
+    @property
+    def edge(self) -> int:
+        return self._hub.tail.edge
+
+    def next(self, connection: Connection, plain: bool) -> Page | list[Entry] | None:
+        """The bytes that all get, or events to be told to this one by itself."""
+        if plain and connection.audience is not None:
+            return connection.audience.page(connection.place, connection.session.known)
+        return self._hub.tail.after(connection.place, PAGE_EVENTS)
+
+    async def entries(self, place: int) -> list[Entry] | Reset:
+        return await self._hub.entries(place)
+
+    def seq(self, place: int) -> int:
+        return place
+
+    def reached(self, connection: Connection) -> None:
+        if connection.is_level:
+            self._hub.settle(connection)
+
+    def lost(self, connection: Connection, reset: Reset) -> None:
+        connection.place_at(reset)
+
+    def left(self, connection: Connection) -> None:
+        pass
+
+
+def _deaf(connection: Connection, remote: Remote, id_: Any) -> None:
+    connection.tell(
+        Frame("error", {"code": "unknown_event", "detail": "there are no replays here"}), id_
+    )
 
 
 class Hub:
@@ -157,6 +199,9 @@ class Hub:
         self._polls = 0
         self._held_places = 0
         self._published: asyncio.Event = asyncio.Event()
+        self.live = Live(self)
+        self.obey: Callable[[Connection, Remote, Any], None] = _deaf
+        """Carries out what a client asks of a replay."""
 
     def publish(self, events: list[Event]) -> None:
         """Events that are committed and applied (laws append-before-speak, edge-is-applied)."""

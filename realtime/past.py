@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from realtime.core import arrivals, views
+from realtime.core.pacing import moments
 from realtime.core.views import View, evolve
 from realtime.history import History
 from realtime.shelf import Shelf
@@ -27,6 +28,8 @@ RUNGS_BYTES = 16 * 1024 * 1024
 """What all rungs may weigh; when they are heavier, every other one goes."""
 WALK = 1_000
 """Arrivals looked at in one go."""
+NEAR = 100
+"""Arrivals that tell when one of them shows."""
 HOUR_S = 3_600
 BREATH = 200
 """Facts or series handled before others get the loop (law loop-never-blocks)."""
@@ -104,8 +107,21 @@ class Past:
                 break
         return Place(edge, False)
 
-    async def at(self, at: int) -> Standing:
-        return await self.standing(await self.place(at), at)
+    async def moment(self, seq: int) -> int:
+        """When on the tape an event shows (µs)."""
+        around = await self._log.following(max(0, seq - NEAR), seq, NEAR)
+        return moments(around, self._host, 0)[-1] if around else await self.begun()
+
+    async def tick_before(self, seq: int) -> int | None:
+        """The tick of this host (of any, where it has none) before the last one up to an event."""
+        around = await self._log.following(max(0, seq - WALK), seq, WALK)
+        ticks = [one for one in around if one.type == "metrics"]
+        ours = [one.seq for one in ticks if one.source == self._host] or [one.seq for one in ticks]
+        return ours[-2] if len(ours) > 1 else None
+
+    async def alert(self, seq: int, back: bool) -> int | None:
+        """The alert event next to an event, on or back."""
+        return await self._log.alert(seq, back, self._now.seq)
 
     async def standing(self, place: Place, at: int) -> Standing:
         """What stood at a place, from the shelf if it was asked for lately."""

@@ -129,6 +129,7 @@ class Settings:
     shelf_bytes: Annotated[int, Dial(MEMORY, "bytes the cache holds", "bytes", 65_536, 16 * GIB)] = 67_108_864
     shelf_ttl_s: Annotated[float, Dial(MEMORY, "time after which the cache forgets an answer", "seconds", 0, 86_400)] = 300.0
 
+    max_replays: Annotated[int, Dial(CLIENTS, "replays that may play at once, each for any number of watchers up to 100; more are refused", "", 0, 10_000)] = 64
     max_connections: Annotated[int, Dial(CLIENTS, "streams open at once; fewer where the system gives the process fewer files", "", 1, MILLION)] = 10_000
     outbox_bytes: Annotated[int, Dial(CLIENTS, "bytes that may wait for one slow client", "bytes", 16_384, GIB)] = 1_048_576
     outboxes_bytes: Annotated[int, Dial(CLIENTS, "bytes that may wait for all clients together; beyond them the slowest are let go", "bytes", MILLION, 64 * GIB)] = 268_435_456

@@ -23,10 +23,12 @@ FORMS = 16
 class Entry:
     """An event, and its bytes by form and wire. `tail` is told how they grow."""
 
-    __slots__ = ("_bytes", "event", "size", "tail")
+    __slots__ = ("_bytes", "event", "place", "size", "tail")
 
-    def __init__(self, event: Event, tail: "Tail | None" = None) -> None:
+    def __init__(self, event: Event, tail: "Tail | None" = None, place: int | None = None) -> None:
         self.event = event
+        self.place = event.seq if place is None else place
+        """Where it stands in the feed it is read from."""
         self.tail = tail
         fact = event.data
         self.size = OVERHEAD + (SAMPLE * len(fact.ids) if isinstance(fact, Metrics) else 0)

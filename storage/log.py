@@ -498,6 +498,17 @@ class Log:
     async def as_of(self, until: int) -> AsOf:
         return await self._engine.look(arrivals.as_of(self._archive, until))
 
+    async def alert(self, seq: int, back: bool, until: int) -> int | None:
+        """The last alert before an event, or the first behind it up to another."""
+        side = "seq < ? ORDER BY seq DESC" if back else "seq > ? AND seq <= ? ORDER BY seq"
+        rows = await self._engine.look(
+            _asked(
+                f"SELECT seq FROM events WHERE type = 'alert' AND type <> 'metrics' AND {side} LIMIT 1",
+                (seq,) if back else (seq, until),
+            )
+        )
+        return rows[0][0] if rows else None
+
     async def facts_after(self, after: int, until: int, limit: int = PAGE) -> list[Event]:
         """Events with `after < seq ≤ until` that are no ticks, oldest first."""
         async with self._engine.snapshot() as connection:
@@ -705,8 +716,8 @@ class Log:
             ) from error
 
 
-def _asked(question: str) -> Plan[list[tuple[Any, ...]]]:
-    return (yield question, ())
+def _asked(question: str, values: tuple[Any, ...] = ()) -> Plan[list[tuple[Any, ...]]]:
+    return (yield question, values)
 
 
 def _facts(picks: Mapping[str, tuple[Any, ...]], before: int, limit: int) -> Plan[list[Event]]:

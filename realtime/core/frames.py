@@ -78,12 +78,10 @@ def of_event(
     """The frame of a log event. `only` keeps the samples of those series; None when nothing is left,
     or when the event is not told on the wire."""
     fact = event.data
-    data: Data = {
-        "seq": event.seq,
-        "cursor": cursor(epoch, event.seq),
-        "at": rfc3339(event.at),
-        "source": event.source,
-    }
+    data: Data = {}
+    if event.seq:  # what is not of the log has no place in it
+        data = {"seq": event.seq, "cursor": cursor(epoch, event.seq)}
+    data |= {"at": rfc3339(event.at), "source": event.source}
     if isinstance(fact, Metrics):
         ids, values = fact.ids, fact.values
         if only is not None:

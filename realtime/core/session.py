@@ -5,14 +5,15 @@ which events this client hears, and in which form. Time is an argument (law core
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from realtime.core import goodbyes
 from realtime.core.goodbyes import Goodbye
+from realtime.core.pacing import Speed, check_speed
 from realtime.core.selectors import Selector
-from realtime.core.times import rfc3339
+from realtime.core.times import parse_time, rfc3339
 from storage.events import (
     Alert,
     Annotation,
@@ -31,6 +32,7 @@ SELECTORS = 32
 LOOKS = 1024
 """Series times selectors that are judged in one go, in some 3 ms."""
 MESSAGES_PER_S, BURST = 50, 100
+IDLE_LEAST_S, IDLE_MOST_S = 1.0, 86_400.0
 MISTAKES = 20
 """Mistakes in a row after which a client is believed to mean harm."""
 
@@ -64,7 +66,58 @@ class MetricsAnswer(NamedTuple):
     """The latest of every series, the shape of `metrics/live`."""
 
 
-Effect = Reply | Resume | MetricsAnswer | Goodbye
+class Watch(NamedTuple):
+    """A replay from a moment (µs), to another or until it is live. Ticks whose next is more than `skip_us` later are
+    not waited for."""
+
+    start: int
+    to: int | None = None
+    speed: Speed = 1.0
+    rooms: frozenset[str] | None = None
+    paused: bool = False
+    loop: bool = False
+    skip_us: int = 0
+
+
+class Join(NamedTuple):
+    replay: str
+
+
+class Seek(NamedTuple):
+    at: int
+
+
+class SetSpeed(NamedTuple):
+    speed: Speed
+
+
+class Pause(NamedTuple):
+    pass
+
+
+class Play(NamedTuple):
+    pass
+
+
+class Step(NamedTuple):
+    by: Literal["tick", "event", "alert"]
+    back: bool
+
+
+class Hand(NamedTuple):
+    """The remote to another watcher; to oneself where nobody holds it."""
+
+    to: str | None
+
+
+class GoLive(NamedTuple):
+    pass
+
+
+Remote = Watch | Join | Seek | SetSpeed | Pause | Play | Step | Hand | GoLive
+"""What a client asks of a replay."""
+
+Effect = Reply | Resume | MetricsAnswer | Goodbye | Remote
 
 
 class Answer(NamedTuple):
@@ -285,6 +338,86 @@ class Session:
     def _resume(self, data: dict[str, Any], _now: int) -> Effect:
         return Resume(_convert(data, _ResumeAsk).cursor)
 
+    def _replay(self, data: dict[str, Any], now: int) -> Effect:
+        if "join" in data:
+            return Join(_convert(data, _JoinAsk).join)
+        ask = _convert(data, _ReplayAsk)
+        return watch(
+            ask.from_,
+            ask.to,
+            now,
+            speed=ask.speed,
+            rooms=ask.rooms,
+            paused=ask.paused,
+            loop=ask.loop,
+            skip_idle_s=ask.skip_idle_s,
+        )
+
+    def _seek(self, data: dict[str, Any], now: int) -> Effect:
+        return Seek(_moment("at", _convert(data, _SeekAsk).at, now))
+
+    def _speed(self, data: dict[str, Any], _now: int) -> Effect:
+        return SetSpeed(check_speed(_convert(data, _SpeedAsk).speed))
+
+    def _pause(self, _data: dict[str, Any], _now: int) -> Effect:
+        return Pause()
+
+    def _play(self, _data: dict[str, Any], _now: int) -> Effect:
+        return Play()
+
+    def _step(self, data: dict[str, Any], _now: int) -> Effect:
+        ask = _convert(data, _StepAsk)
+        return Step(ask.by, ask.direction == "backward")
+
+    def _hand(self, data: dict[str, Any], _now: int) -> Effect:
+        return Hand(_convert(data, _HandAsk).to)
+
+    def _live(self, _data: dict[str, Any], _now: int) -> Effect:
+        return GoLive()
+
+
+def watch(
+    start: str | float,
+    to: str | float | None,
+    now: int,
+    *,
+    speed: float | str = 1.0,
+    rooms: Iterable[str] | None = None,
+    paused: bool = False,
+    loop: bool = False,
+    skip_idle_s: float = 0.0,
+) -> Watch:
+    """
+    A replay as it is asked for on every road.
+
+    Raises:
+        ValueError: it names the field, what came and what would do.
+    """
+    begin = _moment("from", start, now)
+    end = None if to is None else _moment("to", to, now)
+    if end is not None and end <= begin:
+        raise ValueError(f"to: {rfc3339(end)} is not after from, {rfc3339(begin)}; swap them")
+    if loop and end is None:
+        raise ValueError("loop: a loop needs a to")
+    if skip_idle_s and not IDLE_LEAST_S <= skip_idle_s <= IDLE_MOST_S:
+        raise ValueError(
+            f"skip_idle_s: {skip_idle_s:g}; 0, or from {IDLE_LEAST_S:g} to {IDLE_MOST_S:,g} would do"
+        )
+    heard = None if rooms is None else frozenset(check_room(room) for room in rooms)
+    if heard is not None and len(heard) > ROOMS:
+        raise ValueError(f"rooms: {len(heard)} came; at most {ROOMS} would do")
+    return Watch(begin, end, check_speed(speed), heard, paused, loop, int(skip_idle_s * 1_000_000))
+
+
+def _moment(field: str, text: str | float, now: int) -> int:
+    try:
+        at = parse_time(text, now)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from error
+    if at > now:
+        raise ValueError(f"{field}: {rfc3339(at)} is not over yet; a moment of the past would do")
+    return at
+
 
 Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 """An integer that every JSON reader keeps as it is, and that msgpack can hold."""
@@ -314,6 +447,37 @@ class _ResumeAsk(msgspec.Struct):
     cursor: str
 
 
+class _ReplayAsk(msgspec.Struct, forbid_unknown_fields=True):
+    from_: str | float = msgspec.field(name="from")
+    to: str | float | None = None
+    speed: float | str = 1.0
+    rooms: list[str] | None = None
+    paused: bool = False
+    loop: bool = False
+    skip_idle_s: float = 0.0
+
+
+class _JoinAsk(msgspec.Struct, forbid_unknown_fields=True):
+    join: str
+
+
+class _SeekAsk(msgspec.Struct):
+    at: str | float
+
+
+class _SpeedAsk(msgspec.Struct):
+    speed: float | str
+
+
+class _StepAsk(msgspec.Struct):
+    by: Literal["tick", "event", "alert"] = "tick"
+    direction: Literal["forward", "backward"] = "forward"
+
+
+class _HandAsk(msgspec.Struct):
+    to: str | None = None
+
+
 _PLAIN = Form()
 _json = msgspec.json.Decoder(_Message)
 _msgpack = msgspec.msgpack.Decoder(_Message)
@@ -326,6 +490,14 @@ _ACTIONS: Mapping[str, Callable[[Session, dict[str, Any], int], Effect]] = {
     "request_metrics": Session._request_metrics,
     "ping": Session._ping,
     "resume": Session._resume,
+    "replay": Session._replay,
+    "replay_seek": Session._seek,
+    "replay_speed": Session._speed,
+    "replay_pause": Session._pause,
+    "replay_play": Session._play,
+    "replay_step": Session._step,
+    "replay_hand": Session._hand,
+    "live": Session._live,
 }
 
 

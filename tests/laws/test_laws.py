@@ -329,7 +329,7 @@ async def test_slow_costs_itself(tmp_path):
                 await asyncio.gather(*notes)
                 await post(web, "metrics", {"name": "n", "value": n, "source": "b"})
                 await asyncio.wait_for(fast.until("metrics", source="b"), 5)
-        held = [one for one in it.hub._connections if one.seq < it.spine.edge]
+        held = [one for one in it.hub._connections if one.place < it.spine.edge]
         assert len(held) == 1, "the slow one is behind"
         heard, latest, left = [], None, b""
         while latest != 2450:

@@ -857,7 +857,7 @@ async def test_a_room_touches_its_members_alone():
     for _ in range(50):
         it.publish(Notification("n", "info", "x", room="room 7"))
     assert [len(sink.got) for sink in (sinks[7], sinks[8])] == [52, 2]
-    assert all(connection.seq == it.tail.edge for connection in settled)
+    assert all(connection.place == it.tail.edge for connection in settled)
     assert it.hub.present("room 7") == 1
     assert it.hub.stats()["rooms_total"] == 1000
     settled[7].gone()

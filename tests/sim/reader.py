@@ -344,7 +344,7 @@ class Client:
         """Ask for something else from here on; the place is known before it is asked."""
         assert self.connection is not None
         if self.course is not None:
-            self.course.change(self.connection.seq, **wish)
+            self.course.change(self.connection.place, **wish)
             self.course.may_merge |= wish.get("max_hz") is not None
             self.wish = self.course.wish
         self.ask(event, data, answer)

@@ -163,13 +163,13 @@ def boast(patch):
 
 def thin_a_resume(patch):
     """A gap is filled with merged ticks."""
-    real = Connection._place
+    real = Connection.place_at
 
     def place(self, *args):
         real(self, *args)
         self._fill_to = 0
 
-    patch.setattr(Connection, "_place", place)
+    patch.setattr(Connection, "place_at", place)
 
 
 def speak_on(patch):

@@ -1,0 +1,157 @@
+"""The laws, where a moment that is over plays again."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.core.decide import Desk
+from realtime.core.times import rfc3339
+from tests.clients import MSGPACK, sockets
+from tests.realtime.test_replay import (
+    at,
+    begun,
+    begun_behind,
+    digest,
+    logged,
+    recorded,
+    tick,
+)
+from tests.storage.test_sealer import write
+
+SPEEDS: tuple[Any, ...] = (1, 10, 100, "max")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_same_frames(tmp_path: Path) -> None:
+    """Law same-frames: what was recorded live and what is replayed hash to the same, at every speed, in JSON and in
+    msgpack, off rows and off segments."""
+    async with recorded(tmp_path, 2) as it:
+        async with sockets(it.url) as live:
+            await live.until("snapshot")
+            for n in range(20, 44):  # a tenth of a second apart
+                await tick(it, n / 10)
+                if n % 7 == 0:
+                    await it.spine.notify("info", f"at {n}")
+            await live.until("metrics", seq=it.spine.edge)
+            wanted = digest(live.heard)
+            assert {one.event for one in logged(live.heard)} == {"metrics", "notification"}
+        span = {"from": at(1.99), "to": at(4.3)}
+        for sealed in (False, True):
+            if sealed:
+                await it.log.seal(it.log.head, all_of_it=True)
+            for protocol in ("", MSGPACK):
+                for speed in SPEEDS:
+                    async with sockets(it.url, protocol) as socket:
+                        await socket.until("snapshot")
+                        await begun(socket, **span, speed=speed)
+                        await socket.until("playhead", state="ended")
+                        assert digest(socket.heard) == wanted, (sealed, protocol, speed)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_decide_live_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law decide-live-only: an alert that fired then is told, and none fires now; nothing is written."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        head = it.log.head
+
+        def never(*args: object) -> None:
+            raise AssertionError("a replay decides")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Desk, "__init__", never)
+            await begun(socket, **{"from": at(0.5), "speed": "max"})
+            await socket.until("alert", state="firing")
+            await socket.until("alert", state="resolved")
+            await socket.until("playhead", state="live")
+        assert it.log.head == head
+
+
+@pytest.mark.parametrize("speed", [100, "max"])
+@pytest.mark.gen_test(timeout=60)
+async def test_no_gap_no_double(tmp_path: Path, speed: Any) -> None:
+    """Law no-gap-no-double: across the seam to live, with two hundred ticks a second written all the while; four
+    come to it at different moments."""
+    async with recorded(tmp_path, 30) as it:
+        stop = asyncio.Event()
+
+        async def write_on() -> None:
+            n = 30.0
+            while not stop.is_set():
+                n += 0.05
+                await tick(it, round(n, 2))
+                await asyncio.sleep(0.005)
+
+        async def watch(begin: float) -> None:
+            async with sockets(it.url) as socket:
+                await socket.until("snapshot")
+                answer = await begun(socket, **{"from": at(begin), "speed": speed})
+                await socket.until("playhead", state="live")
+                seam = it.spine.edge
+                while not socket.seqs or socket.seqs[-1] < seam + 100:
+                    await socket.next()
+                first = answer.data["after"]
+                seqs = [
+                    told.data["seq"]
+                    for told in logged(socket.heard)
+                    if "conflated" not in told.data
+                ]
+                seqs = seqs[seqs.index(first + 1) :]
+                missing = set(range(first + 1, seqs[-1] + 1)) - set(seqs)
+                assert len(seqs) == len(set(seqs)) and not missing
+
+        writer = asyncio.create_task(write_on())
+        await asyncio.gather(*(watch(begin) for begin in (0.5, 7.5, 20.5, 29.5)))
+        stop.set()
+        await writer
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_prove_or_reset(tmp_path: Path, logs: Any) -> None:
+    """Law prove-or-reset: an event that cannot be read is said at its place, with the seqs that are missing."""
+    async with recorded(tmp_path, 20) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        (lost,) = [e.seq for e in await it.log.read(0, 100) if rfc3339(e.at) == at(7)]
+        write(it.log.path, f"UPDATE events SET body = x'00' WHERE seq = {lost}")
+        await begun(socket, **{"from": at(0.5), "speed": "max"})
+        await socket.until("playhead", state="live")
+        (gap,) = (one.data["gap"] for one in socket.heard if "gap" in one.data)
+        assert (gap["first"], gap["last"]) == (lost, lost)
+        seqs = [told.data["seq"] for told in logged(socket.heard)]
+        assert set(range(seqs[0], it.spine.edge + 1)) - set(seqs) == {lost}
+    logs.expect("damaged")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_slow_costs_itself(tmp_path: Path) -> None:
+    """Law slow-costs-itself: for who does not read nothing is read, and twenty others do not notice."""
+    async with recorded(tmp_path, 600) as it, sockets(it.url) as slow:
+        await begun_behind(slow)
+        (replay,) = it.replays._open.values()
+        connection = replay.holder
+        assert connection is not None
+        stuck: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        real = connection.sink.write_out
+        connection.sink.write_out = lambda data: stuck  # a socket that takes nothing
+        await slow.say("replay_speed", {"speed": "max"})
+        await slow.say("replay_play")
+        await asyncio.sleep(0.3)
+        place = replay._reel.place
+        assert 0 < place <= 220 and len(replay._shown) <= 220
+
+        async def quick() -> None:
+            async with sockets(it.url) as socket:
+                await socket.until("snapshot")
+                await begun(socket, **{"from": at(0.5), "speed": "max"})
+                await socket.until("playhead", state="live")
+                told = [one.data["seq"] for one in logged(socket.heard)]
+                assert told == list(range(told[0], it.spine.edge + 1))
+
+        await asyncio.gather(*(quick() for _ in range(20)))
+        assert replay._reel.place == place
+        connection.sink.write_out = real
+        stuck.set_result(None)
+        await slow.until("playhead", state="live")
+        assert slow.seqs[-1] == it.spine.edge

@@ -1,0 +1,359 @@
+"""A moment that is over plays again: the same frames, paced, by whoever holds the remote."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from realtime.clock import Clock
+from realtime.core.batch import Batch, Columns, Key
+from realtime.core.times import rfc3339
+from tests.app import house
+from tests.clients import MSGPACK, Socket, Told, eventually, sockets
+
+BEGIN = 1_795_403_506_000_000
+S = 1_000_000
+CPU = Key("system_cpu_utilization_ratio", (), "system_cpu_utilization_ratio")
+LOGGED = ("metrics", "alert", "notification", "system", "annotation", "layout")
+
+
+class Hands(Clock):
+    """Wall time moves when a test says so; waiting is real."""
+
+    def __init__(self) -> None:
+        self.at = BEGIN
+
+    def now(self) -> int:
+        return self.at
+
+
+@contextlib.asynccontextmanager
+async def recorded(directory: Path, seconds: int = 60, **dials: Any) -> AsyncIterator[Any]:
+    """A house whose tape holds a tick a second, an alert on the way, and a notification every ten seconds."""
+    clock = Hands()
+    async with house(directory, clock, alert_cpu_hold_s=0, **dials) as it:
+        await record(it, 0, seconds)
+        yield it
+
+
+async def tick(it: Any, n: float) -> None:
+    moment = BEGIN + round(n * S)
+    it.clock.at = max(it.clock.at, moment)
+    value = 0.99 if n % 40 in range(20, 30) else (n % 10) / 100
+    load = Key("load", (("of", "a"),), 'load{of="a"}')
+    columns = Columns("here", [moment], [CPU, load], [[value], [n / 7]])
+    await it.spine.ingest(Batch([columns]), own=True)
+    if n % 10 == 0:
+        await it.spine.notify("info", f"at {n}")
+
+
+async def record(it: Any, begin: int, end: int) -> None:
+    for n in range(begin, end):
+        await tick(it, n)
+
+
+def at(n: float) -> str:
+    return rfc3339(BEGIN + round(n * S))
+
+
+def logged(heard: list[Told]) -> list[Told]:
+    return [told for told in heard if told.event in LOGGED]
+
+
+def digest(heard: list[Told]) -> str:
+    made = hashlib.sha256()
+    for told in logged(heard):
+        made.update(msgspec.json.encode([told.event, told.data]))
+    return made.hexdigest()
+
+
+async def begun(socket: Socket, **ask: Any) -> Told:
+    """Asks for a replay; its answer, behind which the picture came."""
+    answer = await socket.ask("replay", ask)
+    assert answer.event == "replaying", answer
+    assert (await socket.next()).event == "snapshot"
+    return answer
+
+
+@pytest.mark.parametrize("protocol", ["", MSGPACK])
+@pytest.mark.gen_test(timeout=30)
+async def test_it_tells_the_state_and_then_the_same_frames_until_it_is_live(
+    tmp_path: Path, protocol: str
+) -> None:
+    """Laws same-frames and no-gap-no-double: what a live reader heard is what a replay tells, and what comes after
+    it is told once."""
+    async with recorded(tmp_path, 5) as it, sockets(it.url, protocol) as live:
+        await live.until("snapshot")
+        first = it.spine.edge + 1
+        async with sockets(it.url, protocol) as socket:
+            await socket.until("snapshot")
+            await record(it, 5, 60)
+            await live.until("metrics", seq=it.spine.edge)
+            socket.heard.clear()
+            answer = await begun(socket, **{"from": at(4.5), "speed": "max"})
+            assert answer.data["state"] == "playing" and answer.data["speed"] == "max"
+            assert answer.data["after"] == first - 1
+            told = await socket.until("playhead", state="live")
+            await record(it, 60, 70)
+            for one in (live, socket):
+                await one.until("metrics", seq=it.spine.edge)
+            assert told.data["after"] < it.spine.edge
+        wanted = [one for one in logged(live.heard) if one.data["seq"] >= first]
+        got = [one for one in logged(socket.heard[socket.heard.index(answer) :])]
+        assert got == wanted
+        assert digest(got) == digest(wanted)
+        assert {one.event for one in got} == {"metrics", "alert", "notification"}
+        assert it.replays.count == 0
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_the_picture_is_that_of_the_moment(tmp_path: Path) -> None:
+    """The snapshot is the one that a client got who came then."""
+    async with recorded(tmp_path, 25) as it:
+        async with sockets(it.url) as then:
+            wanted = await then.until("snapshot")
+        await record(it, 25, 60)
+        async with sockets(it.url) as socket:
+            await socket.until("snapshot")
+            await socket.ask("replay", {"from": at(24.5), "paused": True})
+            assert await socket.until("snapshot") == wanted
+            assert wanted.data["alerts"]
+            await asyncio.sleep(0.4)
+            assert not logged(socket.heard)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_it_keeps_time(tmp_path: Path) -> None:
+    """At 20 times a second takes 50 ms, to some milliseconds, and no error adds up."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(0.5), "speed": 20})
+        loop = asyncio.get_running_loop()
+        start, late = loop.time(), []
+        for n in range(1, 50):
+            await socket.until("metrics", at=at(n))
+            late.append(loop.time() - start - (n - 0.5) / 20)
+        late.sort()
+        assert late[len(late) // 2] < 0.03
+        told = [one.data["at"] for one in socket.heard if one.event == "playhead"]
+        assert told == sorted(told) and len(told) >= 5
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_pause_reads_nothing_and_play_goes_on(tmp_path: Path) -> None:
+    """From where it stood; and another speed changes nothing that was told."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(0.5), "speed": 20})
+        await socket.until("metrics", at=at(10))
+        paused = await socket.ask("replay_pause")
+        assert paused.data["state"] == "paused"
+        (replay,) = it.replays._open.values()
+        place, told = replay._reel.place, len(logged(socket.heard))
+        await asyncio.sleep(0.5)
+        assert (await socket.ask("ping")).event == "pong"
+        assert replay._reel.place == place and len(logged(socket.heard)) == told
+        assert (await socket.ask("replay_speed", {"speed": "max"})).data["state"] == "paused"
+        assert (await socket.ask("replay_play")).data["state"] == "playing"
+        await socket.until("playhead", state="live")
+        assert socket.seqs == list(range(socket.seqs[0], it.spine.edge + 1))
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_seeking_shows_the_picture_there_and_the_last_of_many_counts(tmp_path: Path) -> None:
+    """Whoever drags the playhead is answered for each, and shown the last."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(0.5), "paused": True})
+        for n in range(40):
+            await socket.say("replay_seek", {"at": at(n + 0.5)}, n)
+        answered: set[int] = set()
+        while len(answered) < 40:
+            told = await socket.next()
+            if told.event == "replaying":
+                answered.add(told.id)
+        last = [one for one in socket.heard if one.event == "snapshot"][-1]
+        picture = last if last.data["at"] == at(39) else await socket.until("snapshot", at=at(39))
+        assert picture.data["kpis"]["cpu_percent"] == 9
+        await socket.ask("replay_speed", {"speed": "max"})
+        await socket.ask("replay_play")
+        assert (await socket.until("metrics")).data["at"] == at(40)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_it_steps_by_tick_by_event_and_to_alerts(tmp_path: Path) -> None:
+    """On and back; on tells the frames between, back shows the picture."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(9.5), "paused": True})
+        await socket.say("replay_step", {"by": "tick"})
+        assert (await socket.until("metrics")).data["at"] == at(10)
+        await socket.say("replay_step", {"by": "event"})
+        assert (await socket.until("notification")).data["message"] == "at 10"
+        await socket.say("replay_step", {"by": "alert"})
+        assert (await socket.until("snapshot")).data["alerts"] == []
+        assert (await socket.until("alert")).data["state"] == "firing"
+        await socket.say("replay_step", {"by": "alert"})
+        assert len((await socket.until("snapshot")).data["alerts"]) == 1
+        assert (await socket.until("alert")).data["state"] == "resolved"
+        none = await socket.ask("replay_step", {"by": "alert", "direction": "forward"})
+        while none.event == "replaying":
+            none = await socket.ask("replay_step", {"by": "alert"})
+        assert none.data["code"] == "bad_data" and "no alert after" in none.data["detail"]
+        await socket.ask("replay_seek", {"at": at(12.5)})
+        assert (await socket.until("snapshot")).data["at"] == at(12)
+        await socket.ask("replay_step", {"by": "tick", "direction": "backward"})
+        assert (await socket.until("snapshot")).data["at"] == at(11)
+        before = await socket.ask("replay_step", {"by": "event", "direction": "backward"})
+        assert (await socket.until("snapshot")).data["at"] == at(10)
+        assert before.data["state"] == "paused"
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_it_ends_where_it_was_told_to_or_begins_anew(tmp_path: Path) -> None:
+    """`to` ends it, `loop` shows the beginning again; played on from the end it begins anew."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(5.5), "to": at(8.5), "speed": "max"})
+        ended = await socket.until("playhead", state="ended")
+        assert ended.data["at"] == at(8.5)
+        assert [one.data["at"] for one in logged(socket.heard)] == [at(n) for n in (6, 7, 8)]
+        assert (await socket.ask("replay_play")).data["state"] == "playing"
+        assert (await socket.until("metrics")).data["at"] == at(6)
+        await begun(socket, **{"from": at(5.5), "to": at(8.5), "speed": 100, "loop": True})
+        for _ in range(3):
+            for n in (6, 7, 8):
+                assert (await socket.until("metrics")).data["at"] == at(n)
+            assert (await socket.until("snapshot")).data["at"] == at(5)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_silence_is_skipped_if_one_likes_and_that_is_said(tmp_path: Path) -> None:
+    """An hour in which nothing was recorded passes at once."""
+    async with recorded(tmp_path, 5) as it, sockets(it.url) as socket:
+        await record(it, 3600, 3605)
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(3.5), "speed": 10, "skip_idle_s": 5})
+        assert (await socket.until("metrics")).data["at"] == at(4)
+        told = [one async for one in until(socket, at(3600))]
+        (skipped,) = (one.data["skipped"] for one in told if "skipped" in one.data)
+        assert skipped["to"] == at(3600)
+
+
+async def until(socket: Socket, moment: str) -> AsyncIterator[Told]:
+    while True:
+        told = await socket.next()
+        yield told
+        if told.event == "metrics" and told.data["at"] == moment:
+            return
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_ticks_are_merged_only_for_who_asked_and_facts_never(tmp_path: Path) -> None:
+    """`max_hz` holds at every speed."""
+    async with recorded(tmp_path, 300) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await socket.ask("subscribe_to_metrics", {"max_hz": 5})
+        socket.heard.clear()
+        await begun(socket, **{"from": at(0.5), "to": at(298.5), "speed": 300})
+        await socket.until("playhead", state="ended")
+        ticks = [one for one in logged(socket.heard) if one.event == "metrics"]
+        notes = [one for one in logged(socket.heard) if one.event == "notification"]
+        # A fact goes at once, and the tick that was held goes before it.
+        assert len(ticks) <= 10 + len(logged(socket.heard)) - len(ticks)
+        assert sum(one.data.get("conflated", 1) for one in ticks) == 298
+        assert [one.data["message"] for one in notes] == [f"at {n}" for n in range(10, 299, 10)]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_several_watch_one_playhead_and_one_holds_the_remote(tmp_path: Path) -> None:
+    """Who joins sees where it stands and hears what comes; the remote is handed over, or taken when it lies there."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as one, sockets(it.url) as two:
+        ids = [(await socket.until("hello")).data["client_id"] for socket in (one, two)]
+        replay = await begun(one, **{"from": at(9.5), "paused": True})
+        refused = await two.ask("replay", {"join": "nothing"})
+        assert refused.data["code"] == "bad_data" and "nothing" in refused.data["detail"]
+        joined = await two.ask("replay", {"join": replay.data["id"]})
+        assert joined.data["holder"] == ids[0] and joined.data["watchers"] == ids
+        assert (await two.until("snapshot")).data["at"] == at(9)
+        assert (await one.until("playhead")).data["watchers"] == ids
+        assert it.hub.present(joined.data["room"]) == 2
+        assert (await two.ask("replay_pause")).data["code"] == "not_holder"
+        await one.ask("replay_step", {"by": "tick"})
+        for socket in (one, two):
+            assert [t.data["at"] for t in logged(socket.heard)][-1:] == [at(10)] or (
+                await socket.until("metrics")
+            ).data["at"] == at(10)
+        await one.ask("replay_hand", {"to": ids[1]})
+        assert (await two.ask("replay_seek", {"at": at(20.5)})).data["holder"] == ids[1]
+        for socket in (one, two):
+            assert (await socket.until("snapshot", at=at(20))).data["at"] == at(20)
+        assert (await two.ask("live")).data["state"] == "live"
+        assert (await two.until("snapshot")).data["at"] == at(59)
+        assert (await one.ask("replay_pause")).data["detail"].startswith("nobody holds")
+        assert (await one.ask("replay_hand", {})).data["holder"] == ids[0]
+        assert (await one.ask("live")).data["state"] == "live"
+        await eventually(lambda: it.replays.count == 0)
+        assert it.hub.present(joined.data["room"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        ({}, "from"),
+        ({"from": "yesterday"}, "from: 'yesterday'"),
+        ({"from": "2199-01-01T00:00:00Z"}, "not over yet"),
+        ({"from": "-50s", "to": "-55s"}, "swap them"),
+        ({"from": "-50s", "speed": 0.1}, "0.25 to 1000"),
+        ({"from": "-50s", "loop": True}, "needs a to"),
+        ({"from": "-50s", "skip_idle_s": -1}, "skip_idle_s"),
+        ({"from": "-50s", "rooms": [""]}, "room"),
+        ({"from": "-50s", "sped": 1}, "sped"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_what_makes_no_sense_is_refused_and_nothing_changes(
+    tmp_path: Path, ask: dict[str, Any], words: str
+) -> None:
+    """With the field, what came and what would do."""
+    async with recorded(tmp_path, 3) as it, sockets(it.url) as socket:
+        answer = await socket.ask("replay", ask)
+        assert (answer.event, answer.data["code"]) == ("error", "bad_data")
+        assert words in answer.data["detail"]
+        assert (await socket.ask("replay_seek", {"at": at(1)})).data["code"] == "bad_data"
+        assert it.replays.count == 0
+
+
+@pytest.mark.gen_test
+async def test_there_are_no_more_replays_than_the_dial_allows(tmp_path: Path) -> None:
+    """The one too many is refused and stays live; when one ends there is room again."""
+    async with recorded(tmp_path, 5, max_replays=1) as it, sockets(it.url) as one:
+        async with sockets(it.url) as two:
+            await begun_behind(one)
+            refused = await two.ask("replay", {"from": at(1)})
+            assert refused.data["code"] == "crowded" and "max_replays: 1" in refused.data["detail"]
+        await one.ask("live")
+        async with sockets(it.url) as two:
+            await begun_behind(two)
+
+
+async def begun_behind(socket: Socket) -> None:
+    await socket.until("snapshot")
+    await begun(socket, **{"from": at(1), "paused": True})
+
+
+@pytest.mark.gen_test
+async def test_it_hears_the_rooms_it_asked_for_and_goes_back_to_its_own(tmp_path: Path) -> None:
+    """Only alerts of the past, and everything of now."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(0.5), "speed": "max", "rooms": ["alerts"]})
+        await socket.until("playhead", state="live")
+        assert {one.event for one in logged(socket.heard)} == {"alert"}
+        await record(it, 60, 62)
+        assert (await socket.until("metrics")).data["at"] == at(60)
