@@ -262,6 +262,7 @@ async def test_ticks_are_merged_only_for_who_asked_and_facts_never(tmp_path: Pat
         socket.heard.clear()
         await begun(socket, **{"from": at(0.5), "to": at(298.5), "speed": 300})
         await socket.until("playhead", state="ended")
+        await socket.until("metrics", at=at(298))  # the last is held for its time, too
         ticks = [one for one in logged(socket.heard) if one.event == "metrics"]
         notes = [one for one in logged(socket.heard) if one.event == "notification"]
         # A fact goes at once, and the tick that was held goes before it.
