@@ -222,7 +222,7 @@ async def test_tabs_fall_and_climb_together(tmp_path: Path, way: str) -> None:
 
 @pytest.mark.gen_test(timeout=2 * LIVE_S)
 async def test_tabs_nobody_looks_at_hear_of_alerts_alone(tmp_path: Path) -> None:
-    """All hidden: one quiet connection, whose titles and icons tell of an alert and of its end; a look back: no hole."""
+    """All hidden: one quiet connection, whose titles and icons tell of an alert and of its end; then no hole."""
     async with running(tmp_path) as server, tabs(server, server.url, 2) as (one, two):
         await two.beyond(await two.seq() + 2)
         icon = await one.page.get_attribute("link[rel=icon]", "href")
