@@ -21,6 +21,8 @@ CLOUDEVENTS = "application/cloudevents-batch+json"
 
 PAGE = 50
 """Events read at once: a tick can hold ten thousand samples, and a thousand ticks do not fit memory."""
+ROOM = 100_000
+"""Samples read at once, at most: they are decoded on the loop, in some 10 ms."""
 SLICE = 5_000
 """Samples encoded before the loop gets its turn (law loop-never-blocks)."""
 MOST_BYTES = 16 * 1024 * 1024
@@ -55,11 +57,11 @@ class Events(Handler):
         if following is not None:
             self.set_header("Link", f'<{self._address(following)}>; rel="next"')
         if media == NDJSON:
-            await self.send(b"".join(line + b"\n" for line in encoded), NDJSON)
+            await self.send_parts([part for line in encoded for part in (line, b"\n")], NDJSON)
         elif media == CLOUDEVENTS:
-            await self.send(b"[" + b",".join(encoded) + b"]", CLOUDEVENTS)
+            await self.send_parts([b"[", *_listed(encoded), b"]"], CLOUDEVENTS)
         else:
-            await self.send(_enveloped(encoded, following, spine.cursor()))
+            await self.send_parts(_enveloped(encoded, following, spine.cursor()))
 
     async def _page(
         self,
@@ -76,8 +78,11 @@ class Events(Handler):
         edge = self.services.spine.edge
         place = min(edge + 1, query.before or edge + 1) if newest else query.after
         read = self._backwards if newest else self._forwards
+        # A tick names series of its source alone.
+        widest = max(map(len, self.services.spine.view.of_source.values()), default=0)
+        page = min(PAGE, max(1, ROOM // max(1, widest)))
         while len(encoded) < query.limit:
-            wanted = min(PAGE, query.limit - len(encoded))
+            wanted = min(page, query.limit - len(encoded))
             events = await read(query, place, wanted, edge, start, end)
             for event in events:
                 encoded.append(_ENCODER.encode(shape(event)))
@@ -186,13 +191,18 @@ def _values(fact: Metrics | Unreadable, texts: Mapping[int, str]) -> Data:
     return {texts[id_]: value for id_, value in zip(fact.ids, fact.values, strict=True)}
 
 
-def _enveloped(events: Sequence[bytes], following: int | None, cursor: str) -> bytes:
+def _enveloped(events: Sequence[bytes], following: int | None, cursor: str) -> list[bytes]:
     """The envelope around what is encoded already."""
-    return b'{"status":"success","message":"","data":{"cursor":%s,"next":%s,"events":[%s]}}' % (
+    begin = b'{"status":"success","message":"","data":{"cursor":%s,"next":%s,"events":[' % (
         _ENCODER.encode(cursor),
         _ENCODER.encode(following),
-        b",".join(events),
     )
+    return [begin, *_listed(events), b"]}}"]
+
+
+def _listed(encoded: Sequence[bytes]) -> list[bytes]:
+    """With commas between."""
+    return [part for one in encoded for part in (b",", one)][1:]
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -24,11 +24,14 @@ from web.services import Services
 
 logger = structlog.get_logger("web")
 
+B = TypeVar("B")
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 OFF_LOOP = 256 * 1024
 """Bytes of body from which encoding, decoding and compressing go to a thread (law loop-never-blocks)."""
+RUN = 64 * 1024
+"""Bytes that are written together: half a megabyte in one piece takes memory that the kernel has to clear first."""
 DRAINED = 4
 """A body up to so many times the bound is read to its end before the refusal: a client that is still
 writing when the connection closes often never sees the answer."""
@@ -187,8 +190,30 @@ class Handler(Border):
         """Send bytes as they are, or compressed where that pays and the client takes it."""
         way = self.coding(CODINGS) if len(body) > SMALL else ""
         if way:
-            body = await off_loop(partial(squeeze, coding=way), body)
+            body = await off_loop(partial(squeeze, coding=way), body, len(body))
         await self._finish(body, media, way)
+
+    async def send_parts(self, parts: Sequence[bytes], media: str = JSON) -> None:
+        """As `send`, of what may be too long to be put together here (law loop-never-blocks)."""
+        length = sum(map(len, parts))
+        if length < OFF_LOOP or self.coding(CODINGS):
+            await self.send(await off_loop(b"".join, parts, length), media)
+            return
+        self.set_header("Content-Type", media)
+        self.set_header("Vary", "Accept, Accept-Encoding")
+        self.set_header("Content-Length", str(length))
+        await self.write_parts(parts)
+        await self.finish()
+
+    async def write_parts(self, parts: Iterable[bytes]) -> None:
+        """Write a run of them at a time, and no more than the socket takes."""
+        waiting = 0
+        for part in parts:
+            self.write(part)
+            waiting += len(part)
+            if waiting >= RUN:
+                await self.flush()
+                waiting = 0
 
     async def send_body(self, body: Body) -> None:
         """Send what was encoded and compressed before."""
@@ -212,11 +237,11 @@ def enveloped(data: object, message: str = "") -> dict[str, object]:
     return {"status": "success", "message": message, "data": data}
 
 
-async def off_loop(work: Callable[[bytes], T], body: bytes) -> T:
-    """Do `work`, in a thread when the body is long enough to hold the loop up."""
-    if len(body) < OFF_LOOP:
-        return work(body)
-    return await asyncio.get_running_loop().run_in_executor(None, work, body)
+async def off_loop(work: Callable[[B], T], what: B, size: int) -> T:
+    """Do `work`, in a thread when there is enough of it to hold the loop up."""
+    if size < OFF_LOOP:
+        return work(what)
+    return await asyncio.get_running_loop().run_in_executor(None, work, what)
 
 
 @stream_request_body

@@ -1,7 +1,12 @@
 """The log itself."""
 
+import gzip
+
 import msgspec
 import pytest
+from tornado.http1connection import HTTP1Connection
+
+from web.events import CLOUDEVENTS, NDJSON
 
 PATH = "/api/realtime/events"
 
@@ -149,6 +154,54 @@ async def test_long_ticks_let_others_in(site, monkeypatch):
         {"a": 1, "b": 1},
     ]
     assert "type=metrics" in answer.headers["Link"]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("media", ["application/json", NDJSON, CLOUDEVENTS])
+async def test_a_long_page_leaves_in_runs(site, monkeypatch, media):
+    """Law loop-never-blocks: it is never put together on the loop, says the same, and its length is told;
+    compressed it is, too."""
+    for n in range(30):
+        await site.tick({f"metric_{k}": n / 7 for k in range(20)})
+    accept = {"Accept": media}
+    whole = (await site.ask(PATH, headers=accept)).raw
+    monkeypatch.setattr("web.handler.OFF_LOOP", 1000)
+    monkeypatch.setattr("web.handler.RUN", 3000)
+    written = []
+    write = HTTP1Connection.write
+
+    def noting(self, chunk):
+        written.append(len(chunk))
+        return write(self, chunk)
+
+    monkeypatch.setattr(HTTP1Connection, "write", noting)
+    answer = await site.ask(PATH, headers=accept)
+    longest = max(map(len, whole.split(b'"seq"')))
+    assert answer.raw == whole and answer.headers["Content-Length"] == str(len(whole))
+    assert len(written) > 3 and max(written) <= 3000 + longest + 100
+    packed = await site.ask(PATH, headers={**accept, "Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.raw) == whole
+    head = await site.ask(PATH, method="HEAD", headers=accept)
+    assert head.headers["Content-Length"] == str(len(whole)) and not head.raw
+
+
+@pytest.mark.gen_test
+async def test_wide_ticks_are_read_a_few_at_a_time(site, monkeypatch):
+    """What is decoded on the loop at once is bounded by its samples; the page is the same."""
+    for n in range(9):
+        await site.tick({f"metric_{k}": n for k in range(10)})
+    whole = (await site.ask(PATH)).data["events"]
+    asked = []
+    read = type(site.log).read
+
+    async def noting(self, after, limit, **more):
+        asked.append(limit)
+        return await read(self, after, limit, **more)
+
+    monkeypatch.setattr(type(site.log), "read", noting)
+    monkeypatch.setattr("web.events.ROOM", 25)
+    assert (await site.ask(PATH)).data["events"] == whole
+    assert set(asked) == {2}
 
 
 @pytest.mark.gen_test

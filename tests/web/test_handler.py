@@ -208,9 +208,9 @@ async def test_what_we_did_not_foresee_is_logged_and_says_nothing(site, logs, mo
 @pytest.mark.gen_test
 async def test_long_work_leaves_the_loop():
     """Law loop-never-blocks: a long body is handled in a thread, a short one here."""
-    where = await off_loop(lambda body: threading.current_thread(), b"x" * OFF_LOOP)
+    where = await off_loop(lambda body: threading.current_thread(), b"x", OFF_LOOP)
     assert where is not threading.current_thread()
-    assert await off_loop(lambda body: threading.current_thread(), b"x") is (
+    assert await off_loop(lambda body: threading.current_thread(), b"x", 1) is (
         threading.current_thread()
     )
 
