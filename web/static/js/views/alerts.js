@@ -1,17 +1,105 @@
-// What is the matter, and what was said about it.
+// What is the matter, what was, what is watched, and what was said about it.
 
-import { el } from "../dom.js";
+import { el, say } from "../dom.js";
+import { clock } from "../format.js";
 import * as alerts from "../panels/alerts.js";
 import * as notifications from "../panels/notifications.js";
+import * as resolved from "../panels/resolved.js";
+import * as watched from "../panels/watched.js";
 import { t } from "../words.js";
 
+const TEST_S = 5;
+const SEVERITIES = { "": "Any severity", critical: "Critical", warning: "Warning" };
+const DESKTOP = {
+  on: ["Desktop: on", "Alerts come to the desktop while nobody looks at this page"],
+  off: ["Desktop: off", "Let alerts come to the desktop while nobody looks at this page"],
+  denied: ["Desktop: denied", "The browser denies it; its settings for this page allow it again"],
+  absent: ["Desktop: not here", "Browsers allow this over https and on this very machine only"],
+};
+
 export function mount(root, page) {
-  const open = el("section.card", { id: "alerts", tabindex: "-1", "aria-labelledby": "alerts-title" });
-  const said = el("section.card", { id: "notifications", tabindex: "-1", "aria-labelledby": "notifications-title" });
-  root.append(el("h1", {}, t("Alerts and notifications")), el("div.pair", {}, open, said));
-  const leave = [alerts.mount(open, page), notifications.mount(said, page)];
+  const { store, route, herald } = page;
+  const card = (id, title) => el("section.card", { id, tabindex: "-1", "aria-labelledby": title });
+  const [open, said, over, watch] = [card("alerts", "alerts-title"), card("notifications", "notifications-title"), card("resolved", "resolved-title"), card("watched", "watched-title")];
+
+  const severity = el("select.select", { id: "severity", "aria-label": t("Severity"), onchange: () => route.go({ severity: severity.value }, true) },
+    ...Object.entries(SEVERITIES).map(([value, words]) => el("option", { value }, t(words))));
+  const source = el("select.select", { id: "of-source", "aria-label": t("Source"), onchange: () => route.go({ of: source.value }, true) });
+  const check = el("button.button", { type: "button", id: "check-alerts", onclick: () => busy(check, () => look(page)) }, t("Check alerts"));
+  const test = el("button.button", { type: "button", id: "test-alert", onclick: () => busy(test, () => tryOne(page)) }, t("Test alert"));
+  const desktop = el("button.button", { type: "button", id: "desktop", onclick: async () => {
+    await herald.want(herald.state !== "on");
+    tell();
+  } });
+  const tell = () => {
+    const [words, why] = DESKTOP[herald.state];
+    say(desktop, t(words));
+    desktop.title = t(why);
+    desktop.setAttribute("aria-pressed", String(herald.state === "on"));
+    desktop.disabled = herald.state === "denied" || herald.state === "absent";
+  };
+  tell();
+
+  const sources = () => {
+    const names = [...store.view.sources.keys()].sort();
+    if (names.join("\n") === source.dataset.names) return;
+    source.dataset.names = names.join("\n");
+    source.replaceChildren(el("option", { value: "" }, t("Any source")), ...names.map((name) => el("option", { value: name }, name)));
+    filter();
+  };
+  const filter = () => {
+    severity.value = Object.hasOwn(SEVERITIES, route.get("severity")) ? route.get("severity") : "";
+    source.value = route.get("of");
+  };
+  sources();
+
+  // What cannot be chosen filters nothing.
+  const wanted = (one) => (!severity.value || one.severity === severity.value) && (!source.value || one.source === source.value);
+  root.append(
+    el("div.head", {}, el("h1", {}, t("Alerts and notifications")), el("div.tools", {}, severity, source, check, test, desktop)),
+    el("div.pair", {}, open, said), el("div.pair", {}, watch, over),
+  );
+  const panels = [alerts.mount(open, page, wanted), watched.mount(watch, page, wanted), resolved.mount(over, page, wanted)];
+  const talk = notifications.mount(said, page);
+  const off = [
+    store.on("sources", sources),
+    route.on((_, before) => {
+      if ((before.get("severity") ?? "") === route.get("severity") && (before.get("of") ?? "") === route.get("of")) return;
+      filter();
+      for (const one of panels) one.ask();
+    }),
+    page.keys.on("c", t("check the alerts"), () => check.click()),
+  ];
   return () => {
-    for (const one of leave) one();
+    for (const one of [...panels, talk, ...off]) one();
     root.replaceChildren();
   };
+}
+
+async function busy(button, run) {
+  button.disabled = true;
+  await run();
+  button.disabled = false;
+}
+
+/** Asks the server itself, whatever the page believes, and says what it found. */
+async function look({ ask, store, toast }) {
+  try {
+    const { alerts: open, rules } = await ask("/api/realtime/alerts");
+    const when = clock(store.now());
+    toast(open.length
+      ? { type: "warning", title: t("{n} firing at {when}", { n: open.length, when }), more: open.map(({ message, source }) => `${message} · ${source}`).join("\n") }
+      : { type: "success", title: t("Nothing is firing at {when}", { when }), more: t("{n} rules on {sources} sources.", { n: rules.length, sources: store.view.sources.size }) });
+  } catch (failure) {
+    toast({ type: "error", title: t("The alerts could not be checked"), more: failure.message });
+  }
+}
+
+/** The toasts of its firing and its end come by the same way as any other alert's. */
+async function tryOne({ ask, toast }) {
+  try {
+    await ask(`/api/realtime/alerts/test?seconds=${TEST_S}`, { method: "POST" });
+  } catch (failure) {
+    toast({ type: "error", title: t("The alert was not tested"), more: failure.message });
+  }
 }
