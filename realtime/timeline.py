@@ -131,7 +131,7 @@ class Timeline:
         events: list[Event] = []
         before = self._view.seq + 1
         while len(events) < FACTS:
-            page = await self._log.facts(type_, before, PAGE)
+            page = await self._log.facts((type_,), before, PAGE)
             events += page
             if len(page) < PAGE:
                 break

@@ -100,9 +100,9 @@ async def test_facts_are_folded_once(tmp_path, monkeypatch):
         asked = []
         facts = it.log.facts
 
-        async def counted(type_, before, limit):
-            asked.append(type_)
-            return await facts(type_, before, limit)
+        async def counted(types, before, limit):
+            asked.extend(types)
+            return await facts(types, before, limit)
 
         monkeypatch.setattr(it.log, "facts", counted)
         span = (clock.at - 60 * S, clock.at)
