@@ -119,12 +119,18 @@ export function tellTimesIn(name) {
     day: made({ day: "numeric", month: "short" }),
     date: made({ weekday: "short", day: "numeric", month: "short", year: "numeric" }),
     zone: made({ timeZoneName: "short" }),
+    parts: made({ year: "numeric", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }),
   };
   zone = name;
 }
 tellTimesIn("");
 
 export const timeZone = () => zone;
+/** Seconds that the zone is east of UTC at a moment. */
+export function zoneOffset(at) {
+  const part = Object.fromEntries(dates.parts.formatToParts(at * 1000).map(({ type, value }) => [type, Number(value)]));
+  return Date.UTC(part.year, part.month - 1, part.day, part.hour % 24, part.minute, part.second) / 1000 - Math.floor(at);
+}
 export const zoneName = (at) => dates.zone.formatToParts(at * 1000).find(({ type }) => type === "timeZoneName").value;
 export const clock = (at) => dates.clock.format(at * 1000);
 export const minute = (at) => dates.minute.format(at * 1000);

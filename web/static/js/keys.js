@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { t } from "./words.js";
 
+const PRESSED = "button, summary, [role=button], [role=tab], [role=option], [role=checkbox]";
 const TYPING = "input, textarea, select, [contenteditable]";
 
 export class Keys {
@@ -33,7 +34,9 @@ export class Keys {
   }
 
   #press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
+    // What has the focus is pressed with it.
+    if (event.key === " " && event.target.closest?.(PRESSED)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     // A dialog has its own keys; only the sheet's is heard behind it.
     if (key !== "?" && document.querySelector("dialog[open]")) return;

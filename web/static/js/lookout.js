@@ -19,7 +19,7 @@ export class Lookout {
     this.stop();
     const store = new Store();
     const { epoch, seq, source, at, version, ready, alerts, notifications } = view;
-    store.view = { ...blank(), epoch, seq, source, at, version, ready, alerts: new Map(alerts), notifications: [...notifications] };
+    store.view = store.now_view = { ...blank(), epoch, seq, source, at, version, ready, alerts: new Map(alerts), notifications: [...notifications] };
     this.store = store;
     let open = new Map(store.view.alerts);
     store.on("alerts", (heard) => {

@@ -16,8 +16,11 @@ import * as connection from "./panels/connection.js";
 import * as controls from "./panels/controls.js";
 import * as rail from "./panels/rail.js";
 import * as signs from "./panels/signs.js";
+import * as timeline from "./panels/timeline.js";
 import * as toasts from "./panels/toasts.js";
+import { Player } from "./player.js";
 import { Pulse } from "./pulse.js";
+import { Reel } from "./reel.js";
 import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
 import { Route } from "./route.js";
 import { Share, ways } from "./share.js";
@@ -25,7 +28,8 @@ import { Span } from "./span.js";
 import { Store } from "./store.js";
 import { Tapes } from "./tapes.js";
 import * as host from "./views/host.js";
-import { first, message, seconds } from "./wire.js";
+import { speedName, speedOf } from "./timeline.js";
+import { first, message, rfc3339, seconds } from "./wire.js";
 import { preferred, speak, t } from "./words.js";
 
 // The first view that most see comes with the page; the others when they are visited.
@@ -61,25 +65,29 @@ const shape = () => {
 };
 
 const span = new Span({
-  now: () => store.view.at,
-  begun: () => store.view.sources.get(page.source)?.first_seen ?? NaN,
+  now: () => store.now_view.at,
+  begun: () => store.now_view.sources.get(page.source)?.first_seen ?? NaN,
   seconds: RANGE,
+  playhead: () => store.playhead,
 });
 span.shape = shape();
 const tapes = new Tapes({ store, span, ask });
 const catalogue = new Catalogue({ store, ask });
 const keys = new Keys();
+const player = new Player({ store, ask, source: () => page.source });
+const reel = new Reel({ store, ask, hidden: () => document.hidden });
 
 /** What a view is given. `view` is the one that is shown, `source` the one it is about. */
 const page = {
-  store, span, route, tapes, catalogue, keys, ask, act, test, pause, resume,
+  store, span, route, tapes, catalogue, keys, player, reel, ask, act, test, pause, resume,
   get herald() {
     return herald;
   },
   view: "",
   get source() {
-    return route.get("source") || store.view.source;
+    return route.get("source") || store.now_view.source;
   },
+  announce: (words) => ($("announce").textContent = words),
   toast: (what) => toasts.show($("toasts"), what),
   undo: () => span.changed && history.back(),
 };
@@ -92,6 +100,9 @@ async function load(reason) {
   store.apply({ type: "load", ...first(data) });
   document.documentElement.classList.remove("loading", "failed");
   if (reason && build) page.toast({ type: "info", title: t("There was a break in the connection"), more: `${reason} ${t("The page was loaded afresh; the charts show what was recorded meanwhile.")}` });
+  // Of another log nothing is known at that moment.
+  if (player.past && store.view.epoch !== store.now_view.epoch) player.live();
+  if (!build) follow();
   build ||= data.version;
   show();
   beginning();
@@ -102,8 +113,8 @@ let dated = "";
 
 /** When the log began: its first fact about the server itself, which no sample with a strange time can move. */
 async function beginning() {
-  if (dated === store.view.epoch) return;
-  dated = store.view.epoch;
+  if (dated === store.now_view.epoch) return;
+  dated = store.now_view.epoch;
   try {
     const { events: [oldest] } = await ask("/api/realtime/events?type=system&limit=1");
     if (oldest) store.begun(seconds(oldest.at));
@@ -135,9 +146,9 @@ async function unready() {
 }
 
 const pulse = new Pulse({ why: unready, report: (status) => store.recorded(status) });
-store.on("tick", () => pulse.beat());
+store.on("beat", () => pulse.beat());
 store.on("load", () => {
-  pulse.interval_s = store.view.interval_s;
+  pulse.interval_s = store.now_view.interval_s;
 });
 
 const asked = { ws: websocket, sse, poll }[route.get("road")];
@@ -149,12 +160,12 @@ const share = new Share({ roads: [...roads, ...roads.map(quiet)], ways: ways(), 
 const link = new Link({
   roads: share.roads.slice(0, roads.length),
   load,
-  known: () => store.view.known,
+  known: () => store.now_view.known,
   frame,
   status: (status) => {
     store.linked(status);
     pulse.linked(status.state === "live");
-    document.documentElement.classList.toggle("failed", !store.view.ready && status.state === "waiting");
+    document.documentElement.classList.toggle("failed", !store.now_view.ready && status.state === "waiting");
   },
   measure: () => ask("/healthz"),
 });
@@ -166,8 +177,7 @@ const herald = new Herald({
     visit("alerts", "alerts");
   },
 });
-store.on("alerts", (heard) => heard.type === "alert" && herald.tell(heard));
-store.on("notifications", (heard) => heard.type === "notification" && herald.tell(heard));
+store.on("news", (heard) => herald.tell(heard));
 
 const lookout = new Lookout({
   roads: share.roads.slice(roads.length),
@@ -177,7 +187,7 @@ const lookout = new Lookout({
 });
 
 const sign = signs.mount(document.querySelector("link[rel=icon]"), () => {
-  const view = lookout.store?.view ?? store.view;
+  const view = lookout.store?.view ?? store.now_view;
   return { view, link: lookout.store === null ? store.link.state : lookout.state === "waiting" ? "lost" : lookout.state, unseen: page.bell.unseen(view) };
 });
 
@@ -224,7 +234,7 @@ let showing = Promise.resolve();
 const show = () => (showing = mounted());
 
 async function mounted() {
-  if (!store.view.ready) return;
+  if (!store.now_view.ready) return;
   const wanted = Object.hasOwn(VIEWS, route.get("view")) ? route.get("view") : FIRST;
   const mark = `${wanted} ${route.get("source")} ${route.get("id")}`;
   if (mark === shown) return;
@@ -252,21 +262,38 @@ async function mounted() {
   scrollTo(0, 0);
 }
 
-/** What stands in the address when the span changes: each change is a place to go back to. */
-span.on(() => {
+/** What stands in the address when the span changes: each change is a place to go back to, unless the playhead turned the page. */
+span.on((_, turned) => {
+  if (turned && span.moving) return;
   const told = span.told();
   const range = controls.RANGES.find(([, one]) => one === told.seconds)?.[0] ?? "";
   if (range) keep("range", range);
   const text = (at) => (Number.isNaN(at) ? "" : new Date(at * 1000).toISOString());
-  route.go({ range, from: text(told.from), to: text(told.to) });
+  route.go({ range, from: text(told.from), to: text(told.to) }, turned);
 });
-route.on(() => {
+store.on("playhead", () => span.moved());
+route.on((asked, before) => {
   const told = span.told();
   const wanted = shape();
   // The address has milliseconds.
   const near = (one, other) => Object.is(one, other) || Math.abs(one - other) < 0.01;
   if (wanted.seconds !== told.seconds || !near(wanted.from, told.from) || !near(wanted.to, told.to)) span.restore(wanted);
+  if (before.get("at") !== asked.asked.get("at")) follow();
   show();
+});
+
+/** The moment that the address names is watched; without one it is now. */
+function follow() {
+  const at = moment(route.get("at"));
+  player.speed = speedOf(route.get("speed"));
+  if (Number.isNaN(at)) player.live();
+  else if (Math.abs(at - player.at) > 0.001 || !player.past) player.seek(at);
+}
+
+/** A moment that stands is named in the address: the way there and back to now are places to go back to, the moments between are not. */
+player.on(() => {
+  if (player.playing || player.dragging) return;
+  route.go({ at: player.past ? rfc3339(player.at) : "", speed: player.speed === 1 ? "" : player.speed }, player.past === (route.get("at") !== ""));
 });
 
 watchTheme();
@@ -274,12 +301,14 @@ document.documentElement.classList.add("loading");
 toasts.mount($("toasts"), store);
 connection.mount($("connection"), store, {
   banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume,
+  past: () => (!player.past ? "" : player.playing ? t("Replay {speed}", { speed: speedName(player.speed) }) : t("Replay, paused")),
 });
 controls.mount($("controls"), page);
 const places = rail.mount({ views: $("rail-views"), sources: $("sources"), count: $("sources-count"), bar: $("bar-source") }, page);
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
+timeline.mount($("timeline"), page, { watching: $("watching") });
 page.bell = bell.mount({ bell: $("bell"), count: $("bell-count"), rail: $("rail-notifications"), changed: () => page.bell && sign() }, store);
-for (const topic of ["alerts", "load", "link"]) store.on(topic, sign);
+for (const topic of ["news", "alerts", "load", "link"]) store.on(topic, sign);
 sign();
 keys.on("g", t("to the host"), () => visit("host", "overview"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
@@ -309,7 +338,7 @@ new Attention({
   away() {
     link.pause();
     // Who stopped the page has stopped all of it.
-    if (!held) lookout.start(store.view, link.cursor);
+    if (!held) lookout.start(store.now_view, link.cursor);
     sign();
   },
   asleep() {

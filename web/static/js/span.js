@@ -1,7 +1,9 @@
 // The time that is shown: the last so many seconds up to now, or a stretch that stands still. One for all charts.
 //
-// Every change is remembered, so that a zoom can be taken back. `now` is the newest tick, or the playhead's moment: it is
-// handed in, because the span does not know what is played.
+// Every change is remembered, so that a zoom can be taken back. While a playhead stands in the past, what moves goes by
+// it in pages: the chart stands still, and the playhead walks over it.
+
+import { leaf } from "./timeline.js";
 
 const MOST_UNDO = 100;
 export const SHORTEST_S = 2;
@@ -9,9 +11,9 @@ export const SHORTEST_S = 2;
 const YOUNGEST_S = 120;
 
 export class Span {
-  /** now() → epoch s; begun() → when the record begins (epoch s; NaN: not known). */
-  constructor({ now, begun, seconds }) {
-    Object.assign(this, { now, begun });
+  /** now() → the newest tick (epoch s); begun() → when the record begins (epoch s; NaN: not known); playhead() → NaN while live. */
+  constructor({ now, begun, seconds, playhead = () => NaN }) {
+    Object.assign(this, { now, begun, playhead });
     this.shape = { seconds, from: NaN, to: NaN };
     this.undo = [];
     this.listeners = new Set();
@@ -21,9 +23,14 @@ export class Span {
     return this.shape.seconds;
   }
 
-  /** Whether the right edge is now. */
+  /** Whether it goes with the time: the right edge is now, or the playhead stands within. */
   get moving() {
     return Number.isNaN(this.shape.from);
+  }
+
+  /** Whether the right edge is now, and what comes belongs at it. */
+  get growing() {
+    return this.moving && Number.isNaN(this.playhead());
   }
 
   /** → { from, to } in epoch seconds. */
@@ -32,6 +39,12 @@ export class Span {
     if (!this.moving) return { from, to };
     const now = this.now();
     const first = this.begun();
+    const at = this.playhead();
+    if (!Number.isNaN(at)) {
+      let length = YOUNGEST_S;
+      while (length < seconds && length < now - first) length *= 2;
+      return leaf(at, Math.min(length, seconds));
+    }
     return { from: Math.max(Number.isNaN(first) ? -Infinity : Math.min(first, now - YOUNGEST_S), now - seconds), to: now };
   }
 
@@ -86,11 +99,19 @@ export class Span {
     if (!this.moving) this.last(this.seconds);
   }
 
-  /** The clock's moment was moved from outside: what is shown moves with it. */
+  /** The playhead was moved from outside. What stands still turns its page when the playhead leaves it. */
   moved() {
-    this.#tell();
+    const at = this.playhead();
+    const { from, to } = this.shape;
+    if (!this.moving && (at < from || at > to)) this.shape = { ...this.shape, ...leaf(at, to - from) };
+    const { from: shown, to: end } = this.shown();
+    const mark = `${shown} ${end} ${this.growing}`;
+    if (mark === this.mark) return;
+    this.mark = mark;
+    this.#tell(true);
   }
 
+  /** on(fn(span, turned)) → unsubscribe; `turned`: the playhead did it, and it is no place to go back to. */
   on(listener) {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -104,8 +125,8 @@ export class Span {
     this.#tell();
   }
 
-  #tell() {
-    for (const listener of [...this.listeners]) listener(this);
+  #tell(turned = false) {
+    for (const listener of [...this.listeners]) listener(this, turned);
   }
 }
 

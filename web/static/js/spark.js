@@ -5,8 +5,9 @@ import { faded } from "./palette.js";
 /**
  * Draws `table`'s only column over [from, to]; y runs from `low` to at least `high`. `size` is the canvas's box in CSS
  * pixels: handed in, because asking the canvas between two changes of text would lay the page out each time.
+ * `until` (NaN: none) is a playhead: what comes after it is pale, and it is a line in `mark`.
  */
-export function spark(canvas, table, { from, to, low, high, colour, size }) {
+export function spark(canvas, table, { from, to, low, high, colour, size, until = NaN, mark }) {
   const ratio = devicePixelRatio || 1;
   const width = Math.round(size.width * ratio);
   const height = Math.round(size.height * ratio);
@@ -76,4 +77,12 @@ export function spark(canvas, table, { from, to, low, high, colour, size }) {
   draw.lineWidth = 1.4 * ratio;
   draw.lineJoin = "round";
   draw.stroke(line);
+  if (!(until < to)) return;
+  const edge = Math.max(0, ((until - from) / (to - from)) * width);
+  draw.globalCompositeOperation = "destination-out";
+  draw.globalAlpha = 0.62;
+  draw.fillStyle = "#000";
+  draw.fillRect(edge, 0, width - edge, height);
+  Object.assign(draw, { globalCompositeOperation: "source-over", globalAlpha: 1, fillStyle: mark });
+  draw.fillRect(Math.round(edge), 0, Math.max(1, Math.round(ratio)), height);
 }

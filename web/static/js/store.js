@@ -1,4 +1,6 @@
 // What the page knows, folded from messages in order: `evolve` again. It cannot tell live from replay.
+//
+// There are two views while the past is shown: what is known now goes on being folded behind it, so the way back has no gap.
 
 import { counted, joined, matches } from "./kpis.js";
 
@@ -7,13 +9,16 @@ const SPANS = 100;
 // A series that has been silent for longer no longer counts into a sum or a maximum (seconds).
 const STALE_S = 120;
 const LEAP_S = 60;
+const NEWS = new Set(["alert", "notification", "annotation"]);
+// What is told anew when another view is shown.
+const SHOWN = ["playhead", "metrics", "alerts", "notifications", "annotations", "sources"];
 // Every tick of a host bears these, and nobody else's samples do: what tells its own clock from samples somebody sent in its name.
 const PULSE = new Set(["playhead_loop_lag_seconds", "playhead_http_requests_per_second"]);
 export function blank() {
   return {
     ready: false, epoch: "", seq: -1, at: 0, source: "", interval_s: 1, version: "",
     series: new Map(), known: 0, latest: new Map(), latest_at: new Map(), by_name: new Map(), of_source: new Map(), members: new Map(),
-    sources: new Map(), rules: [], alerts: new Map(), spans: [], notifications: [], pulse: new Set(),
+    sources: new Map(), rules: [], alerts: new Map(), spans: [], notifications: [], annotations: new Map(), pulse: new Set(),
   };
 }
 
@@ -39,13 +44,13 @@ const FOLDS = {
     // A refetch that raced with live frames knows less about the present than they do.
     if (!newer) present(view, message);
     view.ready = true;
-    return ["load", "metrics", "alerts", "notifications", "sources"];
+    return ["load", "metrics", "alerts", "notifications", "annotations", "sources"];
   },
   snapshot: (view, message) => {
     if (view.seq > message.seq) return [];
     declare(view, message.series);
     present(view, message);
-    return ["metrics", "alerts", "notifications", "sources"];
+    return ["metrics", "alerts", "notifications", "annotations", "sources"];
   },
   metrics: (view, message) => {
     const { ids, values, at } = message;
@@ -93,6 +98,11 @@ const FOLDS = {
     view.notifications.length = Math.min(view.notifications.length, NOTIFICATIONS);
     return ["notifications"];
   },
+  annotation: (view, { annotation }) => {
+    if (annotation.state === "removed") view.annotations.delete(annotation.id);
+    else view.annotations.set(annotation.id, annotation);
+    return ["annotations"];
+  },
   system: (view, message) => {
     const source = view.sources.get(message.detail.source ?? message.source);
     if (source && message.what === "source_lost") source.state = "lost";
@@ -119,6 +129,7 @@ function present(view, message) {
   view.alerts = new Map(message.alerts.map((one) => [one.id, one]));
   for (const one of message.alerts) mark(view, one);
   view.notifications = message.notifications.slice(0, NOTIFICATIONS);
+  view.annotations = new Map(message.annotations.map((one) => [one.id, one]));
 }
 
 /** What series said last, as an answer has it. */
@@ -159,7 +170,12 @@ function mark(view, alert) {
 
 export class Store {
   constructor() {
-    this.view = blank();
+    this.now_view = blank();
+    // What is shown: the one above, or another while the playhead stands in the past.
+    this.view = this.now_view;
+    this.playhead = NaN;
+    // The playhead is dragged: what is known of its moment comes after it.
+    this.ahead = false;
     this.link = { state: "idle", road: null, quality: null, retry_at: 0, reason: "" };
     this.recording = { stalled: false, reason: "" };
     this.since = NaN;
@@ -167,10 +183,57 @@ export class Store {
     this.listeners = new Map();
   }
 
+  /** What is told live: shown, unless the playhead stands in the past. */
   apply(message) {
-    const topics = evolve(this.view, message);
-    for (const topic of topics) this.#tell(topic, message);
+    const topics = evolve(this.now_view, message);
+    for (const topic of topics) {
+      // The recorder lives, whatever is watched; and a page that is loaded afresh has other columns.
+      if (topic === "tick") this.#tell("beat", message);
+      if (!this.past || topic === "series") this.#tell(topic, message);
+    }
+    if (topics.length && NEWS.has(message.type)) this.#tell("news", message);
     return topics.length > 0;
+  }
+
+  /** Whether the playhead stands in the past; `playhead` (epoch s) says where, NaN while live. */
+  get past() {
+    return this.view !== this.now_view;
+  }
+
+  /** The playhead leaves the present: until it is known what stood there, what stood here is shown. */
+  leave(at) {
+    this.view = { ...this.now_view };
+    this.point(at);
+  }
+
+  /** What stood at `at` (epoch s), as `dashboard/live` or a snapshot tells it, is shown from now on; null: nothing is known of it. */
+  rewind(message, at) {
+    const { series, known, by_name, of_source, members, pulse, epoch, source, seq } = this.now_view;
+    // Names never change, so those of today are shared; what was measured is not.
+    this.view = { ...blank(), series, known, by_name, of_source, members, pulse, epoch, source, seq: -1 };
+    if (message) evolve(this.view, { ...message, type: "snapshot" });
+    this.view.ready = true;
+    this.playhead = at;
+    for (const topic of SHOWN) this.#tell(topic, { type: "past", seq });
+  }
+
+  /** One message of a replay. */
+  replay(message) {
+    for (const topic of evolve(this.view, message)) this.#tell(topic, message);
+  }
+
+  /** The playhead moved (epoch s). */
+  point(at) {
+    this.playhead = at;
+    this.#tell("playhead", at);
+  }
+
+  /** What is known now is shown again. */
+  forward() {
+    if (!this.past) return;
+    this.view = this.now_view;
+    this.playhead = NaN;
+    for (const topic of SHOWN) this.#tell(topic, { type: "now" });
   }
 
   /** The state of the link is not in the log, so it is not in the view. */
@@ -191,9 +254,15 @@ export class Store {
     this.#tell("clock", at);
   }
 
-  /** Epoch seconds by the server's clock; by its newest tick before it has told. */
+  /** Epoch seconds by the server's clock, by its newest tick before it has told; in the past the playhead's moment. */
   now() {
-    return Number.isNaN(this.ahead_s) ? this.view.at : performance.now() / 1000 + this.ahead_s;
+    if (this.past) return this.playhead;
+    return this.present();
+  }
+
+  /** What time it is really, whatever is watched. */
+  present() {
+    return Number.isNaN(this.ahead_s) ? this.now_view.at : performance.now() / 1000 + this.ahead_s;
   }
 
   /** When the log begins (epoch s), by its first event: a sample may bear any time. */
@@ -202,7 +271,8 @@ export class Store {
     this.#tell("sources", at);
   }
 
-  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics tick leap series alerts notifications sources link recording clock. */
+  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics tick leap series alerts notifications annotations
+   * sources link recording clock; playhead (it moved), beat (a live tick, seen or not), news (a live fact, seen or not). */
   on(topic, listener) {
     const all = this.listeners.get(topic) ?? new Set();
     this.listeners.set(topic, all.add(listener));

@@ -30,6 +30,7 @@ export class Tape {
     this.seen = false;
     this.stale = true;
     this.asked_at = -Infinity;
+    this.until = Infinity;
     this.changed = () => {};
   }
 
@@ -55,16 +56,20 @@ export class Tapes {
     this.wanted = new Set();
     this.timer = 0;
     this.generation = 0;
-    const again = () => this.#outdate();
+    // Of a past that stands still nothing new is said by what is played.
+    const again = () => !store.past && this.#outdate();
     store.on("metrics", (message) => message.type === "metrics" && this.#append(message));
     store.on("leap", again);
     // A fresh first paint, or a snapshot: what came between is in the log and not on the charts.
     store.on("load", again);
     store.on("metrics", (message) => message.type === "snapshot" && again());
+    store.on("playhead", (at) => {
+      for (const tape of this.open_) if (at > tape.until && tape.seen) this.want(tape);
+    });
     span.on(() => {
       this.generation += 1;
       for (const tape of this.open_) tape.asked_at = -Infinity;
-      again();
+      this.#outdate();
     });
   }
 
@@ -121,13 +126,16 @@ export class Tapes {
     for (const tape of this.wanted) if (tape.seen) this.want(tape);
     if (some.length === 0 || !this.store.view.ready) return;
     const { generation } = this;
-    const { from, to } = this.span.shown();
-    const bounds = this.span.moving ? { from: from.toFixed(3), to: "now" } : { from: from.toFixed(3), to: to.toFixed(3) };
+    const { from, to: end } = this.span.shown();
+    // What has not happened yet is asked for when the playhead comes to it.
+    const to = Math.min(end, Math.max(from + 1, this.store.present()));
+    const bounds = this.span.growing ? { from: from.toFixed(3), to: "now" } : { from: from.toFixed(3), to: to.toFixed(3) };
     const asked = new URLSearchParams({ ...bounds, points: String(Math.max(...some.map(({ points }) => points))) });
     for (const { kind, ids } of some) asked.append("chart", `${kind}:${ids.join(",")}`);
     for (const tape of some) {
       tape.stale = false;
       tape.asked_at = Date.now();
+      tape.until = this.span.growing || to === end ? Infinity : to;
     }
     try {
       const { charts } = await this.ask(`/api/realtime/charts?${asked}`);
@@ -154,7 +162,7 @@ export class Tapes {
     // What came while the question was under way is newer than the answer.
     const [was, ...columns] = old.rows();
     const last = at.length ? at[at.length - 1] : from;
-    if (this.span.moving) for (let i = 0; i < was.length; i += 1) if (was[i] > last) tape.table.append(was[i], columns.map((column) => column[i]));
+    if (this.span.growing) for (let i = 0; i < was.length; i += 1) if (was[i] > last) tape.table.append(was[i], columns.map((column) => column[i]));
     tape.tier = tier;
     tape.state = "ready";
     tape.reason = "";
@@ -162,6 +170,7 @@ export class Tapes {
   }
 
   #append({ ids, values, at, source, conflated }) {
+    if (this.store.past) return;
     const { view } = this.store;
     if (at > view.at + (source === view.source ? 0 : EARLY_S)) return;
     const rows = new Map();
@@ -169,7 +178,7 @@ export class Tapes {
       const slots = this.of.get(ids[i]);
       if (slots === undefined) continue;
       const value = this.stood.has(ids[i]) ? this.#rise(ids[i], at, values[i]) : values[i];
-      if (!this.span.moving) continue;
+      if (!this.span.growing) continue;
       for (const { tape, column } of slots) {
         let row = rows.get(tape);
         if (row === undefined) rows.set(tape, (row = new Array(tape.ids.length).fill(NONE)));

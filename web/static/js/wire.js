@@ -24,6 +24,7 @@ const KINDS = {
   }),
   alert: (data) => ({ type: "alert", ...log(data), alert: alert(data) }),
   notification: (data) => ({ type: "notification", ...log(data), notification: notification(data) }),
+  annotation: (data) => ({ type: "annotation", ...log(data), annotation: annotation(data) }),
   system: (data) => ({ type: "system", ...log(data), what: data.what, detail: data.detail ?? {} }),
   series: (data) => ({ type: "series", series: data.series }),
   snapshot: (data) => ({ type: "snapshot", ...first(data) }),
@@ -55,6 +56,11 @@ function notification(data) {
   return { ...data, at: seconds(data.at) };
 }
 
+/** What somebody marked: `until` is NaN where it is a moment. */
+export function annotation(data) {
+  return { ...data, at: seconds(data.at), since: seconds(data.since), until: seconds(data.until) };
+}
+
 /** `dashboard/live` (or a snapshot, which has no charts) → what the store loads. */
 export function first(data) {
   return {
@@ -73,5 +79,6 @@ export function first(data) {
     rules: data.rules,
     alerts: data.alerts.map(alert),
     notifications: data.notifications.map(notification),
+    annotations: (data.annotations ?? []).map(annotation),
   };
 }

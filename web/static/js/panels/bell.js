@@ -18,7 +18,7 @@ export function mount({ bell, count, rail, changed = () => {} }, store) {
     }).length;
   };
   const tell = () => {
-    const fresh = unseen(store.view);
+    const fresh = unseen(store.now_view);
     say(count, fresh ? String(fresh) : "");
     say(rail, fresh ? String(fresh) : "");
     bell.classList.toggle("icon", fresh === 0);
@@ -27,7 +27,7 @@ export function mount({ bell, count, rail, changed = () => {} }, store) {
     changed();
   };
   const look = () => {
-    const newest = store.view.notifications[0];
+    const newest = store.now_view.notifications[0];
     if (newest === undefined) return;
     seen = newest.cursor;
     keep(SEEN, seen);
@@ -35,6 +35,7 @@ export function mount({ bell, count, rail, changed = () => {} }, store) {
   };
   bell.addEventListener("click", look);
   store.on("notifications", tell);
+  store.on("news", tell);
   return { look, unseen };
 }
 

@@ -5,6 +5,8 @@ import { figures, percent } from "../format.js";
 import { draw } from "../plot.js";
 import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
+import { row as rowAt } from "../timeline.js";
+import { veil } from "../veil.js";
 import { t } from "../words.js";
 
 const LEGEND = 4;
@@ -43,6 +45,7 @@ export function mount(root, page, chart) {
   root.setAttribute("aria-labelledby", title.id);
 
   const tape = tapes.open({ kind: chart.kind, ids: chart.lines.map(({ id }) => id) });
+  const after = veil();
   let picture = null;
   let summed_at = 0;
   const drawn = new Drawn();
@@ -63,20 +66,22 @@ export function mount(root, page, chart) {
   const build = () => {
     picture?.destroy();
     picture = draw(chart, plot, { marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to) });
+    picture.picture.over.append(after.element);
   };
 
-  /** Legend at the cursor while there is one, at the newest row otherwise. */
+  /** Legend at the cursor while there is one, then at the playhead, at the newest row otherwise. */
   function read() {
     // uPlot tells of its cursor once before there is anything under it.
     if (picture === null || picture.lines.length === 0) return;
     const { picture: { cursor }, lines, y } = picture;
     const hover = cursor.idx !== null && cursor.idx !== undefined && cursor.left >= 0;
     const { table } = tape;
+    const row = store.past ? rowAt(table.rows()[0], store.playhead) : table.length - 1;
     // What was nothing all along says nothing, and of many only the largest have room: the rest leaves the legend, not the chart.
     const peaks = lines.filter(({ away }) => !away).map(({ peak }) => peak).sort((a, b) => b - a);
     const least = Math.max(peaks[LEGEND] ?? 0, entries.length > 3 ? 0 : -1);
     for (const { k, item, value } of entries) {
-      const now = (hover ? lines[k].raw[cursor.idx] : table.length ? table.columns[k][table.end - 1] : NaN) * y.factor;
+      const now = (hover ? lines[k].raw[cursor.idx] : row >= 0 ? table.columns[k][table.start + row] : NaN) * y.factor;
       say(value, y.suffix === "%" ? percent(now) : figures(now));
       item.hidden = lines[k].away || lines[k].peak <= least;
     }
@@ -102,6 +107,7 @@ export function mount(root, page, chart) {
     const what = [table, table.moves, box.height, marks.map(({ id, to }) => `${id} ${to}`).join()];
     if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown());
     say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier })].filter(Boolean).join(" "));
+    after.move(picture.picture, store.playhead);
     read();
     if (Date.now() - summed_at > SUMMARY_MS || !figures_.matches(".unseen")) summarize();
   };
@@ -149,6 +155,12 @@ export function mount(root, page, chart) {
       mark();
       ask();
     })),
+    // A playhead that moves is a line that moves: nothing is drawn for it.
+    store.on("playhead", () => {
+      if (picture === null || !tape.seen) return;
+      after.move(picture.picture, store.playhead);
+      read();
+    }),
     onTheme(() => {
       picture?.picture.redraw(true, true);
       drawn.forget();

@@ -9,7 +9,8 @@ const TITLES = {
 // A blink of a restart needs no banner and no dimming.
 const PATIENCE_MS = 1_500;
 
-export function mount(root, store, { banner, announce, hurry, resume }) {
+/** `past()` says what is played in place of what is live, "" while nothing is. */
+export function mount(root, store, { banner, announce, hurry, resume, past }) {
   const word = el("b");
   const road = el("span.road", { "aria-hidden": "true" });
   root.append(el("span.dot", { "aria-hidden": "true" }), word, road);
@@ -38,9 +39,10 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
     document.documentElement.dataset.quality = quality?.grade ?? "";
     document.documentElement.dataset.recording = stalled ? "stalled" : "";
     document.documentElement.classList.toggle("stale", long || stalled);
-    say(word, offline ? "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : TITLES[state]);
+    const played = past();
+    say(word, played || offline ? played || "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : TITLES[state]);
     root.title = state === "live" ? measured(quality) : "";
-    say(road, state === "live"
+    say(road, played ? "" : state === "live"
       ? [on.title, line(quality)].filter(Boolean).join(" · ")
       : state === "waiting" ? `in ${left_s} s` : "");
 
@@ -62,6 +64,9 @@ export function mount(root, store, { banner, announce, hurry, resume }) {
 
   draw();
   const off = [store.on("link", draw), store.on("recording", draw)];
+  // What is played changes rarely; that it moves is told often.
+  let told = "";
+  off.push(store.on("playhead", () => told !== past() && ((told = past()), draw())));
   const timer = setInterval(() => store.link.state !== "live" && draw(), 500);
   return () => {
     for (const one of off) one();
@@ -84,8 +89,8 @@ function measured({ round_ms, jitter_ms, missed }) {
 const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
 /** The line lives, the recorder does not: since when, and why, in the server's words. */
-function still({ view, recording: { reason } }) {
-  const at = view.at;
+function still({ now_view, recording: { reason } }) {
+  const { at } = now_view;
   if (!at) return `Nothing is recorded: ${reason || "no tick has come"}.`;
   const when = day(at) === day(Date.now() / 1000) ? clock(at) : `${day(at)} ${clock(at)}`;
   return `Not recording since ${when}: ${reason || "no tick has come"}.`;

@@ -8,6 +8,7 @@ import { Drawn, painter } from "../paint.js";
 import { perSecond, readable } from "../plan.js";
 import { Table } from "../series.js";
 import { spark } from "../spark.js";
+import { row } from "../timeline.js";
 import { t } from "../words.js";
 
 const share = (value) => ({ number: percent(value), unit: "%" });
@@ -147,6 +148,16 @@ class Trail {
   }
 }
 
+/** Where the playhead stands on a spark, to the pixel; -1 where there is none. */
+const pixel = (at, from, to, width) => (Number.isNaN(at) ? -1 : Math.round((width * (at - from)) / (to - from)));
+
+/** The column's value at a playhead that is dragged ahead of what is known of its moment. */
+function trailed(table, at, otherwise) {
+  const [times, values] = table.rows();
+  const found = values[row(times, at)];
+  return found === undefined || Number.isNaN(found) ? otherwise : found;
+}
+
 export function mount(root, page, source) {
   const { store, span, tapes } = page;
   const tiles = chosen(store, source).map((tile) => {
@@ -176,6 +187,7 @@ export function mount(root, page, source) {
       const table = tape && trail.follow(tape.table);
       let value = tile.kpi ? store.kpi(tile.kpi, source) : tile.counter ? trail.last : view.latest.get(tile.series.id) ?? NaN;
       if (tile.also) value += store.kpi(tile.also, source);
+      if (table && (store.ahead || (store.past && tile.counter))) value = trailed(table, store.playhead, value);
       const { level, words } = judged(store, tile, source, value);
       const said = Number.isNaN(value) ? { number: "–", unit: "" } : tile.value(value);
       say(title, tile.title(store, source));
@@ -187,9 +199,9 @@ export function mount(root, page, source) {
       severity(shape, level);
       card.dataset.level = level;
       card.dataset.value = String(value);
-      if (table && drawn.differs([table, level, box.height, colours], { from, to }, box.width)) {
+      if (table && drawn.differs([table, level, box.height, colours, pixel(store.playhead, from, to, box.width)], { from, to }, box.width)) {
         spark(line, table, {
-          from, to, low: 0, high: tile.high, size: box,
+          from, to, low: 0, high: tile.high, size: box, until: store.playhead, mark: colours.past,
           colour: level === "critical" ? colours.critical : level === "warning" ? colours.warning : colours.series[0],
         });
       }
@@ -206,7 +218,7 @@ export function mount(root, page, source) {
     ask();
   });
   for (const { line } of tiles) size.observe(line);
-  const off = [store.on("metrics", ask), store.on("alerts", ask), span.on(ask), onTheme(ask)];
+  const off = [store.on("metrics", ask), store.on("playhead", ask), store.on("alerts", ask), span.on(ask), onTheme(ask)];
   ask();
   return () => {
     stop();

@@ -2,6 +2,7 @@
 
 import { el, severity } from "../dom.js";
 import { text } from "../format.js";
+import { t } from "../words.js";
 import { MARKS } from "./notifications.js";
 
 const STAY_MS = { info: 5_000, success: 5_000, warning: 10_000, alert: 10_000, error: 0 };
@@ -11,20 +12,23 @@ const LEAVE_MS = 150;
 
 export function mount(root, store) {
   const off = [
-    store.on("notifications", ({ type, notification }) => {
-      if (type !== "notification") return;
-      show(root, { type: notification.type, title: notification.title || notification.message, more: notification.title ? notification.message : "" });
-    }),
-    store.on("alerts", ({ type, alert }) => {
-      if (type !== "alert") return;
+    // Whoever watches the past hears of the present, and of nothing else.
+    store.on("news", (message) => told(message, store.past ? (title) => t("Now: {title}", { title }) : undefined)),
+  ];
+  const told = ({ type, notification, alert }, now = (title) => title) => {
+    if (type === "notification") {
+      const { title, message } = notification;
+      show(root, { type: notification.type, title: now(title || message), more: title ? message : "" });
+    }
+    if (type === "alert") {
       const over = alert.state === "resolved";
       show(root, {
         type: "alert", level: over ? "fine" : alert.severity,
-        title: over ? `Resolved: ${alert.message}` : alert.message,
+        title: now(over ? `Resolved: ${alert.message}` : alert.message),
         more: `${text(alert.unit, alert.value)} against ${text(alert.unit, alert.threshold)} · ${alert.source}`,
       });
-    }),
-  ];
+    }
+  };
   return () => off.forEach((one) => one());
 }
 
