@@ -15,8 +15,10 @@ import msgspec
 import numpy as np
 
 from storage import codec, proof
+from storage.checksum import crc
 from storage.errors import Damaged
 from storage.events import Declared, Series, canonical
+from storage.horizons import RAW
 from storage.look import Progress, quiet
 from storage.packing import Doubles, Ints
 from storage.proof import Damage, Tell, told
@@ -45,11 +47,13 @@ class Run(NamedTuple):
 
 
 class Exported(msgspec.Struct):
-    """`damages` names what was in the range and could not be read."""
+    """`damages` names what was in the range and could not be read. Of what is older than `samples_since` (µs),
+    all or a part was given up, and lives on in rollups alone; 0 if the range begins later."""
 
     series: int = 0
     samples: int = 0
     bytes: int = 0
+    samples_since: int = 0
     damages: list[Damage] = []
 
 
@@ -67,6 +71,18 @@ def declared(connection: sqlite3.Connection, tell: Tell) -> dict[int, tuple[str,
         if isinstance(event.data, Declared):
             found.update({series.id: (event.source, series) for series in event.data.series})
     return found
+
+
+def whole_since(connection: sqlite3.Connection, tell: Tell) -> int:
+    """The time (µs) before which samples were given up; 0 if none was, or if the record of it is damaged."""
+    for tier, at, check in connection.execute(
+        "SELECT tier, at, crc FROM horizons WHERE tier = ?", (RAW,)
+    ):
+        if check not in (None, crc(tier, at)):
+            tell(Damage("horizons", str(tier), "it is not as it was written"))
+            break
+        return int(at)
+    return 0
 
 
 def runs(

@@ -168,21 +168,32 @@ class Care:
                 for id_, (source, series) in exporting.declared(connection, damages.append).items()
                 if any(test(source, series) for test in wanted)
             }
+            since = exporting.whole_since(connection, damages.append)
             found = exporting.runs(connection, names, start, end, damages.append, self._progress)
             with self._opened(file) as out:
                 done = exporting.write(found, names, format_, out)
         if file is not None:
             done.bytes = file.stat().st_size
         done.damages = damages
+        done.samples_since = since if start < since else 0
+        remarks = _damages(damages, 0)
+        if done.samples_since:
+            remarks.append(
+                f"samples before {rfc3339(since)} were given up by retention: of these there is what was left; "
+                "the server tells their rollups (query)"
+            )
         if file is not None:
+            told = msgspec.to_builtins(done)
+            told["samples_since"] = rfc3339(since) if done.samples_since else None
             self._say(
-                done,
-                *_damages(damages, 0),
+                told,
+                *remarks,
                 f"{file}: {done.samples:,} samples of {done.series:,} series, {done.bytes:,} bytes",
             )
         else:
             self._progress.end()
-            print(*_damages(damages, 0), sep="\n", end="", file=self._err)
+            for remark in remarks:
+                print(remark, file=self._err)
         return 1 if damages else 0
 
     @contextlib.contextmanager

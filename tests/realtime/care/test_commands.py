@@ -6,7 +6,9 @@ import json
 import pytest
 
 from realtime.care.commands import Care
+from realtime.core.times import rfc3339
 from realtime.errors import BadDial
+from storage.checksum import crc
 from tests.storage.conftest import NOW
 from tests.storage.filled import change, fill
 
@@ -106,6 +108,26 @@ def test_export_of_some_series(care, tmp_path):
         assert (code, told["series"]) == (0, series)
         assert told["bytes"] == out.stat().st_size
         assert len(out.read_text().splitlines()) == told["samples"] + 1
+
+
+def test_export_says_what_was_given_up(care, tmp_path):
+    """Where the range begins before the samples are whole, since when they are; in a pipe on standard error."""
+    fill(tmp_path / "playhead.db")
+    change(tmp_path / "playhead.db", "DELETE FROM horizons")
+    asked = {"format": "csv", "out": str(tmp_path / "x.csv"), "force": True}
+    code, said, _ = care("export", **asked)
+    assert code == 0 and "given up" not in said
+    since = NOW + 300 * 1_000_000
+    row = (0, since, crc(0, since))
+    change(tmp_path / "playhead.db", "INSERT INTO horizons (tier, at, crc) VALUES (?, ?, ?)", *row)
+    code, said, _ = care("export", **asked)
+    assert code == 0 and f"samples before {rfc3339(since)} were given up" in said
+    for start, told in ((since - 1, rfc3339(since)), (since, None)):
+        code, said, _ = care("export", **asked, json=True, start=rfc3339(start))
+        assert (code, json.loads(said)["samples_since"]) == (0, told)
+    change(tmp_path / "playhead.db", "UPDATE horizons SET at = at + 1")
+    code, said, _ = care("export", **asked)
+    assert code == 1 and "damaged: horizons 0: " in said
 
 
 def test_stats(care, tmp_path):
