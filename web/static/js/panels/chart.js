@@ -30,7 +30,7 @@ export function mount(root, page, chart) {
   const body = el("tbody", {}, ...chart.lines.map(({ label }, k) => el("tr", {}, el("th", { scope: "row" }, label || t(chart.title)), ...figures_rows[k])));
   const figures_ = el("div.unseen.summary", {}, el("table", {},
     el("caption", {}, t("{title}: newest, least, mean and most of the shown time", { title: t(chart.title) })),
-    el("thead", {}, el("tr", {}, ...["", t("now"), t("least"), t("mean"), t("most")].map((name) => el("th", { scope: "col" }, name)))), body));
+    el("thead", {}, el("tr", {}, ...[t("series"), t("now"), t("least"), t("mean"), t("most")].map((name) => el("th", { scope: "col" }, name)))), body));
   const more = el("button.button.small.icon", {
     type: "button", "aria-expanded": "false", title: t("Figures"), "aria-label": t("Figures of {title}", { title: t(chart.title) }),
     onclick() {
