@@ -1,6 +1,12 @@
-// Which series there are of a source, and what they said last: asked of the server once, kept up by frames after that.
+// Which series there are, of a source with what they said last, or of everybody: asked of the server once, kept up by frames after that.
 
 import { first } from "./wire.js";
+
+// Series that one question gives: few enough that taking them in holds up nobody.
+const PAGE = 2_000;
+// Series of everybody that are asked for at all; when there are more, `cut` says so, and whoever shows them has to.
+export const MOST = 50_000;
+const ALL = "";
 
 export class Catalogue {
   /** ask(path) → Promise<data>. */
@@ -8,24 +14,38 @@ export class Catalogue {
     Object.assign(this, { store, ask });
     this.epoch = "";
     this.asked = new Map();
+    this.cut = false;
   }
 
   /** Resolves when every series of the source is in the store. */
   of(source) {
+    this.#renew();
+    return source === this.store.view.source ? Promise.resolve() : this.#once(source, () => this.#load(source));
+  }
+
+  /** Resolves when the series of every source are in the store, `MOST` at most; progress(n) tells how many have come. */
+  all(progress = () => {}) {
+    this.#renew();
+    return this.#once(ALL, () => this.#leaf(progress));
+  }
+
+  #renew() {
     const { epoch } = this.store.view;
-    if (epoch !== this.epoch) {
-      // Another log: what was asked of the one before says nothing of it.
-      this.epoch = epoch;
-      this.asked.clear();
-    }
-    if (source === this.store.view.source) return Promise.resolve();
-    let asking = this.asked.get(source);
+    if (epoch === this.epoch) return;
+    // Another log: what was asked of the one before says nothing of it.
+    this.epoch = epoch;
+    this.asked.clear();
+    this.cut = false;
+  }
+
+  #once(key, load) {
+    let asking = this.asked.get(key);
     if (asking === undefined) {
-      asking = this.#load(source).catch((failure) => {
-        this.asked.delete(source);
+      asking = load().catch((failure) => {
+        if (this.asked.get(key) === asking) this.asked.delete(key);
         throw failure;
       });
-      this.asked.set(source, asking);
+      this.asked.set(key, asking);
     }
     return asking;
   }
@@ -36,5 +56,22 @@ export class Catalogue {
     const { series, metrics } = first(data);
     // Without the answer's own place in the log: the page's is where its frames are.
     this.store.apply({ type: "known", series, metrics });
+  }
+
+  /** Page after page. */
+  async #leaf(progress) {
+    const { epoch } = this;
+    let after = 0;
+    let known = 0;
+    while (known < MOST) {
+      const { series, next } = await this.ask(`/api/realtime/series?${new URLSearchParams({ after: String(after), limit: String(PAGE) })}`);
+      if (this.epoch !== epoch) return;
+      this.store.apply({ type: "series", series });
+      known += series.length;
+      progress(known);
+      if (next === null) return;
+      after = next;
+    }
+    this.cut = true;
   }
 }
