@@ -268,10 +268,14 @@ class OverviewQuery(Asked, frozen=True):
 
 class SparkShape(msgspec.Struct):
     """`value[i]` is of the step that begins at `at[i]` of the answer, null where nothing was read: the highest,
-    or of a counter (`rate`) its growth a second."""
+    or of a counter (`rate`) its growth a second. It is made of the series `ids`: the `first`, the `highest` or the
+    `sum` of them at each moment, times `scale`."""
 
     unit: str
     fn: Literal["max", "rate"]
+    ids: list[int]
+    way: Literal["first", "highest", "sum"]
+    scale: Number
     value: list[Number | None]
 
 

@@ -231,7 +231,14 @@ class _Drawn(NamedTuple):
 def _told(known: Standing, one: _Drawn) -> Data:
     state = one.glance.state
     sparks = {
-        spark.name: {"unit": spark.unit, "fn": spark.fn, "value": numbers(value)}
+        spark.name: {
+            "unit": spark.unit,
+            "fn": spark.fn,
+            "ids": list(spark.figure.ids),
+            "way": spark.figure.way,
+            "scale": canonical(spark.figure.scale),
+            "value": numbers(value),
+        }
         for spark, value in zip(one.glance.sparks, one.values, strict=True)
     }
     return {

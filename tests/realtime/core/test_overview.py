@@ -116,6 +116,14 @@ def test_devices_are_added_up_and_the_fullest_disk_is_drawn() -> None:
         )
     hosts.read("host", NETWORK % "lo", np.full(600, 1e9))
     sparks = hosts.shown()["sources"][0]["sparks"]
+    assert [(one["way"], one["scale"], len(one["ids"])) for one in sparks.values()] == [
+        ("highest", 100, 2),
+        ("sum", 1, 2),
+    ]
+    assert {
+        hosts.view.series[id_].labels["device"]
+        for id_ in sparks["network_receive_bytes_per_second"]["ids"]
+    } == {"eth0", "eth1"}
     assert set(sparks["network_receive_bytes_per_second"]["value"]) == {100}
     assert set(sparks["disk_percent"]["value"]) == {50}
 
