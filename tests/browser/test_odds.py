@@ -57,7 +57,7 @@ async def test_a_full_disk_is_told_while_the_line_lives(disk: Disk) -> None:
 async def test_a_sample_with_a_strange_time_does_not_move_the_page(tmp_path: Path) -> None:
     """From the future or from 1970, in the host's name or another's: charts and clock stay at now."""
     async with running(tmp_path, source="host") as server, watching(server.url) as watch:
-        await watch.open()
+        await watch.open("/analytics?view=host")
         await watch.live()
         await watch.beyond(await watch.seq() + 2)
         before = await watch.number("#chart-load", "last-x")
@@ -117,7 +117,7 @@ async def test_hundreds_of_sources_and_a_very_long_name(tmp_path: Path) -> None:
         await post(server.url, "/api/realtime/metrics", samples)
         for size in ((1440, 900), (1280, 800), (390, 844), (2560, 1440)):
             async with watching(server.url, size=size, phone=size[0] < 600) as watch:
-                await watch.open()
+                await watch.open("/analytics?view=host")
                 await watch.live()
                 await watch.beyond(await watch.seq() + 2)
                 await picture(watch, f"many-{size[0]}")

@@ -49,7 +49,7 @@ async def test_pictures(tmp_path: Path) -> None:
                     " Number(document.documentElement.dataset.shift ?? 0) + e.value; })"
                     ".observe({type: 'layout-shift', buffered: true})"
                 )
-                await watch.open()
+                await watch.open("/analytics?view=host")
                 await watch.live()
                 await watch.beyond(await watch.seq() + 3)
                 # The round trip is measured once a few seconds; a picture shows it.

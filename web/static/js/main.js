@@ -35,10 +35,10 @@ import { preferred, speak, t } from "./words.js";
 // The first view that most see comes with the page; the others when they are visited.
 const VIEWS = {
   host: async () => host,
+  overview: () => import("./views/overview.js"),
   alerts: () => import("./views/alerts.js"),
   performance: () => import("./views/performance.js"),
 };
-const FIRST = "host";
 const RANGE = 900;
 // `dashboard/live` draws charts as well; the page asks for its own, so it takes the shortest.
 const HOURS = 0.01;
@@ -230,12 +230,22 @@ let shown = "";
 let turn = 0;
 let showing = Promise.resolve();
 
+let landing = "";
+
+/** Where one arrives without naming a view: where one was last, else where there is most to see. What comes later moves nobody. */
+function arrived() {
+  landing ||= Object.hasOwn(VIEWS, kept("view")) ? kept("view") : store.now_view.sources.size > 1 ? "overview" : "host";
+  return landing;
+}
+
 /** The view that the address names, mounted; the same again only when it is about something else. */
 const show = () => (showing = mounted());
 
 async function mounted() {
   if (!store.now_view.ready) return;
-  const wanted = Object.hasOwn(VIEWS, route.get("view")) ? route.get("view") : FIRST;
+  const named = Object.hasOwn(VIEWS, route.get("view"));
+  const wanted = named ? route.get("view") : arrived();
+  if (named) keep("view", wanted);
   const mark = `${wanted} ${route.get("source")} ${route.get("id")}`;
   if (mark === shown) return;
   shown = mark;
@@ -310,6 +320,7 @@ timeline.mount($("timeline"), page, { watching: $("watching") });
 page.bell = bell.mount({ bell: $("bell"), count: $("bell-count"), rail: $("rail-notifications"), changed: () => page.bell && sign() }, store);
 for (const topic of ["news", "alerts", "load", "link"]) store.on(topic, sign);
 sign();
+keys.on("o", t("overview of all sources"), () => visit("overview", "glance"));
 keys.on("g", t("to the host"), () => visit("host", "overview"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));

@@ -1,13 +1,14 @@
 // A sparkline on a canvas: as many points as there are pixels, peaks kept, holes left open.
 
-import { faded } from "./palette.js";
+import { faded, palette } from "./palette.js";
 
 /**
- * Draws `table`'s only column over [from, to]; y runs from `low` to at least `high`. `size` is the canvas's box in CSS
+ * Draws `table`'s only column over [from, to]; y runs from `low` to at least `high`; a dashed line marks `limit` where it
+ * lies within. `size` is the canvas's box in CSS
  * pixels: handed in, because asking the canvas between two changes of text would lay the page out each time.
  * `until` (NaN: none) is a playhead: what comes after it is pale, and it is a line in `mark`.
  */
-export function spark(canvas, table, { from, to, low, high, colour, size, until = NaN, mark }) {
+export function spark(canvas, table, { from, to, low, high, colour, size, limit = NaN, until = NaN, mark }) {
   const ratio = devicePixelRatio || 1;
   const width = Math.round(size.width * ratio);
   const height = Math.round(size.height * ratio);
@@ -77,6 +78,16 @@ export function spark(canvas, table, { from, to, low, high, colour, size, until 
   draw.lineWidth = 1.4 * ratio;
   draw.lineJoin = "round";
   draw.stroke(line);
+  if (limit > low && limit < top) {
+    draw.strokeStyle = palette().muted;
+    draw.lineWidth = ratio;
+    draw.setLineDash([2 * ratio, 3 * ratio]);
+    draw.beginPath();
+    draw.moveTo(0, Math.round(y(limit)) + 0.5);
+    draw.lineTo(width, Math.round(y(limit)) + 0.5);
+    draw.stroke();
+    draw.setLineDash([]);
+  }
   if (!(until < to)) return;
   const edge = Math.max(0, ((until - from) / (to - from)) * width);
   draw.globalCompositeOperation = "destination-out";

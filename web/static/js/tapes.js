@@ -73,14 +73,15 @@ export class Tapes {
     });
   }
 
-  open({ kind, ids, points = 600 }) {
+  /** `counters`: they are such, though the store does not know these series. */
+  open({ kind, ids, points = 600, counters = false }) {
     const tape = new Tape(this, kind, ids, points);
     this.open_.add(tape);
     ids.forEach((id, column) => {
       if (!this.of.has(id)) this.of.set(id, new Set());
       this.of.get(id).add({ tape, column });
       const { view } = this.store;
-      if (view.series.get(id)?.kind === "counter" && !this.stood.has(id)) this.stood.set(id, [view.latest_at.get(id) ?? NaN, view.latest.get(id) ?? NaN]);
+      if ((counters || view.series.get(id)?.kind === "counter") && !this.stood.has(id)) this.stood.set(id, [view.latest_at.get(id) ?? NaN, view.latest.get(id) ?? NaN]);
     });
     return tape;
   }
