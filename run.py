@@ -305,6 +305,7 @@ class House:
             shelf=self.shelf,
             history=self.history,
             past=self.past,
+            replays=self.replays,
             timeline=self.timeline,
             encoder=Encoder(self._pool),
             requests=self.requests,

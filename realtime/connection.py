@@ -21,7 +21,7 @@ from realtime.core.cursor import Reset
 from realtime.core.frames import Frame, Packed, Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.held import Held
-from realtime.core.session import MetricsAnswer, Remote, Reply, Resume, Session
+from realtime.core.session import MetricsAnswer, Remote, Reply, Resume, Session, Watch
 from realtime.errors import Crowded, StorageError
 from realtime.tail import Entry
 from storage.events import Event, Metrics
@@ -101,6 +101,34 @@ class Feed(Protocol):
 
     def left(self, connection: "Connection") -> None:
         """It reads elsewhere from now on, or nowhere."""
+
+
+class Silence:
+    """Where nothing comes: for who waits for another feed, and has nothing else to hear."""
+
+    lag_s = LAG_S
+    edge = 0
+
+    def next(self, connection: "Connection", plain: bool) -> list[Entry]:
+        return []
+
+    async def entries(self, place: int) -> list[Entry]:
+        return []
+
+    def seq(self, place: int) -> int:
+        return place
+
+    def reached(self, connection: "Connection") -> None:
+        pass
+
+    def lost(self, connection: "Connection", reset: Reset) -> None:
+        pass
+
+    def left(self, connection: "Connection") -> None:
+        pass
+
+
+SILENCE = Silence()
 
 
 def _border(
@@ -190,8 +218,9 @@ class Connection:
         return self._seq
 
     @_border
-    def start(self, cursor_text: str | None) -> None:
-        """Join, then say hello from the same tick of the loop: nothing can come between."""
+    def start(self, cursor_text: str | None, watch: Watch | None = None) -> None:
+        """Join, then say hello from the same tick of the loop: nothing can come between. Who came to `watch` hears
+        nothing until that begins."""
         hub = self.hub
         self.session.bound(hub.view.last_id)
         hub.join(self)
@@ -200,7 +229,11 @@ class Connection:
             return
         place = hub.resolve(cursor_text) if cursor_text else None
         self._tell(hub.hello(self.client_id, place if isinstance(place, int) else None))
-        self.place_at(place)
+        if watch is None:
+            self.place_at(place)
+        else:
+            self.feed = SILENCE
+            hub.obey(self, watch, None)
 
     @_border
     def receive(self, message: str | bytes) -> None:

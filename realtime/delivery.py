@@ -573,6 +573,11 @@ class Hub:
             text, self.log.epoch, self.log.floor, self.tail.edge, self.limits.resume_events
         )
 
+    def told(self, text: str) -> int | None:
+        """The event of this log at which a cursor stands, however long ago; None if it is none of ours."""
+        place = resolve(text, self.log.epoch, 0, self.tail.edge, self.tail.edge)
+        return place if isinstance(place, int) else None
+
     def hello(self, client_id: str, after: int | None) -> Frame:
         """`cursor` is where this client stands: the frames after it are what follows. `after` is where
         it resumes, None when it starts from a snapshot."""

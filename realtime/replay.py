@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import structlog
 
-from realtime.connection import Connection
+from realtime.connection import Connection, Silence
+from realtime.core import goodbyes
 from realtime.core.cursor import Reset
 from realtime.core.frames import Frame, Wire
 from realtime.core.pacing import Pacing, State
@@ -36,7 +37,7 @@ from realtime.core.session import (
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.delivery import Hub
-from realtime.errors import StorageError
+from realtime.errors import Crowded, StorageError
 from realtime.past import Past, Place
 from realtime.reel import NEVER, PAGE, Reel, Shown
 from realtime.tail import Entry
@@ -172,6 +173,10 @@ class Replay:
             self._pacing.state = "playing"
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._over)
+
+    def go_on(self, place: Place, at: int) -> None:
+        """Not from its beginning, before it has begun."""
+        self._wind = place, at
 
     def bring(self, connection: Connection, id_: Any = None) -> None:
         """It gets the picture as it stands here, and goes on from there."""
@@ -594,7 +599,12 @@ class Replays:
                 else:
                     replay.act(remote, connection, id_)
         except Refused as refused:
-            connection.tell(_error(refused.code, refused.detail), id_)
+            self._refuse(connection, refused, id_)
+
+    def _refuse(self, connection: Connection, refused: Refused, id_: Any) -> None:
+        connection.tell(_error(refused.code, refused.detail), id_)
+        if isinstance(connection.feed, Silence):  # it came for nothing else
+            connection.end(goodbyes.FAILED)
 
     def seek(self, replay: Replay, at: int, connection: Connection, id_: Any) -> None:
         number = replay.ask_number()
@@ -634,6 +644,9 @@ class Replays:
             begun = await self.past.begun()
             ask = ask._replace(start=max(ask.start, begun))
             place = await self._place(ask.start)
+            then, at = place, ask.start
+            if ask.after is not None:
+                then, at = Place(ask.after, True), await self.past.moment(ask.after)
             until = None
             if ask.to is not None:
                 until = (await self.past.place(ask.to)).seq
@@ -642,6 +655,8 @@ class Replays:
         replay = Replay(self, ask, until)
         self._open[replay.id] = replay
         replay.begin(connection, place, id_)
+        if ask.after is not None:
+            replay.go_on(then, at)
 
     def _join(self, connection: Connection, name: str, id_: Any) -> None:
         replay = self._open.get(name)
@@ -659,26 +674,32 @@ class Replays:
             raise Refused("bad_data", "nothing is on tape then")
         return await self.past.place(at)
 
+    def admit(self) -> None:
+        """
+        Raises:
+            Crowded: there are as many replays as there may be.
+        """
+        try:
+            self._check_room()
+        except Refused as refused:
+            raise Crowded(refused.detail, "Join one of those, or try again later.") from None
+
     def _check_room(self) -> None:
         if self.count >= self._most:
             raise Refused(
                 "crowded",
-                f"there are as many replays as there may be (dial max_replays: {self._most}); join one, or try later",
+                f"there are as many replays as there may be (dial max_replays: {self._most}); and no more now",
             )
 
-    def _start(
-        self, work: Coroutine[Any, Any, None], connection: Connection | None, id_: Any
-    ) -> None:
+    def _start(self, work: Coroutine[Any, Any, None], connection: Connection, id_: Any) -> None:
         async def guarded() -> None:
             try:
                 await work
             except Refused as refused:
-                if connection is not None:
-                    connection.tell(_error(refused.code, refused.detail), id_)
+                self._refuse(connection, refused, id_)
             except StorageError as error:
                 log_.warning("a replay could not be read", reason=error.detail)
-                if connection is not None:
-                    connection.tell(_error("failed", error.detail), id_)
+                self._refuse(connection, Refused("failed", error.detail), id_)
 
         task = asyncio.create_task(guarded())
         self._work.add(task)

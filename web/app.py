@@ -42,7 +42,7 @@ from web.route import JSON, Operation, Route
 from web.series import SeriesList
 from web.services import Services
 from web.state import State
-from web.stream import Place, Poll, Polled, Stream
+from web.stream import Place, Poll, Polled, Stream, Watched
 from web.timeline import TimelineOf
 
 API = "/api/realtime"
@@ -117,8 +117,10 @@ ROUTES: Sequence[Route] = (
             "GET": Operation(
                 "Live frames as server-sent events",
                 description="`hello` comes first, then the frames missed since the cursor, or a "
-                "`snapshot`; after that frames as they happen. `id` is the cursor to resume from.",
-                query=Place,
+                "`snapshot`; after that frames as they happen. `id` is the cursor to resume from. With `from`, a "
+                "moment that is over plays: `replaying`, its `snapshot`, then its frames at `speed`, "
+                "until `to` or until it is live.",
+                query=Watched,
                 others={"text/event-stream": None},
                 refusals={503: CROWDED},
                 headers={

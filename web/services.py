@@ -12,6 +12,7 @@ from realtime.history import History
 from realtime.intake import Intake
 from realtime.past import Past
 from realtime.provisions import Fault
+from realtime.replay import Replays
 from realtime.shelf import Shelf
 from realtime.spine import Spine
 from realtime.timeline import Timeline
@@ -104,6 +105,7 @@ class Services:
     """Of values that know their own `size` in bytes."""
     history: History
     past: Past
+    replays: Replays
     timeline: Timeline
     encoder: Encoder
     requests: RequestStats

@@ -16,9 +16,18 @@ from realtime.audience import Send
 from realtime.connection import Connection, Gone
 from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
-from realtime.core.session import DASHBOARD, ROOM_LENGTH, ROOMS, Session, check_room
+from realtime.core.session import (
+    DASHBOARD,
+    ROOM_LENGTH,
+    ROOMS,
+    Session,
+    Watch,
+    check_room,
+    watch,
+)
 from web.handler import Border, Handler
 from web.problem import Problem
+from web.schemas import Moment
 
 Cursor = Annotated[
     str,
@@ -37,6 +46,15 @@ Compact = Annotated[
     bool,
     msgspec.Meta(description="ticks as ids and values in two arrays, ids named once by `series`"),
 ]
+Speed = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=20,
+        description="how fast the past plays: a number from 0.25 to 1000, or `max`",
+        examples=["10", "max"],
+    ),
+]
+UNTAKEN = "the query string is not one this address takes"
 Known = Annotated[
     int,
     msgspec.Meta(ge=0, le=2**53, description="the highest series id whose name is known already"),
@@ -60,9 +78,7 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             rooms = frozenset(check_room(name) for name in names)
         except ValueError as error:
-            raise Problem(
-                400, "the query string is not one this address takes", [("rooms", str(error))]
-            ) from None
+            raise Problem(400, UNTAKEN, [("rooms", str(error))]) from None
         if len(rooms) > ROOMS:
             raise Problem(
                 400,
@@ -70,6 +86,49 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 [("rooms", f"{len(rooms)} rooms came; at most {ROOMS} would do")],
             )
         return Session(rooms, self.compact, self.known)
+
+
+class Watched(Place, frozen=True, forbid_unknown_fields=True):
+    """A stream of now, or with `from` of the past."""
+
+    from_: Moment | None = msgspec.field(default=None, name="from")
+    to: Moment | None = None
+    speed: Speed | None = None
+    loop: bool = False
+    skip_idle_s: float = 0.0
+
+    def watch(self, now: int) -> Watch | None:
+        """
+        Raises:
+            Problem: 400, a moment or a speed that cannot be one.
+        """
+        if self.from_ is None:
+            asked = {
+                "to": self.to,
+                "speed": self.speed,
+                "loop": self.loop,
+                "skip_idle_s": self.skip_idle_s,
+            }
+            wrong = [
+                (name, "is of a replay, which needs a from")
+                for name, value in asked.items()
+                if value
+            ]
+            if wrong:
+                raise Problem(400, UNTAKEN, wrong)
+            return None
+        try:
+            return watch(
+                self.from_,
+                self.to,
+                now,
+                speed=self.speed or 1.0,
+                loop=self.loop,
+                skip_idle_s=self.skip_idle_s,
+            )
+        except ValueError as error:
+            field, _, words = str(error).partition(": ")
+            raise Problem(400, UNTAKEN, [(field, words)]) from None
 
 
 class Polled(msgspec.Struct, frozen=True):
@@ -114,9 +173,11 @@ class Stream(Border):
         self.services.hub.admit(self.request.remote_ip or "")
 
     async def get(self) -> None:
-        place = self.asked(Place)
+        place = self.asked(Watched)
         session = place.session()
         hub = self.services.hub
+        resumed = self.request.headers.get("Last-Event-ID")
+        watched = await self._watched(place, resumed)
         hub.admit(self.request.remote_ip or "", session.taste.rooms)
         if self.request.version == "HTTP/1.0":
             self.wire = UNTIL_CLOSE
@@ -129,12 +190,24 @@ class Stream(Border):
         self.flush()
         self._connection = Connection(hub, session, self, self.request.remote_ip or "")
         # A browser that comes back by itself says where it stood in a header, and the address is old.
-        self._connection.start(self.request.headers.get("Last-Event-ID") or place.cursor)
+        self._connection.start(resumed or place.cursor, watched)
         await self._left
         # What the kernel holds by now it may still deliver; nothing else follows on this connection.
         with contextlib.suppress(TimeoutError, StreamClosedError):
             await asyncio.wait_for(self.finish(), GRACE_S)
         self._stream.close()
+
+    async def _watched(self, place: Watched, resumed: str | None) -> Watch | None:
+        watched = place.watch(self.services.spine.now())
+        if watched is None:
+            return None
+        self.services.replays.admit()
+        begun = await self.services.past.begun()
+        if begun > self.services.spine.now():
+            raise Problem(400, UNTAKEN, [("from", "nothing is on tape yet")])
+        # One that comes back goes on after what it was told last, if that can be proved to be of this log.
+        after = self.services.hub.told(resumed) if resumed else None
+        return watched._replace(after=after)
 
     def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":
         if self._stream.closed():

@@ -67,8 +67,8 @@ class MetricsAnswer(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """A replay from a moment (µs), to another or until it is live. Ticks whose next is more than `skip_us` later are
-    not waited for."""
+    """A replay from a moment (µs), to another or until it is live; it goes on `after` an event that was told
+    before. What comes more than `skip_us` later than the one before is not waited for."""
 
     start: int
     to: int | None = None
@@ -77,6 +77,7 @@ class Watch(NamedTuple):
     paused: bool = False
     loop: bool = False
     skip_us: int = 0
+    after: int | None = None
 
 
 class Join(NamedTuple):

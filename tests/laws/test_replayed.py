@@ -8,7 +8,7 @@ import pytest
 
 from realtime.core.decide import Desk
 from realtime.core.times import rfc3339
-from tests.clients import MSGPACK, sockets
+from tests.clients import MSGPACK, events, sockets
 from tests.realtime.test_replay import (
     at,
     begun,
@@ -25,8 +25,8 @@ SPEEDS: tuple[Any, ...] = (1, 10, 100, "max")
 
 @pytest.mark.gen_test(timeout=60)
 async def test_same_frames(tmp_path: Path) -> None:
-    """Law same-frames: what was recorded live and what is replayed hash to the same, at every speed, in JSON and in
-    msgpack, off rows and off segments."""
+    """Law same-frames: what was recorded live and what is replayed hash to the same at every speed, over the WebSocket
+    in JSON and in msgpack and over SSE, off rows and off segments."""
     async with recorded(tmp_path, 2) as it:
         async with sockets(it.url) as live:
             await live.until("snapshot")
@@ -37,7 +37,7 @@ async def test_same_frames(tmp_path: Path) -> None:
             await live.until("metrics", seq=it.spine.edge)
             wanted = digest(live.heard)
             assert {one.event for one in logged(live.heard)} == {"metrics", "notification"}
-        span = {"from": at(1.99), "to": at(4.3)}
+        span: dict[str, Any] = {"from": at(1.99), "to": at(4.3)}
         for sealed in (False, True):
             if sealed:
                 await it.log.seal(it.log.head, all_of_it=True)
@@ -48,6 +48,10 @@ async def test_same_frames(tmp_path: Path) -> None:
                         await begun(socket, **span, speed=speed)
                         await socket.until("playhead", state="ended")
                         assert digest(socket.heard) == wanted, (sealed, protocol, speed)
+            for speed in SPEEDS:
+                async with events(it.url, **span, speed=speed) as stream:
+                    await stream.until("playhead", state="ended")
+                    assert digest(stream.heard) == wanted, (sealed, "sse", speed)
 
 
 @pytest.mark.gen_test(timeout=60)

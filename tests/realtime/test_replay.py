@@ -14,7 +14,7 @@ from realtime.clock import Clock
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.times import rfc3339
 from tests.app import house
-from tests.clients import MSGPACK, Socket, Told, eventually, sockets
+from tests.clients import MSGPACK, Socket, Told, events, eventually, sockets
 
 BEGIN = 1_795_403_506_000_000
 S = 1_000_000
@@ -358,3 +358,31 @@ async def test_it_hears_the_rooms_it_asked_for_and_goes_back_to_its_own(tmp_path
         assert {one.event for one in logged(socket.heard)} == {"alert"}
         await record(it, 60, 62)
         assert (await socket.until("metrics")).data["at"] == at(60)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_over_sse_it_is_asked_for_in_the_address(tmp_path: Path) -> None:
+    """`hello`, `replaying`, the picture and the frames, and then now; nothing of now before."""
+    ask: dict[str, Any] = {"from": at(9.5), "speed": "max"}
+    async with recorded(tmp_path, 30) as it, events(it.url, **ask) as stream:
+        await stream.until("playhead", state="live")
+        names = [told.event for told in stream.heard if told.event != "playhead"]
+        assert names[:3] == ["hello", "replaying", "snapshot"]
+        assert stream.seqs == list(range(stream.seqs[0], it.spine.edge + 1))
+        await record(it, 30, 31)
+        assert (await stream.until("metrics")).data["at"] == at(30)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_stream_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> None:
+    """A browser repeats the address and says in a header what it heard last; a cursor of another log is not believed,
+    and the replay begins."""
+    async with recorded(tmp_path, 30) as it:
+        ask: dict[str, Any] = {"from": at(9.5), "to": at(20.5), "speed": 50}
+        async with events(it.url, **ask) as stream:
+            told = await stream.until("metrics", at=at(14))
+        for id_, first in ((told.id, at(15)), ("other:7", at(10))):
+            ask["speed"] = "max"
+            async with events(it.url, {"Last-Event-ID": id_}, **ask) as stream:
+                assert (await stream.until("metrics")).data["at"] == first
+                await stream.until("playhead", state="ended")

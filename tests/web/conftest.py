@@ -28,6 +28,7 @@ from realtime.history import History
 from realtime.intake import Intake, Limits
 from realtime.past import Past
 from realtime.provisions import Fault
+from realtime.replay import Replays
 from realtime.shelf import Shelf
 from realtime.spine import Limits as SpineLimits
 from realtime.spine import Spine, touched
@@ -260,13 +261,17 @@ async def site(tmp_path: Path, static: Path):
         pool,
         shelf=shelf,
     )
+    past = Past(log, view, View, HOST, pool, shelf, 1_000_000)
+    replays = Replays(hub, past, HOST, lambda view: {"cursor": ""}, 3)
+    hub.obey = replays.obey
     services = Services(
         spine=spine,
         hub=hub,
         log=log,
         intake=Intake(Limits(), HOST),
         shelf=shelf,
-        past=Past(log, view, View, HOST, pool, shelf, 1_000_000),
+        past=past,
+        replays=replays,
         history=history,
         timeline=Timeline(log, view, history, shelf, HOST, 1.0, lambda event: services.tell(event)),
         encoder=Encoder(pool),
@@ -307,6 +312,7 @@ async def site(tmp_path: Path, static: Path):
     await server.close_all_connections()
     AsyncHTTPClient().close()
     await hub.close()
+    await replays.close()
     spine.close()
     await writer
     await shelf.close()

@@ -280,3 +280,23 @@ async def settled(future):
         await future
     except OSError as error:
         return error
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ("from=yesterday", "from", "RFC 3339"),
+        ("from=2199-01-01T00:00:00Z", "from", "not over yet"),
+        ("from=-1m&to=-2m", "to", "swap them"),
+        ("from=-1m&speed=fast", "speed", "0.25 to 1000"),
+        ("from=-1m&loop=true", "loop", "needs a to"),
+        ("from=-1m&skip_idle_s=0.1", "skip_idle_s", "from 1 to"),
+        ("speed=3", "speed", "needs a from"),
+        ("from=-1m", "from", "nothing is on tape"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_replay_that_makes_no_sense_is_refused(site, query, field, words):
+    """Before a stream begins, with the field that is wrong."""
+    body = await site.ask(f"/api/realtime/dashboard/stream?{query}")
+    assert body.status == 400 and words in body.errors[field]
