@@ -6,8 +6,9 @@ bad reading costs only itself and is named in the answer.
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -19,6 +20,11 @@ JSON = "application/json"
 MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
 Time = int | float | str
+Bytes = bytes | msgspec.Raw
+
+LONG = 1 << 20
+"""Bytes from which a body is decoded part by part: while a decoder works nobody else does, in whichever thread
+(law loop-never-blocks)."""
 
 
 class Reading(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -37,10 +43,35 @@ class Table(msgspec.Struct, forbid_unknown_fields=True):
     units: dict[str, str] | None = None
 
 
-_READINGS_JSON = msgspec.json.Decoder(list[Reading])
-_READINGS_MSGPACK = msgspec.msgpack.Decoder(list[Reading])
-_TABLE_JSON = msgspec.json.Decoder(Table)
-_TABLE_MSGPACK = msgspec.msgpack.Decoder(Table)
+class Parts(msgspec.Struct, forbid_unknown_fields=True):
+    """A table whose columns are still to be decoded."""
+
+    series: dict[str, msgspec.Raw]
+    at: list[Time] | Time | None = None
+    source: str | None = None
+    units: dict[str, str] | None = None
+
+
+class Form(NamedTuple):
+    """The decoders of a wire format: of whole bodies, and of long ones part by part."""
+
+    readings: Callable[[Bytes], list[Reading]]
+    table: Callable[[Bytes], Table]
+    listed: Callable[[Bytes], list[msgspec.Raw]]
+    reading: Callable[[Bytes], Reading]
+    parts: Callable[[Bytes], Parts]
+    column: Callable[[Bytes], list[int | float | None]]
+
+    @classmethod
+    def of(cls, decoder: Any) -> "Form":
+        kinds = (list[Reading], Table, list[msgspec.Raw], Reading, Parts, list[int | float | None])
+        return cls(*(decoder(kind).decode for kind in kinds))
+
+
+_JSON = Form.of(msgspec.json.Decoder)
+_MSGPACK = Form.of(msgspec.msgpack.Decoder)
+_SPACE = re.compile(r"[ \t\n\r]*")
+_loose = json.JSONDecoder().raw_decode
 
 _NUMBER = (int, float)
 _READING_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -70,8 +101,15 @@ def decoded(
     read of it goes to `rejections`; BadInput when it cannot be read at all or is too much.
     """
     packed = _is_msgpack(content_type)
+    if packed:
+        # fixarray, array 16, array 32
+        listed = body[:1] in (b"\xdc", b"\xdd") or 0x90 <= (body[0] if body else 0) <= 0x9F
+    else:
+        listed = body[:64].lstrip()[:1] == b"["
+    if listed and len(body) >= LONG:
+        return _sift_readings(_one_by_one(body, packed, max_samples), rejections)
     try:
-        what = _typed(body, packed)
+        what = _typed(body, packed, listed, max_samples)
     except UNREADABLE:
         return _sifted(_raw_msgpack(body) if packed else _raw_json(body), max_samples, rejections)
     if isinstance(what, Table):
@@ -114,13 +152,85 @@ def _is_msgpack(content_type: str) -> bool:
     raise UnknownFormat(f"{shown(kind)} is not a format this endpoint reads")
 
 
-def _typed(body: bytes, packed: bool) -> list[Reading] | Table:
-    if packed:
-        # fixarray, array 16, array 32
-        listed = body[:1] in (b"\xdc", b"\xdd") or 0x90 <= (body[0] if body else 0) <= 0x9F
-        return _READINGS_MSGPACK.decode(body) if listed else _TABLE_MSGPACK.decode(body)
-    listed = body[:64].lstrip()[:1] == b"["
-    return _READINGS_JSON.decode(body) if listed else _TABLE_JSON.decode(body)
+def _one_by_one(body: bytes, packed: bool, max_samples: int) -> Iterator[Any]:
+    """The items of a long list: readings, and what is none as it came."""
+    form = _MSGPACK if packed else _JSON
+    try:
+        items = form.listed(body)
+    except UNREADABLE:
+        if packed:
+            yield from cast("list[Any]", _raw_msgpack(body))  # it says what is wrong
+        else:
+            for count, item in enumerate(_loose_items(body), 1):
+                check_amount(count, max_samples)
+                yield item
+        return
+    check_amount(len(items), max_samples)
+    for item in items:
+        try:
+            yield form.reading(item)
+        except UNREADABLE:
+            yield _raw_msgpack(bytes(item)) if packed else _raw_json(bytes(item))
+
+
+def _loose_items(body: bytes) -> Iterator[Any]:
+    """As `_raw_json` reads a list, an item at a time."""
+    try:
+        text = body.decode()
+        place = _past_space(text, _expected(text, "[", 0))
+        more = text[place : place + 1] != "]"
+        while more:
+            item, place = _loose(text, place)
+            yield item
+            place = _past_space(text, place)
+            more = text[place : place + 1] == ","
+            place = _past_space(text, place + more)
+        if _past_space(text, _expected(text, "]", place)) < len(text):
+            raise ValueError("something follows the list")
+    except RecursionError:
+        raise BadInput("The body is nested too deeply") from None
+    except ValueError as error:
+        raise BadInput(f"The body is not JSON: {shown(str(error))}") from None
+
+
+def _expected(text: str, what: str, place: int) -> int:
+    """The place behind it."""
+    place = _past_space(text, place)
+    if text[place : place + 1] != what:
+        raise ValueError(f"there should be a {what} at character {place}")
+    return place + 1
+
+
+def _past_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    assert found is not None
+    return found.end()
+
+
+def _typed(body: bytes, packed: bool, listed: bool, max_samples: int) -> list[Reading] | Table:
+    form = _MSGPACK if packed else _JSON
+    if listed:
+        return form.readings(body)
+    if len(body) < LONG:
+        return form.table(body)
+    parts = form.parts(body)
+    # One column of a long body can be all of it: so it is counted before it is decoded.
+    count = _packed_amount if packed else _plain_amount
+    check_amount(sum(map(count, parts.series.values())), max_samples)
+    series = {text: form.column(column) for text, column in parts.series.items()}
+    return Table(series, parts.at, parts.source, parts.units)
+
+
+def _plain_amount(column: msgspec.Raw) -> int:
+    """Numbers of a column in JSON, as far as it is one."""
+    told = bytes(column)
+    return told.count(b",") + (len(told) > 2)
+
+
+def _packed_amount(column: msgspec.Raw) -> int:
+    begin = bytes(memoryview(column)[:5])
+    size = {0xDC: 2, 0xDD: 4}.get(begin[0], 0)
+    return int.from_bytes(begin[1 : 1 + size], "big") if size else begin[0] & 0x0F
 
 
 def _raw_json(body: bytes) -> object:
@@ -148,10 +258,13 @@ def _raw_msgpack(body: bytes) -> object:
 
 
 def _sift_readings(
-    items: list[Any], rejections: Rejections, single: bool = False
+    items: Iterable[Any], rejections: Rejections, single: bool = False
 ) -> Iterator[tuple[int | None, Reading]]:
     for place, item in enumerate(items):
         index = None if single else place
+        if isinstance(item, Reading):
+            yield index, item
+            continue
         prefix = "" if single else f"[{place}]."
         if not isinstance(item, dict):
             detail = f"a reading is an object with name and value, not {_kind(item)}"

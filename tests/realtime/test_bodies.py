@@ -1,11 +1,22 @@
+import json
+
 import msgpack
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from realtime import bodies
 from realtime.bodies import Reading, Table, check_amount, decoded
 from realtime.errors import BadInput, UnknownFormat
 from realtime.rejections import Rejections
 
 JSON, MSGPACK = "application/json", "application/msgpack"
+
+
+@pytest.fixture(params=[bodies.LONG, 1], autouse=True, ids=["whole", "in parts"])
+def _long(request, monkeypatch):
+    """Every promise holds for long bodies, too, which are decoded part by part."""
+    monkeypatch.setattr(bodies, "LONG", request.param)
 
 
 def read(body, content_type=JSON):
@@ -82,3 +93,70 @@ def test_bytes_that_are_no_utf8_are_no_json(body):
     """Bad UTF-8 is told like any other broken JSON, and never an error of ours."""
     with pytest.raises(BadInput, match="not JSON"):
         read(body)
+
+
+ITEMS = [
+    f"{{{fields}}}"
+    for fields in (
+        '"name":"a","value":1,"labels":{"x":"1"}',
+        '"name":"a","value":NaN',
+        '"name":"a","value":-Infinity,"at":1e999',
+        '"name":"a, [b] NaN","value":0.5',
+        '"nam":"a","value":1',
+        '"name":"a"',
+        '"name":"a","value":"1"',
+        '"name":"a","value":1,"labels":{"x":NaN}',
+    )
+] + ["null", "[]", "[[]]", '"x"', "7"]
+SPACE = st.text(" \t\r\n", max_size=2)
+
+
+def outcome(body, content_type, long):
+    """What is read, told so that NaN equals itself, or the words of the refusal."""
+    before, bodies.LONG = bodies.LONG, long
+    try:
+        return repr(read(body, content_type))
+    except BadInput as error:
+        return error.detail.split("(")[0].split(":")[0]
+    finally:
+        bodies.LONG = before
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(ITEMS), max_size=6),
+    SPACE,
+    st.sampled_from(["", "]", ",", " x", "[", "{"]),
+)
+def test_in_parts_it_is_read_as_in_one(items, space, more):
+    """Good or bad, with what JSON has not, and with what follows that should not."""
+    body = f"{space}[{space}{f'{space},{space}'.join(items)}{space}]{space}{more}".encode()
+    assert outcome(body, JSON, 1) == outcome(body, JSON, 1 << 20)
+    assert outcome(body[:-1], JSON, 1) == outcome(body[:-1], JSON, 1 << 20)
+
+
+@pytest.mark.parametrize("content_type", [JSON, MSGPACK])
+def test_a_column_is_counted_before_it_is_decoded(content_type, monkeypatch):
+    """A long body may be one column: what is too much is refused before the numbers are made."""
+    pack = msgpack.packb if content_type == MSGPACK else lambda what: json.dumps(what).encode()
+
+    def refuse(_column):
+        raise AssertionError("decoded")
+
+    for form in ("_JSON", "_MSGPACK"):
+        monkeypatch.setattr(bodies, form, getattr(bodies, form)._replace(column=refuse))
+    monkeypatch.setattr(bodies, "LONG", 1)
+    for columns in ([1001], [70_000], [10] * 101):
+        body = pack({"series": {f"s{n}": [1] * count for n, count in enumerate(columns)}})
+        with pytest.raises(BadInput, match="too many; 1000 is the limit"):
+            read(body, content_type)
+
+
+@pytest.mark.parametrize("content_type", [JSON, MSGPACK])
+def test_as_many_as_may_be_are_read(content_type):
+    """The limit itself is still allowed, in one column or in many, empty ones among them."""
+    pack = msgpack.packb if content_type == MSGPACK else lambda what: json.dumps(what).encode()
+    for columns in ([1000], [10] * 100, [15, 0, 16, 969]):
+        body = pack({"series": {f"s{n}": [1] * count for n, count in enumerate(columns)}})
+        table, rejected = read(body, content_type)
+        assert [len(column) for column in table.series.values()] == columns and not rejected
