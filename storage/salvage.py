@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from storage import codec, proof, strips, tiers
+from storage import codec, proof, tiers
 from storage.backup import written
 from storage.blocks import pack_buckets, unpack_buckets
 from storage.checksum import crc
@@ -25,6 +25,7 @@ from storage.lock import Lock
 from storage.log import INSERT
 from storage.look import FILE, Progress, quiet
 from storage.migrate import migrate
+from storage.press import press, without
 from storage.proof import Damage, Piece, told
 from storage.rollups import (
     BLOCK,
@@ -38,8 +39,8 @@ from storage.rollups import (
     width,
 )
 from storage.scan import Lost, readable, rows
-from storage.sealer import FORMAT, GENESIS
-from storage.segments import Head, Sealed, Shape, digest, seal, unseal
+from storage.sealer import GENESIS
+from storage.segments import seal, unseal
 from storage.seqs import Seqs
 
 FINE, MINUTE, HOUR = TIERS
@@ -158,29 +159,11 @@ class _Salvage:
     def _keep(self, id_: int, piece: Piece) -> None:
         head = piece.head
         assert head is not None
-        sealed = _sealed(head, piece.bodies, piece.lost)
+        sealed = seal(unseal(without(head, piece.lost), piece.bodies))
         if piece.lost:
             self._torn = sealed.last_seq
-        directory, cut = strips.cut(sealed.columns)
         row = self._out.execute("SELECT hash FROM segments WHERE id = ?", (id_ - 1,)).fetchone()
-        previous = row[0] if row else GENESIS
-        self._out.execute(
-            "INSERT INTO segments (id, first_seq, last_seq, start_at, end_at, ticks, samples, format, "
-            "head, directory, hash, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                id_,
-                *sealed[:6],
-                FORMAT,
-                sealed.head,
-                directory,
-                digest(previous, sealed.head, sealed.columns),
-                previous,
-            ),
-        )
-        self._out.executemany(
-            "INSERT INTO strips (place, body) VALUES (?, ?)",
-            [(id_ << 32 | place, strip) for place, strip in enumerate(cut)],
-        )
+        press(self._out, id_, sealed, row[0] if row else GENESIS)
         self._seqs.take(head.seqs)
         self._ticks.append((sealed.first_seq, sealed.last_seq, sealed.end_at))
         self._sealed = sealed.last_seq
@@ -342,16 +325,6 @@ class _Salvage:
                     self._tell(Damage(table, str(row[0]), "it is not as it was written"))
                 elif type(first) is int and type(last) is int and floor <= first <= last <= head:
                     self._out.execute(f"INSERT INTO {table} ({cells}) VALUES ({marks})", row)
-
-
-def _sealed(head: Head, bodies: dict[int, bytes], lost: list[int]) -> Sealed:
-    """The segment as it was, or without the series that are lost."""
-    if lost:
-        shapes = [
-            Shape(shape.source, shape.ids[~np.isin(shape.ids, lost)]) for shape in head.shapes
-        ]
-        head = Head(head.seqs, head.ats, head.shape_of, shapes, head.constants)
-    return seal(unseal(head, bodies))
 
 
 def _readable_block(place: Any, body: Any) -> None:

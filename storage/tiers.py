@@ -35,6 +35,7 @@ __all__ = [
     "Prepared",
     "ends",
     "forget",
+    "parts",
     "prepare",
     "read",
     "write",
@@ -95,9 +96,9 @@ async def prepare(connection: AsyncConnection, columns: Columns, coarse: bool = 
     damaged: list[str] = []
     grown = 0
     for tier, sheaf in sheaves.items():
-        parts = await _off_loop(functools.partial(_parts, tier, sheaf))
-        stored = dict(await _rows(connection, sorted(parts)))
-        merged, unread = await _off_loop(functools.partial(_merge_in, tier, parts, stored))
+        split = await _off_loop(functools.partial(parts, tier, sheaf))
+        stored = dict(await _rows(connection, sorted(split)))
+        merged, unread = await _off_loop(functools.partial(_merge_in, tier, split, stored))
         rows += merged
         damaged += unread
         grown += sum(len(body) - len(stored.get(place, b"")) for place, body in merged)
@@ -248,18 +249,18 @@ def _coarse(columns: Columns) -> dict[int, Sheaf]:
     return {minutes: fine, hours: coarser(fine, hours)}
 
 
-def _parts(tier: int, sheaf: Sheaf) -> dict[Place, Sheaf]:
+def parts(tier: int, sheaf: Sheaf) -> dict[Place, Sheaf]:
     """By the row that each bucket belongs to."""
     places = (
         (TIERS.index(tier) + 1 << 58)
         | sheaf.buckets.at // (width(tier) * BLOCK) << 32
         | sheaf.series // GROUP * GROUP
     )
-    parts: dict[Place, Sheaf] = {}
+    split: dict[Place, Sheaf] = {}
     for place in sorted(set(places.tolist())):
         rows = places == place
-        parts[place] = Sheaf(sheaf.series[rows], sheaf.buckets.take(rows))
-    return parts
+        split[place] = Sheaf(sheaf.series[rows], sheaf.buckets.take(rows))
+    return split
 
 
 def _merge_in(

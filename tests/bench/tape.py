@@ -166,7 +166,7 @@ def _rollups(connection: sqlite3.Connection, start: int, days: int) -> None:
     for tier, sheaf in sheaves.items():
         rows = [
             (place, pack_buckets(part, tiers.block_at(place), tier))
-            for place, part in tiers._parts(tier, sheaf).items()
+            for place, part in tiers.parts(tier, sheaf).items()
         ]
         blocks = days * DAY * SECOND // (width(tier) * BLOCK)
         connection.executemany(
