@@ -32,7 +32,7 @@ from tornado.netutil import bind_sockets
 from realtime import delivery, heap, intake, spine
 from realtime.answers import Encoder
 from realtime.care import arguments
-from realtime.clock import Clock
+from realtime.clock import Clock, Still
 from realtime.collect.collector import Collector
 from realtime.collect.host import facts
 from realtime.collect.lineup import default_collectors
@@ -42,6 +42,7 @@ from realtime.core import rules
 from realtime.core.dashboard import dashboard, latest
 from realtime.core.decide import Bounds
 from realtime.core.requests import RequestStats
+from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import BadDial, PlayheadError, StorageBroken, StorageFull
 from realtime.files import for_sockets, for_streams, raise_limit
@@ -70,6 +71,7 @@ from web.openapi import document
 from web.services import Services
 
 if TYPE_CHECKING:
+    from realtime.incident import Manifest
     from web.socketio import Door
 
 VERSION = "0.1.0"
@@ -93,7 +95,7 @@ log_ = structlog.get_logger("playhead")
 
 
 class House:
-    """A running server. `url` is known once it is open; `ended` becomes the exit code.
+    """A running server, or an incident on show. `url` is known once it is open; `ended` becomes the exit code.
 
     Tests hand in a clock and collectors of their own; nothing else can be exchanged.
     """
@@ -103,8 +105,11 @@ class House:
         settings: Settings,
         clock: Clock | None = None,
         collectors: Sequence[Collector] | None = None,
+        incident: "Manifest | None" = None,
     ) -> None:
         self.settings = settings
+        self.incident = incident
+        """What the data directory was unpacked from: it is shown, and nothing is recorded."""
         self.clock = clock or Clock()
         self._collectors = collectors
         self.url = ""
@@ -149,21 +154,11 @@ class House:
                     "Free some space on the disk that holds the data directory, then start again.",
                 ) from error
             raise
-        self._writer = asyncio.create_task(self.spine.run())
-        self._writer.add_done_callback(self._watch)
-        about = await loop.run_in_executor(None, facts)
-        started = System("started", {"version": VERSION, "facts": about})
-        try:
-            await self.spine.record(started, settings.source)
-        except StorageFull:  # the spine has said so: what is on tape can still be watched
-            self._start(self._announce(started))
-        for work in (
-            self.hub.run(),
-            self.lag.run(),
-            self.recorder.run(),
-            self.upkeep.run(),
-            self.provisions.run(),
-        ):
+        if self.incident is None:
+            await self._record()
+        else:
+            self.spine.close()
+        for work in (self.hub.run(), self.lag.run()):
             self._start(work)
         self._server = Gate(application(self.services), **serve_options())
         self._server.bound(
@@ -171,6 +166,19 @@ class House:
         )
         self._server.add_sockets(sockets)
         self.url = address(sockets[0])
+
+    async def _record(self) -> None:
+        """Everything that writes."""
+        self._writer = asyncio.create_task(self.spine.run())
+        self._writer.add_done_callback(self._watch)
+        about = await asyncio.get_running_loop().run_in_executor(None, facts)
+        started = System("started", {"version": VERSION, "facts": about})
+        try:
+            await self.spine.record(started, self.settings.source)
+        except StorageFull:  # the spine has said so: what is on tape can still be watched
+            self._start(self._announce(started))
+        for work in (self.recorder.run(), self.upkeep.run(), self.provisions.run()):
+            self._start(work)
 
     def _furnish(self) -> None:
         """The parts, each with what it needs and no more."""
@@ -222,6 +230,8 @@ class House:
             lambda: latest(self.view, s.source, epoch=self.log.epoch, now=clock.now()),
             VERSION,
         )
+        if self.incident is not None:
+            self.hub.about = {"incident": self._shown()}
         self.history = History(
             partial(self.log.columns, most=s.query_rows),
             self.view,
@@ -315,6 +325,8 @@ class House:
             unready=self._unready,
             uptime_s=lambda: self.clock.monotonic() - self._began,
             faults=lambda: self.provisions.faults,
+            packing=asyncio.Lock(),
+            incident=self._shown(),
             rules=[rules.told(rule) for rule in self.rules],
             version=VERSION,
             sqlite_version=sqlite_version(),
@@ -326,6 +338,12 @@ class House:
             poll_s=s.poll_s,
             socketio=self._door(),
         )
+
+    def _shown(self) -> dict[str, Any] | None:
+        it = self.incident
+        if it is None:
+            return None
+        return {"title": it.title, "from": rfc3339(it.from_), "to": rfc3339(it.to)}
 
     def _door(self) -> "Door | None":
         if self.settings.socketio == "off" or not (find_spec("socketio") and find_spec("engineio")):
@@ -365,6 +383,8 @@ class House:
 
     def _unready(self) -> list[str]:
         reasons = ["the disk is full, nothing can be recorded"] if self.spine.full else []
+        if self.incident is not None:
+            reasons.append("an incident is shown, nothing is recorded")
         return reasons + (["the server is stopping"] if self.hub.closing else [])
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -402,22 +422,24 @@ class House:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.upkeep.finish()
-        try:
-            if not self._writer.done():
-                await self.spine.record(System("stopped"), self.settings.source)
-        except PlayheadError as error:
-            log_.error("the end could not be recorded", reason=error.detail, hint=error.hint)
+        if self.incident is None:
+            await self.upkeep.finish()
+            try:
+                if not self._writer.done():
+                    await self.spine.record(System("stopped"), self.settings.source)
+            except PlayheadError as error:
+                log_.error("the end could not be recorded", reason=error.detail, hint=error.hint)
         await self.hub.close()
         await self.replays.close()
         self.spine.close()
-        try:
-            await asyncio.wait({self._writer})
-            await self.spine.checkpoint()
-        except PlayheadError as error:
-            log_.warning(
-                "the view could not be saved; the next start folds more", reason=error.detail
-            )
+        if self.incident is None:
+            try:
+                await asyncio.wait({self._writer})
+                await self.spine.checkpoint()
+            except PlayheadError as error:
+                log_.warning(
+                    "the view could not be saved; the next start folds more", reason=error.detail
+                )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.close_all_connections(), 1.0)
         await self.log.close()
@@ -457,10 +479,12 @@ def address(one: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, incident: "Manifest | None" = None) -> int:
     heap.tame()
     sys.setswitchinterval(SWITCH_S)
-    house = House(settings)
+    # Whoever looks at an incident looks at its end: that is its present.
+    clock = Still(incident.to) if incident else Clock()
+    house = House(settings, clock, incident=incident)
     await house.open()
     # What start-up made stays: the collector need not walk it again and again (law loop-never-blocks).
     gc.collect()
@@ -490,12 +514,29 @@ async def serve(settings: Settings) -> int:
             log_.error("the server did not drain in time; what was acknowledged is on disk")
 
 
+def show(settings: Settings) -> int:
+    """An incident, out of a directory of its own that goes with the server."""
+    from realtime.incident import unpack
+
+    with tempfile.TemporaryDirectory(prefix="playhead-open-") as directory:
+        manifest = unpack(Path(settings.asked["file"]), Path(directory))
+        title = f"{manifest.title}, " if manifest.title else ""
+        print(
+            f"{title}{rfc3339(manifest.from_)[:19]}Z to {rfc3339(manifest.to)[:19]}Z on {manifest.source}"
+        )
+        return asyncio.run(
+            serve(replace(settings, data=directory, source=manifest.source), manifest)
+        )
+
+
 def care(settings: Settings) -> int:
     # Loaded here and not above: the server starts without what looks after a file that it does not serve.
     from realtime.care import commands
 
     try:
-        return commands.run(settings.command, Path(settings.data), settings.asked, Clock().now())
+        return commands.run(
+            settings.command, Path(settings.data), settings.asked, Clock().now(), VERSION
+        )
     except BadDial as error:
         print(f"{error.detail}\n{error.hint}".strip(), file=sys.stderr)
         return 2
@@ -525,7 +566,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 code = asyncio.run(serve(replace(settings, data=empty, port=0)))
             print("The self-test passed.")
             return code
-        return asyncio.run(serve(settings))
+        return show(settings) if settings.command == "open" else asyncio.run(serve(settings))
     except PlayheadError as error:
         print(f"{error.detail}\n{error.hint}".strip(), file=sys.stderr)
         return 1

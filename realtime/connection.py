@@ -242,7 +242,9 @@ class Connection:
             return
         # What it says may change where it stands, what it hears and what it knows.
         self.hub.unsettle(self)
-        answer = self.session.receive(message, isinstance(message, bytes), self.hub.clock.now())
+        clock = self.hub.clock
+        passed = int(clock.monotonic() * 1_000_000)
+        answer = self.session.receive(message, isinstance(message, bytes), clock.now(), passed)
         for effect in answer.effects:
             if isinstance(effect, Reply):
                 data = effect.data

@@ -154,6 +154,8 @@ class Hub:
         self.log = log
         self.view = view
         self.clock = clock
+        self.about: dict[str, Any] = {}
+        """More that `hello` tells: what is shown, where it is no server's own present."""
         self.limits = limits
         self.latest = latest
         self.version = version
@@ -594,6 +596,7 @@ class Hub:
                 "server_time": rfc3339(self.clock.now()),
                 "heartbeat_s": self.limits.heartbeat_s,
                 "version": self.version,
+                **self.about,
                 "limits": {
                     "message_bytes": MESSAGE_BYTES,
                     "stall_s": self.limits.stall_s,

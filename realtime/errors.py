@@ -12,7 +12,7 @@ PlayheadError                 detail: what happened · hint: what to do
 ├── Closing                   the server is stopping
 ├── BadDial                   a setting cannot be used; names dial, origin and value
 └── StorageError              see `storage.errors`
-    ├── TooMuch · StorageFull · StorageBroken · Damaged
+    ├── TooMuch · Absent · StorageFull · StorageBroken · Damaged
     └── NewerDatabase · AlreadyRunning · NotWritable
 """
 
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import msgspec
 
 from storage.errors import (
+    Absent,
     AlreadyRunning,
     Damaged,
     NewerDatabase,
@@ -33,6 +34,7 @@ from storage.errors import (
 )
 
 __all__ = [
+    "Absent",
     "AlreadyRunning",
     "BadDial",
     "BadInput",

@@ -25,7 +25,7 @@ from realtime.errors import BadInput, FieldError, StorageBroken, StorageError
 from realtime.leaflet import leaflet
 from storage import export
 from storage.backup import written
-from storage.events import Event, Series
+from storage.events import Event, Series, System
 from storage.look import FILE, Progress, look, quiet, still
 from storage.package import MOST_BYTES, Cut, cut
 from storage.proof import EVENT, Damage
@@ -41,6 +41,8 @@ LISTED = 500
 MOST_SPAN_US = 31 * 86_400 * 1_000_000
 MOST_MANIFEST = 1 << 20
 CHUNK = 1 << 20
+FACTS = 10_000
+"""Facts among which the last start is looked for."""
 OPENED = 4 * MOST_BYTES
 """A file that unpacks to more was not made here."""
 TITLE_LENGTH = 200
@@ -76,7 +78,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Incident(NamedTuple):
-    """What is asked for. Times are µs UTC; `now` dates it."""
+    """What is asked for. Times are µs UTC; `now` dates it. Without a `source` it is the host that recorded."""
 
     start: int
     end: int
@@ -105,12 +107,14 @@ def pack(path: Path, target: Path, asked: Incident, progress: Progress = quiet) 
 
     Raises:
         BadInput, TooMuch: the span is empty, or more than a package holds.
-        StorageError: nothing of it is held, or `target` cannot be written.
+        Absent: nothing of it is held.
+        StorageError: `target` cannot be written.
     """
     check_span(asked.start, asked.end)
     made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with look(path) as connection:
+            asked = asked._replace(source=asked.source or _host(connection))
             done = cut(connection, made, asked.start, asked.end, asked.now, progress)
             summary = _summary(connection, made, asked, done)
         files: dict[str, Path | bytes] = {
@@ -302,6 +306,19 @@ def _change(change: Change, source: str, series: Series) -> Data:
         "peak": change.peak,
         "line": numbers(change.line),
     }
+
+
+def _host(connection: Any) -> str:
+    """The source that a server started on last, or that the newest event came from."""
+    newest = ""
+    rows = connection.execute(
+        f"SELECT {EVENT} FROM events WHERE type <> 'metrics' ORDER BY seq DESC LIMIT ?", (FACTS,)
+    )
+    for event in map(told, rows):
+        newest = newest or event.source
+        if isinstance(event.data, System) and event.data.what == "started":
+            return event.source
+    return newest
 
 
 def _firing(one: Firing) -> Data:

@@ -33,7 +33,8 @@ COMMANDS = {
     "compact": "seal all that can be sealed and give the space back; the server must be stopped",
     "backup": "copy the log into one file, while the server runs or not",
     "restore": "put a backup in the place of the log; the server must be stopped",
-    "export": "write samples as Parquet, CSV or NDJSON",
+    "export": "write samples as Parquet, CSV or NDJSON, or an incident as one file",
+    "open": "show an incident that was exported, read-only",
     "stats": "say what the log holds and where its bytes are",
     "openapi": "print the OpenAPI document",
     "version": "print the version",
@@ -172,6 +173,9 @@ class Settings:
 CARE_DIALS = ("config", "data")
 """All that a command other than serve takes of the dials."""
 
+SERVING = ("serve", "open")
+"""What listens and answers."""
+
 RULES = ("cpu", "memory", "disk", "response_time", "error_rate")
 PARTS = ("above", "clear", "hold_s")
 
@@ -235,8 +239,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     command, rest = _command(list(argv))
     parser = _parser(command)
-    flags = vars(parser.parse_args(arguments.joined(rest)))
-    if command not in ("serve", *arguments.COMMANDS):
+    flags = vars(parser.parse_intermixed_args(arguments.joined(rest)))
+    if command not in (*SERVING, *arguments.COMMANDS):
         return Settings(command=command)
     rows = table()
     selftest = flags.pop("selftest", False)
@@ -250,15 +254,18 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     origins: dict[str, str] = {}
     for layer in layers:
         for row, origin, given in layer:
-            if command != "serve" and row.name not in CARE_DIALS:
+            if not _takes(command, row):
                 continue  # a log can be cared for whatever is wrong with a dial of the server
             values[row.name] = _parsed(row, origin, given)
             origins[row.name] = origin
     values["data"] = _data(values, environ)
-    if command != "serve":
+    if command not in SERVING:
         return Settings(command=command, asked=asked, **values)  # type: ignore[arg-type]
     values["source"] = _source(values, origins)
-    settings = Settings(command=command, selftest=selftest, warnings=warnings, **values)  # type: ignore[arg-type]
+    if command == "open" and origins.get("port") != rows["port"].flag:
+        values["port"] = 0  # that of the server on this machine is taken as a rule
+    told = {"asked": asked, "selftest": selftest, "warnings": warnings}
+    settings = Settings(command=command, **told, **values)  # type: ignore[arg-type]
     _check_together(settings, origins)
     return settings
 
@@ -305,6 +312,12 @@ def _command(argv: list[str]) -> tuple[str, list[str]]:
     )
 
 
+def _takes(command: str, row: Row) -> bool:
+    if command == "open":  # it records nothing, and its data is the file
+        return row.dial.group in (LISTEN, MEMORY, CLIENTS) and row.name != "data"
+    return command == "serve" or row.name in CARE_DIALS
+
+
 def _usage(command: str) -> str | None:
     if command == "serve":
         return "%(prog)s [command] [--dial value …]"
@@ -332,14 +345,19 @@ def _parser(command: str) -> _Parser:
         for row in (table()[name] for name in CARE_DIALS):
             parser.add_argument(row.flag, dest=row.name, metavar="TEXT", help=row.dial.help)
         arguments.add(command, parser)
+    if command == "open":
+        parser.add_argument("file", metavar="FILE", help="the incident to show")
     if command == "serve":
         parser.add_argument(
             "--selftest",
             action="store_true",
             help="start on a free port with an empty directory, ask for the dashboard, stop",
         )
+    if command in SERVING:
         groups: dict[str, Any] = {}
         for row in table().values():
+            if not _takes(command, row):
+                continue
             group = row.dial.group
             if group not in groups:
                 groups[group] = parser.add_argument_group(group)

@@ -189,7 +189,9 @@ class Timeline:
             "begins": rfc3339(begins) if begins is not None else None,
             "edge": rfc3339(min(self._view.at, now)) if self._view.at else None,
             "raw_since": rfc3339(max(held[RAW], begins)) if begins is not None else None,
-            "horizons": {tier_name(tier): rfc3339(at) if at else None for tier, at in held.items()},
+            "horizons": {
+                tier_name(tier): rfc3339(at) if at > 1 else None for tier, at in held.items()
+            },
         }
 
 

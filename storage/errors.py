@@ -3,6 +3,7 @@
 PlayheadError                 the root of every error this program raises on purpose
 └── StorageError              the history cannot be used as asked
     ├── TooMuch               one question would read more ticks than it may
+    ├── Absent                what is asked for is not held, or was never recorded
     ├── StorageFull           no room left on the disk; reading goes on
     ├── StorageBroken         the file is damaged, or the disk under it fails
     ├── Damaged               a part of the history is not what was written
@@ -42,6 +43,10 @@ class StorageError(PlayheadError):
 
 class TooMuch(StorageError):
     remedy = "Ask for a shorter range; the dial query_rows allows more."
+
+
+class Absent(StorageError):
+    remedy = "Choose another span; stats says what the log holds."
 
 
 class StorageFull(StorageError):

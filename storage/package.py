@@ -17,7 +17,7 @@ import msgspec
 from storage import codec, proof, tiers
 from storage.blocks import pack_buckets
 from storage.checksum import crc
-from storage.errors import Damaged, StorageError, TooMuch, translated
+from storage.errors import Absent, Damaged, TooMuch, translated
 from storage.events import Alert, Annotation, Event, Layout, System
 from storage.horizons import RAW
 from storage.log import INSERT
@@ -65,7 +65,8 @@ def cut(
     not be there. `connection` looks at the log.
 
     Raises:
-        StorageError: nothing of it is held, or `target` cannot be written.
+        Absent: nothing of it is held.
+        StorageError: `target` cannot be written.
         TooMuch: it is more than a package takes.
     """
     with translated(target.parent):
@@ -110,13 +111,13 @@ class _Cut:
         ]
         first = self._first(metas, self._start)
         if first is None:
-            raise StorageError("nothing was recorded in that span or later", "choose another span")
+            raise Absent("nothing was recorded in that span or later")
         beyond = self._first(metas, self._end)
         done.first, done.last = max(first, floor), (head + 1 if beyond is None else beyond) - 1
         if done.last < done.first:
             gone = self._in.execute("SELECT at FROM horizons WHERE tier = ?", (RAW,)).fetchone()
             held = "is held any more" if gone and gone[0] > self._start else "was recorded"
-            raise StorageError(f"of that span nothing {held}", "choose another span")
+            raise Absent(f"of that span nothing {held}")
         inside = [one for one in metas if one.last_seq >= done.first and one.first_seq <= done.last]
         self._bound(inside)
         done.epoch = secrets.token_hex(8)

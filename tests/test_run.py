@@ -8,6 +8,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ import pytest
 import run
 from storage.migrate import migrate
 from tests.app import PATIENCE_S, ROOT, running
+from tests.clients import sockets
 from tests.disk import small_disk
 
 RUN = [sys.executable, str(ROOT / "run.py")]
@@ -252,11 +255,79 @@ async def test_nothing_goes_out(tmp_path):
     assert strange == []
 
 
+@pytest.mark.gen_test(timeout=90)
+async def test_an_incident_is_opened_and_read(tmp_path):
+    """What one server exported another shows: the same events, a present that is its end, nothing written, and
+    no trace of it afterwards. A page may speak to it for as long as it likes."""
+    file = tmp_path / "night.playhead"
+    async with (
+        running(tmp_path, interval_s=0.2) as server,
+        httpx.AsyncClient(base_url=server.url, trust_env=False) as client,
+    ):
+        await asyncio.sleep(1)
+        mark = {"text": "here", "at": "now"}
+        noted = (await client.post("/api/realtime/annotations", json=mark)).json()["data"]
+        answer = await client.get(
+            "/api/realtime/incident", params={"from": "-1h", "title": "Night"}
+        )
+        file.write_bytes(answer.content)
+        path = "/api/realtime/events?limit=1000&type=metrics,series,annotation,system"
+        truth = (await client.get(path)).json()["data"]["events"]
+    before = set(Path(tempfile.gettempdir()).glob("playhead-open-*"))
+    process = await asyncio.create_subprocess_exec(
+        *RUN, "open", str(file), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert (await process.stdout.readline()).startswith(b"Night, 20")
+        url = (await process.stdout.readline()).decode().split()[-1].rstrip("/")
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            data = (await client.get("/api/realtime/dashboard/live?hours=1")).json()["data"]
+            assert data["annotations"][0]["id"] == noted["id"]
+            assert data["kpis"]["cpu_percent"] is not None
+            assert any(chart["at"] for chart in data["charts"])
+            told = (await client.get(path)).json()["data"]["events"]
+            assert told == [one for one in truth if one["seq"] <= told[-1]["seq"]]
+            assert len(told) >= 5
+            now = [
+                (await client.get("/api/realtime/metrics/live")).json()["data"]["at"] for _ in "ab"
+            ]
+            assert now[0] == now[1] == data["at"]
+            refusal = await client.post("/api/realtime/metrics", json={"name": "x", "value": 1})
+            assert refusal.status_code == 403
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503 and "incident" in ready.json()["data"]["reasons"][0]
+        async with sockets(url) as one:
+            hello = await one.until("hello")
+            assert hello.data["incident"]["title"] == "Night"
+            await one.until("snapshot")
+            for _ in range(150):
+                await one.ask("ping")
+                await asyncio.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, err
+    assert b"Traceback" not in err
+    assert set(Path(tempfile.gettempdir()).glob("playhead-open-*")) <= before
+
+
+def test_what_is_no_incident_is_not_opened(tmp_path):
+    """A sentence and exit code 1."""
+    (tmp_path / "x").write_text("hello")
+    for name in ("x", "none"):
+        code, out, err = ended("open", str(tmp_path / name))
+        assert (code, out) == (1, "")
+        assert name in err and "Traceback" not in err
+
+
 UNNEEDED = {
     "alembic",
     "arro3",
     "mako",
     "realtime.care.commands",
+    "realtime.incident",
+    "storage.package",
     "storage.export",
     "storage.salvage",
     "web.selftest",

@@ -26,6 +26,7 @@ from web.events import CLOUDEVENTS, NDJSON, Events
 from web.exposition import OPENMETRICS, TEXT, Exposition
 from web.handler import IDEMPOTENCY_KEY, Border, Nowhere
 from web.health import Healthz, Readyz
+from web.incident import IncidentFile
 from web.metrics import (
     PRODUCER,
     PRODUCER_EPOCH,
@@ -173,6 +174,7 @@ ROUTES: Sequence[Route] = (
             "POST": Operation(
                 "Record readings: 200 means they are on disk",
                 bodies=(schemas.Reading, list[schemas.Reading], schemas.Columns),
+                writes=True,
                 body_media=(JSON, *MSGPACK),
                 data=schemas.Accepted,
                 refusals={**WRITTEN, 409: "A later batch of this producer has been taken."},
@@ -199,6 +201,7 @@ ROUTES: Sequence[Route] = (
             "POST": Operation(
                 "Notify a room: stored, then told to everyone in it",
                 bodies=(schemas.NotificationBody,),
+                writes=True,
                 data=schemas.NotificationShape,
                 refusals=WRITTEN,
                 headers={
@@ -220,6 +223,7 @@ ROUTES: Sequence[Route] = (
             "POST": Operation(
                 "Mark a moment or a span, or change what was marked",
                 bodies=(schemas.AnnotationBody,),
+                writes=True,
                 data=schemas.AnnotationShape,
                 refusals={**WRITTEN, 404: UNKNOWN},
                 headers={
@@ -229,6 +233,7 @@ ROUTES: Sequence[Route] = (
             ),
             "DELETE": Operation(
                 "Take an annotation back",
+                writes=True,
                 query=schemas.AnnotationGone,
                 data=schemas.AnnotationShape,
                 refusals={413: TOO_LONG, 404: UNKNOWN, 429: BUSY, 503: NOT_NOW},
@@ -248,6 +253,7 @@ ROUTES: Sequence[Route] = (
             "POST": Operation(
                 "Save a new dashboard",
                 bodies=(Arrangement,),
+                writes=True,
                 data=schemas.LayoutShape,
                 refusals={**WRITTEN, 409: TAKEN},
                 headers={
@@ -259,12 +265,14 @@ ROUTES: Sequence[Route] = (
                 "Save a dashboard over the one that is there, or as a new one",
                 query=schemas.LayoutAsked,
                 bodies=(Arrangement,),
+                writes=True,
                 data=schemas.LayoutShape,
                 refusals={**WRITTEN, 409: TAKEN, 412: MOVED},
                 headers={IF_MATCH: MEANT},
             ),
             "DELETE": Operation(
                 "Remove a dashboard; its past stays",
+                writes=True,
                 query=schemas.LayoutAsked,
                 data=schemas.LayoutShape,
                 refusals={
@@ -308,6 +316,7 @@ ROUTES: Sequence[Route] = (
         {
             "POST": Operation(
                 "An alert to try the way with: it fires, and resolves after `seconds`",
+                writes=True,
                 query=schemas.AlertTestQuery,
                 data=schemas.AlertTest,
                 refusals=SENT,
@@ -384,6 +393,25 @@ ROUTES: Sequence[Route] = (
                 refusals=READ,
             )
         },
+    ),
+    Route(
+        f"{API}/incident",
+        IncidentFile,
+        {
+            "GET": Operation(
+                "A stretch of the tape in one file, with what happened in it",
+                description="A ZIP: manifest, the log of the stretch, and a summary as JSON and as a page. "
+                "`playhead open FILE` shows it.",
+                query=schemas.IncidentQuery,
+                others={"application/zip": None},
+                refusals={
+                    404: "Of that span nothing is held.",
+                    429: "Another one is being written.",
+                    **READ,
+                },
+            )
+        },
+        timed=False,
     ),
     Route(
         f"{API}/performance/stats",

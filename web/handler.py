@@ -101,6 +101,12 @@ class Border(RequestHandler):
         if operation is None:
             raise HTTPError(405)
         self.operation = operation
+        if operation.writes and self.services.incident:
+            title = self.services.incident["title"]
+            raise Problem(
+                403,
+                f"the incident {shown(title)} is open to be read; nothing can be written into it",
+            )
         # What a page's own script reads from its address is nothing to the server, nor are the marks
         # that mail and chat put behind links.
         self._asked = read_query(operation.query, "" if self.route.page else self.request.query)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from realtime.errors import (
+    Absent,
     BadInput,
     Busy,
     Closing,
@@ -77,7 +78,7 @@ def problem_of(error: PlayheadError) -> Problem:
         case BadInput():
             fields = [(e.field, e.detail) for e in error.errors]
             return Problem(422 if fields else 400, told, fields)
-        case NotFound():
+        case NotFound() | Absent():
             return Problem(404, told)
         case Overtaken() | Conflict() | Stale():
             status = 412 if isinstance(error, Stale) else 409

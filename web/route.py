@@ -23,6 +23,7 @@ class Operation:
     `bodies` are the shapes a body may have. `data` is what the envelope carries; `others` are
     answers given bare, by media type.
     `refusals` are the statuses beyond those every route can answer, each with when it happens.
+    `writes`: it is a fact afterwards, so a tape that is only shown refuses it.
     `good` is the status of success, `also` others that carry the same data. `headers` are request
     headers that matter, each with why.
     """
@@ -38,6 +39,7 @@ class Operation:
     also: Mapping[int, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -589,6 +589,12 @@ class TimelineShape(msgspec.Struct):
     more: MoreShape = msgspec.field()
 
 
+class IncidentQuery(Asked, frozen=True):
+    from_: Moment = msgspec.field(name="from")
+    to: Moment = "now"
+    title: Annotated[str, Meta(max_length=LONGEST_TITLE)] = ""
+
+
 # --- performance and cache ---------------------------------------------------------------------
 
 

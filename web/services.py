@@ -1,7 +1,9 @@
 """What the web needs of the rest of the house; `run.py` makes one and hands it through the routes."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from realtime.answers import Encoder
@@ -61,6 +63,9 @@ class LogStats(Protocol):
 class Log(Protocol):
     """The log as its readers see it."""
 
+    @property
+    def path(self) -> Path: ...
+
     async def read(
         self,
         after: int,
@@ -91,7 +96,8 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`unready` says why no reading can be taken now, `faults` which files of dashboards cannot be used.
+    """`unready` says why no reading can be taken now, `faults` which files of dashboards cannot be used. One at a
+    time holds `packing`, for an incident takes a thread and room on the disk.
 
     `source` is this host's own name, `interval_s` the pace of its collectors, `rules` what
     `dashboard/live` tells of the alert rules.
@@ -115,6 +121,7 @@ class Services:
     unready: Callable[[], Sequence[str]]
     uptime_s: Callable[[], float]
     faults: Callable[[], Sequence[Fault]]
+    packing: asyncio.Lock
     rules: Sequence[Mapping[str, Any]]
     version: str
     sqlite_version: str
@@ -124,6 +131,8 @@ class Services:
     budget: Budget
     query_points: int
     poll_s: float
+    incident: Mapping[str, Any] | None = None
+    """What is shown, where it is an incident that was opened: then nothing is written."""
     socketio: "Door | None" = None
     """For clients of Socket.IO, where the extra is installed and the dial allows."""
 

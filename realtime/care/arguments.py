@@ -19,6 +19,13 @@ def add(command: str, parser: argparse.ArgumentParser) -> None:
             help="write what can be proved into this new directory, as a log with a new epoch",
         )
     if command == "export":
+        parser.add_argument(
+            "words",
+            nargs="*",
+            metavar="incident FILE",
+            help="the span in one file that any Playhead opens; samples without these words",
+        )
+        parser.add_argument("--title", metavar="TEXT", help="what the incident is called")
         _range(parser)
     if command in ("backup", "restore", "export"):
         parser.add_argument("--force", action="store_true", help=_FORCE[command])

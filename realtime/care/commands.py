@@ -17,6 +17,7 @@ from realtime.core.naming import series_text
 from realtime.core.selectors import Selector
 from realtime.core.times import EARLIEST, LATEST, parse_time, rfc3339
 from realtime.errors import BadDial, PlayheadError
+from realtime.incident import Incident, pack
 from storage import export as exporting
 from storage.backup import backup, restore, written
 from storage.compact import compact
@@ -32,11 +33,19 @@ SHOWN = 20
 
 
 class Care:
-    """One command on the log in `directory`. `asked` are its own words, `now` is µs UTC."""
+    """One command on the log in `directory`. `asked` are its own words, `now` is µs UTC, `version` this
+    program's."""
 
     def __init__(
-        self, directory: Path, asked: Mapping[str, Any], now: int, out: TextIO, err: TextIO
+        self,
+        directory: Path,
+        asked: Mapping[str, Any],
+        now: int,
+        out: TextIO,
+        err: TextIO,
+        version: str = "",
     ) -> None:
+        self._version = version
         self._directory = directory
         self._path = directory / FILE
         self._asked = asked
@@ -142,6 +151,9 @@ class Care:
         return 0
 
     def _export(self) -> int:
+        words = list(self._asked.get("words", ()))
+        if words:
+            return self._incident(words)
         start, end = self._moment("start", EARLIEST), self._moment("end", LATEST)
         if start >= end:
             raise BadDial("--from is not before --to.", "Swap them.", origin="flag")
@@ -195,6 +207,28 @@ class Care:
             for remark in remarks:
                 print(remark, file=self._err)
         return 1 if damages else 0
+
+    def _incident(self, words: list[str]) -> int:
+        if words[0] != "incident" or len(words) != 2 or "start" not in self._asked:
+            raise BadDial(
+                f"export cannot be asked for {' '.join(words)!r}.",
+                "Say export incident --from TIME --to TIME FILE.",
+                origin="flag",
+            )
+        file = Path(words[1])
+        if file.exists() and "force" not in self._asked:
+            raise BadDial(f"{file} is there already.", "Choose another name, or say --force.")
+        start, end = self._moment("start", EARLIEST), self._moment("end", self._now)
+        title = self._asked.get("title", "")
+        asked = Incident(start, end, title, "", self._now, self._version)
+        done = pack(self._path, file, asked, self._progress)
+        self._say(
+            done,
+            f"{file}: {done.events:,} events, {done.samples:,} samples from {rfc3339(start)[:19]}Z to "
+            f"{rfc3339(end)[:19]}Z, {file.stat().st_size:,} bytes",
+            f"Show it with playhead open {file}",
+        )
+        return 1 if done.damages else 0
 
     @contextlib.contextmanager
     def _opened(self, file: Path | None) -> Any:
@@ -277,5 +311,7 @@ def _damages(damages: list[Damage], more: int) -> list[str]:
     return [*lines, f"… and {left:,} more"] if left > 0 else lines
 
 
-def run(command: str, directory: Path, asked: Mapping[str, Any], now: int) -> int:
-    return Care(directory, asked, now, sys.stdout, sys.stderr).run(command)
+def run(
+    command: str, directory: Path, asked: Mapping[str, Any], now: int, version: str = ""
+) -> int:
+    return Care(directory, asked, now, sys.stdout, sys.stderr, version).run(command)

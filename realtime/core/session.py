@@ -237,11 +237,14 @@ class Session:
         """Nobody knows names that there are not: whoever says so would stand alone, or keep all others out."""
         self.known = self._given = min(self._given, newest)
 
-    def receive(self, message: bytes | str, binary: bool, now: int) -> Answer:
+    def receive(
+        self, message: bytes | str, binary: bool, now: int, passed: int | None = None
+    ) -> Answer:
         """
-        What one message asks for. A message that makes no sense is answered with an `error`.
+        What one message asks for. A message that makes no sense is answered with an `error`. `passed` (µs) goes
+        on where `now` stands still.
         """
-        if not self._may_speak(now):
+        if not self._may_speak(now if passed is None else passed):
             return self._mistake(
                 "too_fast", f"more than {MESSAGES_PER_S} messages a second; slow down"
             )

@@ -253,6 +253,16 @@ def test_commands():
     assert load(["openapi"], {}).command == "openapi"
 
 
+def test_an_incident_is_opened_with_what_a_server_needs():
+    """The file, and the dials of listening, memory and clients; its port is free unless the flag says one, and
+    what records has no dial here."""
+    opened = load(["open", "x.playhead"], {"PLAYHEAD_PORT": "1234", "PLAYHEAD_INTERVAL_S": "x"})
+    assert (opened.command, opened.asked, opened.port) == ("open", {"file": "x.playhead"}, 0)
+    assert load(["open", "--port", "9000", "x"], {}).port == 9000
+    for argv in (["open"], ["open", "x", "--interval-s=1"], ["open", "x", "--data=y"]):
+        assert refused(argv).hint
+
+
 def test_help(capsys):
     """--help lists every dial and every command."""
     with pytest.raises(SystemExit) as caught:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import storage.package
-from storage.errors import StorageError, TooMuch
+from storage.errors import Absent, TooMuch
 from storage.events import (
     Alert,
     Annotation,
@@ -68,7 +68,7 @@ def test_the_events_are_the_very_same(whole, tmp_path_factory, start_s, length_s
     first = min((seq for seq, event in truth.items() if event.at >= start), default=None)
     last = min((seq for seq, event in truth.items() if event.at >= end), default=len(truth) + 1) - 1
     if first is None or last < first:
-        with look(path) as connection, pytest.raises(StorageError, match="nothing"):
+        with look(path) as connection, pytest.raises(Absent, match="nothing"):
             cut(connection, target, start, end, NOW)
         return
     done, report, found = packed(path, target, start, end)
@@ -169,12 +169,12 @@ def test_what_is_not_held_any_more_is_said(tmp_path):
     """A span whose samples are forgotten is refused, one that reaches into them begins where they begin."""
     path = tmp_path / "playhead.db"
     log = fill(path)
-    with look(path) as connection, pytest.raises(StorageError, match="held any more"):
+    with look(path) as connection, pytest.raises(Absent, match="held any more"):
         cut(connection, tmp_path / "a.db", BEGIN + 10 * SECOND, BEGIN + 60 * SECOND, NOW)
     done, report, _ = packed(path, tmp_path / "b.db", BEGIN, BEGIN + 1200 * SECOND)
     assert done.first == log.floor
     assert report.damages == []
-    with look(path) as connection, pytest.raises(StorageError, match="span or later"):
+    with look(path) as connection, pytest.raises(Absent, match="span or later"):
         cut(connection, tmp_path / "c.db", NOW * 2, NOW * 2 + 1, NOW)
 
 

@@ -282,6 +282,7 @@ async def site(tmp_path: Path, static: Path):
         unready=lambda: unready,
         uptime_s=lambda: 12.5,
         faults=lambda: faults,
+        packing=asyncio.Lock(),
         rules=[
             {
                 "rule": "cpu",

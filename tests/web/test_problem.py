@@ -27,6 +27,7 @@ def test_the_body_is_rfc_9457():
         (errors.BadInput("bad", [errors.FieldError("a", "b")]), 422, None),
         (errors.UnknownFormat("text/xml"), 415, None),
         (errors.NotFound("none"), 404, None),
+        (errors.Absent("none"), 404, None),
         (errors.Conflict("there", [errors.FieldError("id", "taken")]), 409, None),
         (errors.Stale("old", [errors.FieldError("If-Match", "1")]), 412, None),
         (errors.Busy(1.2), 429, "2"),

@@ -17,6 +17,18 @@ def test_the_words_arrive(command):
     assert got.asked.get("file") == ("file" if command in WORDS else None)
 
 
+def test_an_incident_to_export():
+    """The words may stand before, between or after the flags."""
+    for words in (
+        ["incident", "--from=-1h", "--to=now", "x.playhead", "--title=Night"],
+        ["incident", "x.playhead", "--from", "-1h", "--to", "now", "--title", "Night"],
+        ["--from", "-1h", "--title", "Night", "--to=now", "incident", "x.playhead"],
+    ):
+        asked = load(["export", *words], {}).asked
+        assert asked["words"] == ["incident", "x.playhead"]
+        assert (asked["start"], asked["end"], asked["title"]) == ("-1h", "now", "Night")
+
+
 def test_a_range_to_export():
     """Series and selectors may be given again."""
     words = ["--from=-1h", "--to", "now", "--series=a", "--series=b", "--match={}", "--out=x"]

@@ -92,6 +92,41 @@ def test_bad_usage_of_export(care, tmp_path, asked, words):
         care("export", **{"format": "csv", **asked})
 
 
+def test_an_incident_is_one_file(care, tmp_path):
+    """Named by its span; the host is the one that recorded, and a file that is there is not replaced."""
+    fill(tmp_path / "playhead.db")
+    file = tmp_path / "night.playhead"
+    asked = {"words": ["incident", str(file)], "start": "-1h", "format": "parquet"}
+    code, out, err = care("export", **asked, title="Night", end="+1h")
+    assert (code, err) == (0, "") and "playhead open" in out
+    with pytest.raises(BadDial, match="there already"):
+        care("export", **asked)
+    code, out, _ = care("export", **asked, end="+1h", force=True, json=True)
+    told = json.loads(out)
+    assert code == 0 and told["format"] == 1 and told["source"] == "one"
+    assert told["files"]["playhead.db"]["bytes"] > 0
+    code, _, err = care(
+        "export", **{**asked, "words": ["incident", "x"], "start": "+2h"}, end="+3h"
+    )
+    assert code == 1 and "nothing was recorded" in err
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"words": ["incident"], "start": "-1h"},
+        {"words": ["incident", "x"]},
+        {"words": ["samples", "x"], "start": "-1h"},
+        {"words": ["incident", "x", "y"], "start": "-1h"},
+    ],
+)
+def test_bad_words_of_export(care, asked):
+    """They are told how it is said."""
+    with pytest.raises(BadDial) as told:
+        care("export", format="csv", **asked)
+    assert "export incident --from" in told.value.hint
+
+
 def test_export_of_some_series(care, tmp_path):
     """By name, by selector, or both: any is enough."""
     fill(tmp_path / "playhead.db")

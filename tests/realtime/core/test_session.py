@@ -406,6 +406,14 @@ def test_a_good_message_forgives():
         assert goodbyes.ABUSE not in client.receive(message, False, NOW + n * S).effects
 
 
+def test_who_speaks_under_a_clock_that_stands_still_is_no_flooder():
+    """What passes counts, where the moment is always the same."""
+    client = session()
+    for n in range(5 * BURST):
+        answer = client.receive(b'{"event":"ping"}', False, NOW, n * S)
+        assert [effect.event for effect in answer.effects] == ["pong"]
+
+
 def test_nobody_who_wants_an_event_is_missed_by_its_topics():
     """The hub finds listeners by topic and asks their taste afterwards: a taste that wants an event is
     found under one of the event's topics, whatever it is made of."""

@@ -1,0 +1,119 @@
+"""An incident over HTTP, and what is open to be read alone."""
+
+import zipfile
+from io import BytesIO
+
+import msgspec
+import pytest
+
+from realtime.errors import Closing
+from tests.web.conftest import START
+from web.app import ROUTES
+
+PATH = "/api/realtime/incident"
+CPU = "system_cpu_utilization_ratio"
+
+
+@pytest.mark.gen_test
+async def test_the_file_comes_with_what_happened(site):
+    """Whole, under a name that says the span; what fired and what was noted is in its summary."""
+    for value in [0.2] * 20 + [0.95] * 5:
+        await site.tick({CPU: value})
+    await site.post("/api/realtime/annotations", {"text": "deploy", "at": "-4s", "author": "eva"})
+    answer = await site.ask(f"{PATH}?from=-10s&title=The+night")
+    assert answer.status == 200, answer.raw
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert answer.headers["Content-Length"] == str(len(answer.raw))
+    name = "20261123T031201Z--20261123T031211Z.playhead"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    with zipfile.ZipFile(BytesIO(answer.raw)) as archive:
+        summary = msgspec.json.decode(archive.read("summary.json"))
+        manifest = msgspec.json.decode(archive.read("manifest.json"))
+    assert (summary["title"], manifest["source"]) == ("The night", "web-1")
+    assert [alert["rule"] for alert in summary["alerts"]] == ["cpu"]
+    assert [(note["text"], note["author"]) for note in summary["annotations"]] == [
+        ("deploy", "eva")
+    ]
+    assert manifest["first"] == 18
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ("", 400, "from"),
+        ("?from=now&to=-1h", 400, "from"),
+        ("?from=-40d", 400, "from"),
+        ("?from=soon", 400, "from"),
+        (f"?from=-1h&title={'x' * 201}", 400, "title"),
+        (f"?from={START / 1e6 - 7200}&to={START / 1e6 - 3600}", 404, None),
+    ],
+)
+async def test_a_bad_question_is_refused_by_field(site, query, status, field):
+    """400 and what would do; 404 where nothing was recorded."""
+    await site.tick({CPU: 0.5})
+    answer = await site.ask(PATH + query)
+    assert (answer.status, list(answer.errors)) == (status, [field] if field else [])
+
+
+@pytest.mark.gen_test
+async def test_one_at_a_time(site):
+    """It takes a thread and room on the disk: a second one is asked to come again."""
+    await site.tick({CPU: 0.5})
+    async with site.services.packing:
+        answer = await site.ask(f"{PATH}?from=-1m")
+        assert answer.status == 429
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert (await site.ask(f"{PATH}?from=-1m")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_a_stop_does_not_wait_for_it(site, monkeypatch):
+    """The thread notices that the server is closing, and gives up; nothing half-made is sent."""
+    await site.tick({CPU: 0.5})
+    monkeypatch.setattr(site.services.hub, "closing", True)
+    answer = await site.ask(f"{PATH}?from=-1m")
+    assert answer.status == 503
+    assert (
+        isinstance(Closing().detail, str) and Closing().detail.rstrip(".") in answer.json["detail"]
+    )
+
+
+@pytest.mark.gen_test
+async def test_what_is_open_to_be_read_takes_nothing_in(site):
+    """Every address that writes says 403 and why, before it looks at a body; everything else answers."""
+    await site.tick({CPU: 0.5})
+    object.__setattr__(site.services, "incident", {"title": "The night"})
+    writers = [
+        (method, route.path)
+        for route in ROUTES
+        for method, operation in route.operations.items()
+        if operation.writes
+    ]
+    assert {path.rpartition("/")[2] for _, path in writers} >= {
+        "metrics",
+        "notifications",
+        "annotations",
+        "dashboards",
+    }
+    head = site.log.head
+    for method, path in writers:
+        needed = "?id=x" if method in ("PUT", "DELETE") else ""
+        answer = await site.ask(
+            path + needed, method=method, body=None if method == "DELETE" else b""
+        )
+        assert answer.status == 403, (method, path)
+        assert "The night" in answer.json["detail"]
+    assert site.log.head == head
+    for path in ("dashboard/live", "metrics/live", "timeline", "annotations", "dashboards"):
+        assert (await site.ask(f"/api/realtime/{path}")).status == 200
+    assert (await site.ask("/api/realtime/cache/clear", method="POST", body=b"")).status == 200
+
+
+def test_what_takes_a_body_writes_or_only_asks():
+    """A new address that stores something must say so, or an opened incident would take it."""
+    asks = {"/api/realtime/cache/clear", "/api/realtime/cache/preload", "/api/realtime/charts"}
+    for route in ROUTES:
+        for method, operation in route.operations.items():
+            if method not in ("GET", "HEAD"):
+                assert operation.writes != (route.path in asks), (method, route.path)

@@ -1,0 +1,62 @@
+"""An incident as a file to take away."""
+
+import asyncio
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from tornado.iostream import StreamClosedError
+
+from realtime.core.times import rfc3339
+from realtime.errors import Busy, Closing
+from web.handler import Border
+from web.moments import span
+from web.schemas import IncidentQuery
+
+CHUNK = 256 * 1024
+WAIT_S = 5.0
+
+
+class IncidentFile(Border):
+    async def get(self) -> None:
+        """Made in a thread, one at a time, beside the log and not in its way."""
+        # Loaded here and not above: a start is for recording, and nothing but this needs it.
+        from realtime.incident import SUFFIX, Incident, check_span, pack
+
+        services, query = self.services, self.asked(IncidentQuery)
+        now = services.spine.now()
+        start, end = span(query.from_, query.to, now)
+        check_span(start, end)
+        if services.packing.locked():
+            raise Busy(WAIT_S, "Another incident is being written.")
+        asked = Incident(start, end, query.title, services.source, now, services.version)
+        async with services.packing:
+            with tempfile.TemporaryDirectory(prefix="playhead-incident-") as directory:
+                file = Path(directory) / f"incident{SUFFIX}"
+                work = partial(pack, services.log.path, file, asked, self._go_on)
+                await asyncio.get_running_loop().run_in_executor(None, work)
+                await self._give(file, f"{_stamp(start)}--{_stamp(end)}{SUFFIX}")
+
+    def _go_on(self, _what: str, _done: int, _total: int) -> None:
+        """A server that stops waits for nobody's file."""
+        if self.services.hub.closing:
+            raise Closing()
+
+    async def _give(self, file: Path, name: str) -> None:
+        self.set_header("Content-Type", "application/zip")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.set_header("Content-Length", str(file.stat().st_size))
+        loop = asyncio.get_running_loop()
+        with file.open("rb") as packed:
+            while chunk := await loop.run_in_executor(None, packed.read, CHUNK):
+                self.write(chunk)
+                try:
+                    await self.flush()
+                except StreamClosedError:  # whoever asked has gone
+                    return
+        await self.finish()
+
+
+def _stamp(at: int) -> str:
+    """RFC 3339 to the second, as a name of a file may be."""
+    return rfc3339(at)[:19].replace("-", "").replace(":", "") + "Z"
