@@ -13,12 +13,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from realtime.core import tape
 from realtime.core.annotations import Search, found, since
 from realtime.core.changes import Bins, Change, ranked
 from realtime.core.columns import Column, numbers
 from realtime.core.frames import Data, of_event
 from realtime.core.naming import series_text
-from realtime.core.tape import Firing, firings, lives
 from realtime.core.times import rfc3339
 from realtime.core.views import View, evolve
 from realtime.errors import BadInput, FieldError, StorageBroken, StorageError
@@ -255,11 +255,11 @@ def _summary(connection: Any, made: Path, asked: Incident, done: Cut) -> Data:
         evolve(view, event)
     alarms = [
         one
-        for one in firings(facts, view.texts)
+        for one in tape.firings(facts, view.texts)
         if one.start < asked.end and (one.end is None or one.end >= asked.start)
     ]
     marks = sorted(found(view.annotations.values(), Search(asked.start, asked.end)), key=since)
-    runs = lives(event for event in facts if event.seq <= done.last)
+    runs = tape.lives(event for event in facts if event.seq <= done.last)
     damages: list[Damage] = []
     changed = _changed(connection, asked, damages)
     return {
@@ -273,7 +273,7 @@ def _summary(connection: Any, made: Path, asked: Incident, done: Cut) -> Data:
         "samples": done.samples,
         "series": len(view.series),
         "sources": sorted({*view.sources, *view.owner.values()}),
-        "alerts": [_firing(one) for one in alarms[:LISTED]],
+        "alerts": [tape.told(one) for one in alarms[:LISTED]],
         "annotations": [_mark(event, done, view) for event in marks[:LISTED]],
         "changed": changed,
         "starts": [rfc3339(at) for at in runs.starts if asked.start <= at < asked.end][:LISTED],
@@ -319,18 +319,6 @@ def _host(connection: Any) -> str:
         if isinstance(event.data, System) and event.data.what == "started":
             return event.source
     return newest
-
-
-def _firing(one: Firing) -> Data:
-    return {
-        "rule": one.rule,
-        "severity": one.severity,
-        "series": one.series,
-        "source": one.source,
-        "message": one.message,
-        "from": rfc3339(one.start),
-        "to": None if one.end is None else rfc3339(one.end),
-    }
 
 
 def _mark(event: Event, done: Cut, view: View) -> Data:

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from realtime.core.annotations import Search, found, since
 from realtime.core.columns import SECOND, Column, numbers, seconds
 from realtime.core.frames import Data
-from realtime.core.tape import Firing, Gap, Lives, firings, gaps, lives, silences, worst
+from realtime.core.tape import Firing, Gap, Lives, firings, gaps, lives, silences, told, worst
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.history import RAW, TIERS, History, tier_name
@@ -84,7 +84,7 @@ class Timeline:
             "tape": self._tape(now),
             "at": seconds(column.at),
             "activity": numbers(column.value),
-            "alerts": [_firing(one) for one in alerts],
+            "alerts": [told(one) for one in alerts],
             "annotations": [self._tell(event) for event in meant[-ANNOTATIONS:]],
             "gaps": [
                 {"from": rfc3339(gap.start), "to": rfc3339(gap.end), "cause": gap.cause}
@@ -197,16 +197,3 @@ class Timeline:
 
 _NONE = np.empty(0, np.int64)
 _NO_VALUE = np.empty(0, np.float64)
-
-
-def _firing(one: Firing) -> Data:
-    return {
-        "id": one.id,
-        "rule": one.rule,
-        "severity": one.severity,
-        "series": one.series,
-        "source": one.source,
-        "message": one.message,
-        "from": rfc3339(one.start),
-        "to": None if one.end is None else rfc3339(one.end),
-    }

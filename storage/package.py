@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from storage import codec, proof, tiers
-from storage.blocks import pack_buckets
 from storage.checksum import crc
 from storage.errors import Absent, Damaged, TooMuch, translated
 from storage.events import Alert, Annotation, Event, Layout, System
@@ -34,6 +33,8 @@ MOST_BYTES = 512 * 1024 * 1024
 """Of sealed columns and rows that one package takes."""
 NOTES = 50
 """Notifications from before the stretch."""
+TOGETHER = 36
+"""Segments whose buckets are held at once: of ten minutes each, a block of minutes."""
 _, MINUTE, HOUR = TIERS
 
 
@@ -252,6 +253,8 @@ class _Cut:
                 series: column(head, series, one.columns.get(series)) for series in head.series()
             }
             self._minutes.append(fold_all(columns, MINUTE))
+            if len(self._minutes) >= TOGETHER:
+                self._rollups()
             done.events += one.ticks
             done.ticks += one.ticks
             done.samples += one.samples
@@ -277,13 +280,22 @@ class _Cut:
         return seal([tick for tick in ticks if done.first <= tick.seq <= done.last])
 
     def _rollups(self) -> None:
+        """Write what has gathered; a block that is there already is made whole with it."""
         minutes = merge_all(self._minutes)
+        self._minutes.clear()
         if not len(minutes.series):
             return
         for tier, sheaf in ((MINUTE, minutes), (HOUR, coarser(minutes, HOUR))):
-            for place, part in tiers.parts(tier, sheaf).items():
-                body = pack_buckets(part, tiers.block_at(place), tier)
-                self._out.execute("INSERT INTO rollups (place, body) VALUES (?, ?)", (place, body))
+            split = tiers.parts(tier, sheaf)
+            stored: dict[int, bytes] = {}
+            for place in split:
+                stored.update(
+                    self._out.execute("SELECT place, body FROM rollups WHERE place = ?", (place,))
+                )
+            rows, _ = tiers.merge_in(tier, split, stored)
+            self._out.executemany(
+                "INSERT OR REPLACE INTO rollups (place, body) VALUES (?, ?)", rows
+            )
 
     def _later(self) -> None:
         """What was said of the stretch after it, one fact for each annotation, under seqs of this log."""

@@ -35,6 +35,7 @@ __all__ = [
     "Prepared",
     "ends",
     "forget",
+    "merge_in",
     "parts",
     "prepare",
     "read",
@@ -98,7 +99,7 @@ async def prepare(connection: AsyncConnection, columns: Columns, coarse: bool = 
     for tier, sheaf in sheaves.items():
         split = await _off_loop(functools.partial(parts, tier, sheaf))
         stored = dict(await _rows(connection, sorted(split)))
-        merged, unread = await _off_loop(functools.partial(_merge_in, tier, split, stored))
+        merged, unread = await _off_loop(functools.partial(merge_in, tier, split, stored))
         rows += merged
         damaged += unread
         grown += sum(len(body) - len(stored.get(place, b"")) for place, body in merged)
@@ -263,13 +264,14 @@ def parts(tier: int, sheaf: Sheaf) -> dict[Place, Sheaf]:
     return split
 
 
-def _merge_in(
-    tier: int, parts: dict[Place, Sheaf], stored: dict[Place, bytes]
+def merge_in(
+    tier: int, split: dict[Place, Sheaf], stored: dict[Place, bytes]
 ) -> tuple[list[tuple[Place, bytes]], list[str]]:
+    """The rows that `split` and what is stored make together, and which of what is stored cannot be read."""
     rows: list[tuple[Place, bytes]] = []
     damaged: list[str] = []
-    for place in sorted(parts):
-        part = parts[place]
+    for place in sorted(split):
+        part = split[place]
         try:
             if place in stored:
                 part = merge_all([_unpack(tier, (place, stored[place]), None), part])

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from realtime.core.downsample import Times, Values
+from realtime.core.frames import Data
+from realtime.core.times import rfc3339
 from storage.events import Alert, Event, System
 
 Cause = Literal["stopped", "crashed", "silent", "unknown"]
@@ -151,3 +153,17 @@ def worst(found: Iterable[Firing], start: int, end: int, most: int) -> tuple[lis
     inside = [one for one in found if one.start < end and (one.end is None or one.end >= start)]
     ranked = sorted(inside, key=lambda one: (SEVERITY.get(one.severity, 9), -one.start))
     return sorted(ranked[:most], key=lambda one: one.start), max(0, len(inside) - most)
+
+
+def told(one: Firing) -> Data:
+    """In the words of the public interface."""
+    return {
+        "id": one.id,
+        "rule": one.rule,
+        "severity": one.severity,
+        "series": one.series,
+        "source": one.source,
+        "message": one.message,
+        "from": rfc3339(one.start),
+        "to": None if one.end is None else rfc3339(one.end),
+    }

@@ -27,7 +27,7 @@ from storage.migrate import migrate
 from storage.package import cut
 from storage.verify import verify
 from tests.storage.conftest import NOW
-from tests.storage.filled import SECOND, change, fill
+from tests.storage.filled import SECOND, change, dump, fill
 
 BEGIN = NOW // (600 * SECOND) * 600 * SECOND
 
@@ -186,6 +186,22 @@ def test_damage_is_named_and_the_rest_is_there(tmp_path):
     done, _, found = packed(path, tmp_path / "cut.db", BEGIN, BEGIN + 2400 * SECOND)
     assert any("segment 2" in damage.key for damage in done.damages)
     assert len([event for event in found.values() if isinstance(event, Event)]) == done.events
+
+
+def test_rollups_are_the_same_however_many_are_held(tmp_path, monkeypatch):
+    """A stretch at a time or all at once: the same rows, and what a recount of the samples gives."""
+    path = tmp_path / "playhead.db"
+    fill(path, forget=False)
+    rows = []
+    for together in (1, 100):
+        monkeypatch.setattr(storage.package, "TOGETHER", together)
+        target = tmp_path / f"{together}.db"
+        _, report, _ = packed(path, target, 0, BEGIN + 86_400 * SECOND)
+        assert report.damages == [] and report.floor == 1, (
+            "from the first event on nothing is excused"
+        )
+        rows.append(dump(target)["rollups"])
+    assert rows[0] == rows[1] == dump(path)["rollups"]
 
 
 def test_it_is_bounded(tmp_path, monkeypatch):

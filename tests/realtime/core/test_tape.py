@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from realtime.core.tape import Break, Firing, Gap, firings, gaps, lives, silences, worst
+from realtime.core.tape import told as told_
 from storage.events import Alert, Event, System, Unreadable
 
 
@@ -29,6 +30,14 @@ def test_an_alert_is_a_span():
         ("a", 100, 105, "firing a"),
     ]
     assert found[0].series == "cpu_ratio"
+
+
+def test_a_firing_is_told_in_the_words_of_the_interface():
+    """RFC 3339 times, null while it is open."""
+    one = firing(1_795_403_506_000_000, None, "critical")
+    assert told_(one)["from"] == "2026-11-23T03:11:46.000000Z"
+    assert told_(one)["to"] is None
+    assert told_(one._replace(end=one.start))["to"] == told_(one)["from"]
 
 
 def life(seq, at, what):
