@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.backup import backup
 from storage.errors import StorageError
 from storage.events import Draft, Metrics, Notification, System
 from storage.log import Log
@@ -24,6 +25,7 @@ from tests.crash import nursery
 from tests.crash.ledger import Ledger, tick_of
 from tests.crash.power import CALLS, SHOWN, WAYS, Call, Disk, calls
 from tests.crash.test_kills import web
+from tests.storage.filled import fill
 
 CUTS = 100
 BATCHES = 50
@@ -218,3 +220,85 @@ async def _read(log: Log, ledger: Ledger) -> tuple[dict[int, tuple[str, int, int
             elif isinstance(event.data, Metrics) and event.source in ledger.sources:
                 ticks[event.seq] = tick_of(event.source, event.data.values)
     return ticks, notes
+
+
+CARE = """
+import sys
+from pathlib import Path
+from storage.sqlite import prefer_bundled
+prefer_bundled()
+from storage.backup import backup, restore
+log, saved, root = map(Path, sys.argv[2:])
+if sys.argv[1] == "backup":
+    backup(log, root / "saved.db")
+else:
+    restore(saved, root / "data")
+    restore(saved, root / "data", force=True)
+"""
+
+
+@pytest.mark.gen_test(timeout=120)
+@pytest.mark.parametrize("what", ["backup", "restore"])
+async def test_a_cut_leaves_a_backup_whole_or_not_there(tmp_path, what):
+    """At any moment of a backup, of a restore and of one that puts a log aside, whatever the disk keeps: a file that
+    has its name is sound. Once there was one there always is one, and at the end it is there without a sync more."""
+    tracing_or_skip(tmp_path)
+    root = tmp_path / "disk"
+    root.mkdir()
+    log, saved = tmp_path / FILE, tmp_path / "saved.db"
+
+    def recorded() -> list[Call]:
+        fill(log)
+        backup(log, saved)
+        command = ["strace", "-f", "-y", "-xx", "-s", str(SHOWN), "-e", f"trace={CALLS}"]
+        command += ["-o", str(tmp_path / "trace"), sys.executable, "-c", CARE, what]
+        subprocess.run([*command, log, saved, root], check=True, cwd=ROOT, timeout=3 * PATIENCE_S)
+        return calls(tmp_path / "trace")
+
+    in_one_thread = asyncio.get_running_loop().run_in_executor
+    trace = await in_one_thread(None, recorded)
+    assert not await in_one_thread(None, cut_files, Disk(root), trace, tmp_path / "left")
+    # Were the file not synced before it gets its name, this would tell.
+    deaf = Disk(root, (".part",))
+    assert await in_one_thread(None, cut_files, deaf, trace, tmp_path / "left")
+
+
+def cut_files(disk: Disk, trace: list[Call], directory: Path) -> list[str]:
+    """What is wrong, in words, with the logs in their places when the power was cut."""
+    chance = random.Random(7)
+    checked: set[bytes] = set()
+    wrong: list[str] = []
+    there = False
+    every = len([*Disk(Path(disk.root)).moments(trace)]) // CUTS + 1
+
+    def left(way: str) -> dict[str, bytes]:
+        return {
+            path: content
+            for path, content in disk.cut(chance, way).items()
+            if path.endswith((".db", ".bak")) and not Path(path).name.startswith(".")
+        }
+
+    for place, _ in enumerate(disk.moments(trace)):
+        for way in ("none",) if place % every else WAYS:
+            found = left(way)
+            for path, content in found.items():
+                if content not in checked and not sound_file(directory / Path(path).name, content):
+                    wrong.append(f"at step {place} with {way} of the rest {path} is damaged")
+                checked.add(content)
+            if there and not found:
+                wrong.append(f"at step {place} with {way} of the rest there is no log any more")
+            there |= way == "none" and bool(found)
+    if not any(path.endswith(".db") for path in left("none")):
+        wrong.append("it is not there at the end")
+    return wrong
+
+
+def sound_file(path: Path, content: bytes) -> bool:
+    shutil.rmtree(path.parent, ignore_errors=True)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    try:
+        with look(path) as connection:
+            return verify(connection).sound
+    except StorageError:
+        return False
