@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from mimetypes import guess_type
 from pathlib import Path
 
 import psutil
@@ -23,11 +24,12 @@ Sockets = set["Ears"]
 
 
 class Answer(RequestHandler):
-    def initialize(self, body: bytes) -> None:
+    def initialize(self, body: bytes, media: str | None) -> None:
         self._body = body
+        self._media = media or "application/json"
 
     def get(self) -> None:
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", self._media)
         self.finish(self._body)
 
 
@@ -60,7 +62,7 @@ async def serve(file: str) -> None:
     sockets: Sockets = set()
     application = Application(
         [
-            ("/answer", Answer, {"body": Path(file).read_bytes()}),
+            ("/answer", Answer, {"body": Path(file).read_bytes(), "media": guess_type(file)[0]}),
             ("/say", Say, {"sockets": sockets}),
             ("/ws", Ears, {"sockets": sockets}),
         ],
