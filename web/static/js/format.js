@@ -1,5 +1,7 @@
 // Numbers for people. Stored in base units, scaled here and nowhere else; every text keeps its width with tabular figures.
 
+import { t } from "./words.js";
+
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const RATES = ["B/s", "kB/s", "MB/s", "GB/s", "TB/s"];
 
@@ -46,16 +48,14 @@ export function figures(number, most = 3) {
   const size = Math.abs(number);
   const whole = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 1;
   const digits = size === 0 ? 0 : Math.max(0, most - whole);
-  return FIGURES[Math.min(digits, 2)].format(number);
+  return fixed(number, Math.min(digits, 2));
 }
 
-/** A number of things: 1,204; never rounded. */
-export const count = (number) => FIGURES[0].format(number);
+/** So many decimal places, two at most. */
+export const fixed = (number, digits) => decimals[digits].format(number);
 
-// Made once: a formatter costs a hundred times what it is asked to do.
-const FIGURES = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", {
-  minimumFractionDigits: digits, maximumFractionDigits: digits,
-}));
+/** A number of things: 1,204; never rounded. */
+export const count = (number) => fixed(number, 0);
 
 /** A value with its unit, as two texts. */
 export function measured(unit, value) {
@@ -68,8 +68,8 @@ export function measured(unit, value) {
 /** Percentages share one width: 0.02, 5.3, 83.4, 100. */
 export function percent(value) {
   if (!Number.isFinite(value)) return "–";
-  if (value !== 0 && Math.abs(value) < 0.1) return value.toFixed(2);
-  return value >= 99.95 ? value.toFixed(0) : value.toFixed(1);
+  if (value !== 0 && Math.abs(value) < 0.1) return fixed(value, 2);
+  return fixed(value, value >= 99.95 ? 0 : 1);
 }
 
 export function text(unit, value) {
@@ -99,20 +99,30 @@ export function duration(seconds) {
 
 /** Seconds ago, coarsely, so that the text does not change every second. */
 export function ago(seconds) {
-  if (seconds < 10) return "just now";
-  if (seconds < 60) return `${10 * Math.floor(seconds / 10)} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86_400)} d ago`;
+  if (seconds < 10) return t("just now");
+  return t("{time} ago", { time: seconds < 60 ? `${10 * Math.floor(seconds / 10)} s` : span(seconds) });
 }
 
-// One zone for every time on the page; "" is the browser's own.
+// One way to write numbers, and one zone, for all of the page; "" is the browser's own zone.
+let decimals = [];
+let locale = "";
 let zone = "";
 let dates = {};
 
+// Where a language alone leaves it open: days before months, and 24 hours.
+const DATES = { en: "en-GB" };
+
+/** Numbers and dates are written as readers of this language write them from now on: a BCP 47 tag. */
+export function writeFor(language) {
+  // Made once: a formatter costs a hundred times what it is asked to do.
+  decimals = [0, 1, 2].map((digits) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  locale = DATES[language] ?? language;
+  tellTimesIn(zone);
+}
+
 /** Times are told in this zone from now on: an IANA name, or "" for the browser's own. Throws RangeError for what is none. */
 export function tellTimesIn(name) {
-  const made = (options) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: name || undefined });
+  const made = (options) => new Intl.DateTimeFormat(locale, { ...options, timeZone: name || undefined });
   dates = {
     clock: made({ hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }),
     minute: made({ hour: "2-digit", minute: "2-digit", hour12: false }),
@@ -123,7 +133,7 @@ export function tellTimesIn(name) {
   };
   zone = name;
 }
-tellTimesIn("");
+writeFor("en");
 
 export const timeZone = () => zone;
 /** Seconds that the zone is east of UTC at a moment. */

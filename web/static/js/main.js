@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { Attention } from "./attention.js";
 import { Catalogue } from "./catalogue.js";
-import { tellTimesIn } from "./format.js";
+import { tellTimesIn, writeFor } from "./format.js";
 import { Herald } from "./herald.js";
 import { keep, kept } from "./kept.js";
 import { Keys } from "./keys.js";
@@ -30,7 +30,7 @@ import { Tapes } from "./tapes.js";
 import * as host from "./views/host.js";
 import { speedName, speedOf } from "./timeline.js";
 import { first, message, rfc3339, seconds } from "./wire.js";
-import { preferred, speak, t } from "./words.js";
+import { fill, language, preferred, speak, t } from "./words.js";
 
 // The first view that most see comes with the page; the others when they are visited.
 const VIEWS = {
@@ -47,6 +47,8 @@ const $ = (id) => document.getElementById(id);
 
 const route = new Route(window);
 await speak(preferred(route.get("lang") || kept("lang")));
+writeFor(language());
+fill(document);
 try {
   tellTimesIn(route.get("tz") || kept("tz"));
 } catch (failure) {

@@ -1,7 +1,7 @@
 // The picture of a chart: uPlot has the axes, the cursor, the selection and the canvas; the paths are ours, straight from the typed columns.
 
 import uPlot from "../vendor/uPlot.esm.js";
-import { ceiling, scale, timeZone, times } from "./format.js";
+import { ceiling, fixed, scale, timeZone, times } from "./format.js";
 import { faded, palette } from "./palette.js";
 
 const LINE = 1.4;
@@ -132,7 +132,7 @@ function labels(u, splits, _, __, step) {
 
 function tick(value, most) {
   if (value === 0) return "0";
-  return value.toFixed(most >= 40 ? 0 : most >= 4 ? 1 : 2);
+  return fixed(value, most >= 40 ? 0 : most >= 4 ? 1 : 2);
 }
 
 /** Values → canvas pixels. Both scales are linear, so two numbers each do, instead of a call through uPlot a point. */

@@ -32,6 +32,15 @@ export async function speak(wanted) {
   document.documentElement.lang = chosen;
 }
 
+/** The words that stand in the page itself: of an element with `data-t` its first text, or the attribute that is named. */
+export function fill(root) {
+  for (const element of root.querySelectorAll("[data-t]")) {
+    const name = element.dataset.t;
+    if (name) element.setAttribute(name, t(element.getAttribute(name)));
+    else element.firstChild.data = element.firstChild.data.replace(/\S.*\S|\S/s, (words) => t(words));
+  }
+}
+
 export function t(text, values) {
   const said = catalogue[text] ?? text;
   return values ? said.replace(/\{(\w+)\}/g, (_, name) => String(values[name])) : said;

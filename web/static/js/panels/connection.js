@@ -1,7 +1,8 @@
 // How the page hears from the server, told honestly: road and round trip in the bar, a banner while it does not.
 
 import { el, say, severity } from "../dom.js";
-import { clock, day } from "../format.js";
+import { clock, day, fixed } from "../format.js";
+import { t } from "../words.js";
 
 const TITLES = {
   idle: "Starting", loading: "Loading", connecting: "Connecting", live: "Live", waiting: "Reconnecting", paused: "Paused", ended: "Ended",
@@ -40,25 +41,26 @@ export function mount(root, store, { banner, announce, hurry, resume, past }) {
     document.documentElement.dataset.recording = stalled ? "stalled" : "";
     document.documentElement.classList.toggle("stale", long || stalled);
     const played = past();
-    say(word, played || offline ? played || "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : TITLES[state]);
+    say(word, played || t(offline ? "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : TITLES[state]));
     root.title = state === "live" ? measured(quality) : "";
     say(road, played ? "" : state === "live"
       ? [on.title, line(quality)].filter(Boolean).join(" · ")
-      : state === "waiting" ? `in ${left_s} s` : "");
+      : state === "waiting" ? t("in {n} s", { n: left_s }) : "");
 
     severity(shape, stalled ? "critical" : "warning");
     banner.dataset.state = stalled ? "stalled" : state;
     banner.hidden = !(stalled || state === "ended" || state === "paused" || (long && !here));
     say(words, stalled ? still(store) : {
-      waiting: offline ? "This device is offline. The page will catch up by itself." : `${reason || "No connection to the server."} Trying again ${left_s ? `in ${left_s} s` : "now"}; what was missed will be filled in.`,
-      ended: `The server ended this connection: ${reason}`,
-      paused: "Paused. What happens meanwhile is recorded.",
-    }[state] ?? "Connecting to the server. What was missed will be filled in.");
+      waiting: offline ? t("This device is offline. The page will catch up by itself.")
+        : `${reason ? t(reason) : t("No connection to the server.")} ${left_s ? t("Trying again in {n} s; what was missed will be filled in.", { n: left_s }) : t("Trying again now; what was missed will be filled in.")}`,
+      ended: t("The server ended this connection: {reason}", { reason }),
+      paused: t("Paused. What happens meanwhile is recorded."),
+    }[state] ?? t("Connecting to the server. What was missed will be filled in."));
     button.hidden = !["waiting", "ended", "paused"].includes(state);
-    say(button, state === "waiting" ? "Try now" : state === "paused" ? "Resume" : "Connect again");
+    say(button, t(state === "waiting" ? "Try now" : state === "paused" ? "Resume" : "Connect again"));
 
     // The countdown is for the eye; a screen reader hears only what changed.
-    const speech = stalled ? still(store) : state === "live" ? `Live on ${on.title}` : long || state === "paused" || state === "ended" ? TITLES[state] : spoken;
+    const speech = stalled ? still(store) : state === "live" ? t("Live on {road}", { road: on.title }) : long || state === "paused" || state === "ended" ? t(TITLES[state]) : spoken;
     if (speech !== spoken) say(announce, (spoken = speech));
   };
 
@@ -76,22 +78,27 @@ export function mount(root, store, { banner, announce, hurry, resume, past }) {
 
 /** What fits in the bar: the round trip, how much it varies if that is much, or for how long an answer has been out. */
 function line({ round_ms, jitter_ms, owed_ms }) {
-  if (owed_ms) return `no answer for ${Math.round(owed_ms / 1000)} s`;
+  if (owed_ms) return t("no answer for {n} s", { n: Math.round(owed_ms / 1000) });
   if (round_ms === null) return "";
   return jitter_ms > Math.max(20, round_ms / 2) ? `${ms(round_ms)} ± ${ms(jitter_ms)}` : ms(round_ms);
 }
 
 function measured({ round_ms, jitter_ms, missed }) {
-  if (round_ms === null) return missed ? `${missed} without an answer` : "The round trip is not measured yet";
-  return `Round trip ${ms(round_ms)}${jitter_ms === null ? "" : `, varying by ${ms(jitter_ms)}`}${missed ? `; ${missed} of the last without an answer` : ""}`;
+  if (round_ms === null && !missed) return t("The round trip is not measured yet");
+  return [
+    round_ms === null ? "" : t("Round trip {time}", { time: ms(round_ms) }),
+    round_ms === null || jitter_ms === null ? "" : t("varying by {time}", { time: ms(jitter_ms) }),
+    missed ? t("{n} of the last without an answer", { n: missed }) : "",
+  ].filter(Boolean).join(", ");
 }
 
-const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+const ms = (value) => `${fixed(value, value < 10 ? 1 : 0)} ms`;
 
 /** The line lives, the recorder does not: since when, and why, in the server's words. */
 function still({ now_view, recording: { reason } }) {
   const { at } = now_view;
-  if (!at) return `Nothing is recorded: ${reason || "no tick has come"}.`;
+  const why = reason || t("no tick has come");
+  if (!at) return t("Nothing is recorded: {why}.", { why });
   const when = day(at) === day(Date.now() / 1000) ? clock(at) : `${day(at)} ${clock(at)}`;
-  return `Not recording since ${when}: ${reason || "no tick has come"}.`;
+  return t("Not recording since {when}: {why}.", { when, why });
 }

@@ -2,6 +2,7 @@
 
 import { el, say } from "../dom.js";
 import { count, figures, percent, text } from "../format.js";
+import { t } from "../words.js";
 
 const EVERY_MS = 5_000;
 const ENDPOINTS = 8;
@@ -12,14 +13,14 @@ const FIGURES = [
   ["Cached answers", ({ cache }) => [count(cache.entries), text("bytes", cache.bytes)]],
   ["Evicted", ({ cache }) => [count(cache.evictions)]],
   ["Connections", ({ connections }) => [count(Object.values(connections).reduce((sum, n) => sum + n, 0)), Object.entries(connections).filter(([, n]) => n).map(([road, n]) => `${n} ${road}`).join(", ")]],
-  ["Requests", ({ requests: { recent } }) => [figures(recent.per_second), "per second"]],
+  ["Requests", ({ requests: { recent } }) => [figures(recent.per_second), t("per second")]],
   ["Errors", ({ requests: { recent } }) => share(recent.error_ratio)],
   ["Loop lag", ({ loop_lag_s }) => pair("seconds", loop_lag_s)],
   ["Commit p99", ({ log }) => pair("seconds", log.commit_p99_s)],
   ["Log", ({ log }) => pair("bytes", log.bytes + log.wal_bytes)],
   ["Events", ({ log }) => [count(log.events)]],
-  ["A sample takes", ({ log }) => [figures(log.bytes_per_sample ?? NaN), "bytes"]],
-  ["CPU", ({ process }) => [share(process.cpu_ratio)[0], "% of a core"]],
+  ["A sample takes", ({ log }) => [figures(log.bytes_per_sample ?? NaN), t("bytes")]],
+  ["CPU", ({ process }) => [share(process.cpu_ratio)[0], t("% of a core")]],
   ["Memory", ({ process }) => pair("bytes", process.resident_bytes)],
 ];
 
@@ -37,7 +38,7 @@ export function mount(root, { store, ask, act }) {
   const cells = FIGURES.map(([name]) => {
     const number = el("span", {}, "–");
     const unit = el("small");
-    return { number, unit, pair: el("div", {}, el("dt", {}, name), el("dd", {}, number, unit)) };
+    return { number, unit, pair: el("div", {}, el("dt", {}, t(name)), el("dd", {}, number, unit)) };
   });
   const body = el("tbody");
   const button = (label, run) => {
@@ -51,12 +52,12 @@ export function mount(root, { store, ask, act }) {
     return made;
   };
   root.append(
-    el("header", {}, el("h2", { id: "server-title" }, "Server"), aside, el("span.end", {},
-      button("Clear cache", () => act("/api/realtime/cache/clear", ({ cleared }) => `Cache cleared: ${cleared} entries went.`)),
-      button("Preload cache", () => act("/api/realtime/cache/preload", ({ preloaded, entries }) => `Cache preloaded: ${preloaded} spans, ${entries} entries now.`)))),
+    el("header", {}, el("h2", { id: "server-title" }, t("Server")), aside, el("span.end", {},
+      button(t("Clear cache"), () => act("/api/realtime/cache/clear", ({ cleared }) => t("Cache cleared: {n} entries went.", { n: cleared }))),
+      button(t("Preload cache"), () => act("/api/realtime/cache/preload", ({ preloaded, entries }) => t("Cache preloaded: {spans} spans, {n} entries now.", { spans: preloaded, n: entries }))))),
     el("dl.figures", {}, ...cells.map((one) => one.pair)),
-    el("div.scroll", { tabindex: "0", role: "region", "aria-label": "Requests by endpoint" }, el("table", {}, el("thead", {}, el("tr", {},
-      ...["endpoint", "requests", "errors", "p50", "p95", "p99"].map((name, k) => el(k ? "th.n" : "th", { scope: "col" }, name)))), body)));
+    el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("Requests by endpoint") }, el("table", {}, el("thead", {}, el("tr", {},
+      ...[t("endpoint"), t("requests"), t("errors"), "p50", "p95", "p99"].map((name, k) => el(k ? "th.n" : "th", { scope: "col" }, name)))), body)));
 
   const draw = (stats) => {
     FIGURES.forEach(([, read], k) => {

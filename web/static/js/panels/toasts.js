@@ -24,8 +24,8 @@ export function mount(root, store) {
       const over = alert.state === "resolved";
       show(root, {
         type: "alert", level: over ? "fine" : alert.severity,
-        title: now(over ? `Resolved: ${alert.message}` : alert.message),
-        more: `${text(alert.unit, alert.value)} against ${text(alert.unit, alert.threshold)} · ${alert.source}`,
+        title: now(over ? t("Resolved: {message}", { message: alert.message }) : alert.message),
+        more: `${t("{value} against {limit}", { value: text(alert.unit, alert.value), limit: text(alert.unit, alert.threshold) })} · ${alert.source}`,
       });
     }
   };
@@ -36,7 +36,7 @@ export function mount(root, store) {
 export function show(root, { type, title, more = "", level, action }) {
   const shape = level ? el("span.severity") : el("span.mark", { "data-type": type, role: "img", "aria-label": type }, MARKS[type] ?? MARKS.info);
   if (level) severity(shape, level);
-  const close = el("button.close", { type: "button", "aria-label": "Dismiss" }, "✕");
+  const close = el("button.close", { type: "button", "aria-label": t("Dismiss") }, "✕");
   const toast = el("div.toast", { "data-type": type, "data-level": level }, shape, el("p.what", {}, title), close, more ? el("p.more", {}, more) : null);
   if (action) toast.append(el("button.button.small.more", { type: "button", onclick: action.run }, action.label));
   const stay_ms = action ? 0 : STAY_MS[type] ?? STAY_MS.info;
