@@ -150,7 +150,9 @@ def test_one_writer():
         ), path
     # These are handed the connection of such a transaction, or write a file that no server has open.
     handed = {f"storage/{name}.py" for name in ("tiers", "horizons", "producers", "receipts")}
-    offline = {"storage/salvage.py", "storage/backup.py", "storage/compact.py"}
+    offline = {
+        f"storage/{name}.py" for name in ("salvage", "backup", "compact", "package", "press")
+    }
     assert sql - offline == {"storage/log.py", *helpers, *handed}
 
 

@@ -1,6 +1,7 @@
 """The laws, where a moment that is over plays again."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +98,13 @@ async def test_no_gap_no_double(tmp_path: Path, speed: Any) -> None:
                 while not socket.seqs or socket.seqs[-1] < seam + 100:
                     await socket.next()
                 first = answer.data["after"]
-                seqs = [
-                    told.data["seq"]
-                    for told in logged(socket.heard)
-                    if "conflated" not in told.data
-                ]
-                seqs = seqs[seqs.index(first + 1) :]
-                missing = set(range(first + 1, seqs[-1] + 1)) - set(seqs)
-                assert len(seqs) == len(set(seqs)) and not missing
+                told = [one.data for one in logged(socket.heard)]
+                # On a machine that is too slow for this a live reader gets ticks merged, and is told how many.
+                spans = [(data["seq"] - data.get("conflated", 1), data["seq"]) for data in told]
+                # Some of it was heard live as well, before it was asked for.
+                begun_at = max(k for k, (before, _) in enumerate(spans) if before == first)
+                for (_, last), (before, _) in pairwise(spans[begun_at:]):
+                    assert before == last
 
         writer = asyncio.create_task(write_on())
         await asyncio.gather(*(watch(begin) for begin in (0.5, 7.5, 20.5, 29.5)))

@@ -33,7 +33,9 @@ async def test_columns_of_a_part_are_cut_to_it(tmp_path):
     """A piece a segment; constants, too; a series that is not there has none."""
     async with logged(tmp_path / "a.db") as log:
         await sealed(log)
-        plan = log._ranges._sealed(frozenset([1, 2, 9]), BEGIN + 5 * SECOND, BEGIN + 15 * SECOND)
+        plan = log._ranges._sealed(
+            frozenset([1, 2, 9]), BEGIN + 5 * SECOND, BEGIN + 15 * SECOND, None
+        )
         found = await log._engine.look(plan)
         assert [values.tolist() for _, values in found[1]] == [
             [5, 6, 7, 8, 9],
@@ -73,7 +75,7 @@ async def test_a_column_is_read_once(tmp_path, monkeypatch, logs):
         write(log.path, "DELETE FROM strips")
         again = await log.columns("a", [1], BEGIN + SECOND, BEGIN + 20 * SECOND)
         assert again[1][1].tolist() == first[1][1].tolist()[1:]
-        plan = log._ranges._sealed(frozenset([1]), BEGIN, BEGIN + 10 * SECOND)
+        plan = log._ranges._sealed(frozenset([1]), BEGIN, BEGIN + 10 * SECOND, None)
         (piece,) = (await log._engine.look(plan))[1]
         with pytest.raises(ValueError, match="read-only"):
             piece[1][0] = 7
