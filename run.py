@@ -42,6 +42,8 @@ from realtime.core import rules
 from realtime.core.dashboard import dashboard, latest
 from realtime.core.decide import Bounds
 from realtime.core.requests import RequestStats
+from realtime.core.selectors import Selector
+from realtime.core.session import DASHBOARD, watch
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import BadDial, PlayheadError, StorageBroken, StorageFull
@@ -542,6 +544,50 @@ def care(settings: Settings) -> int:
         return 2
 
 
+def replay(settings: Settings) -> int:
+    from realtime.care.projector import Projector, Tape
+    from web.viewer import view
+
+    asked, now = settings.asked, Clock().now()
+    try:
+        ask = watch(
+            asked["start"],
+            asked.get("end"),
+            now,
+            speed=asked["speed"],
+            rooms=asked["rooms"].split(",") if "rooms" in asked else None,
+            skip_idle_s=asked["skip_idle_s"],
+        )
+        match = tuple(Selector.parse(text).text for text in asked.get("match", ()))
+    except ValueError as error:
+        print(f"{error}.\nSee playhead replay --help.", file=sys.stderr)
+        return 2
+    screen = Projector(sys.stdout, asked.get("json", False), bool(match))
+
+    async def off_tape() -> None:
+        async with Tape(Path(settings.data), now) as tape:
+            await tape.play(ask, match, lambda frame: screen.show(frame.event, frame.data))
+
+    try:
+        if "url" in asked:
+            told: dict[str, Any] = {
+                "from": rfc3339(ask.start),
+                "speed": ask.speed,
+                "skip_idle_s": ask.skip_us / 1e6,
+            }
+            told |= {} if ask.to is None else {"to": rfc3339(ask.to)}
+            told["rooms"] = sorted(ask.rooms or (DASHBOARD,))
+            asyncio.run(view(asked["url"], told, match, screen.show))
+        else:
+            asyncio.run(off_tape())
+    except PlayheadError as error:
+        print(f"{error.detail}\n{error.hint}".strip(), file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, BrokenPipeError):  # seen enough
+        return 0
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load(sys.argv[1:] if argv is None else argv, os.environ)
@@ -554,6 +600,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.command == "openapi":
         print(msgspec.json.format(msgspec.json.encode(document(ROUTES, VERSION))).decode())
         return 0
+    if settings.command == "replay":
+        configure("warning", "auto", sys.stderr)
+        return replay(settings)
     if settings.command in arguments.COMMANDS:
         configure("warning", "auto", sys.stderr)
         return care(settings)

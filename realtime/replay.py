@@ -109,6 +109,7 @@ class Replay:
         self._rooms = ask.rooms
         self._changed = asyncio.Event()
         self._reading = asyncio.Lock()
+        self._ahead: asyncio.Task[None] | None = None
         self._beat = 0.0
         self._is_live = False
         self._task: asyncio.Task[None] | None = None
@@ -155,12 +156,13 @@ class Replay:
         if self.watchers:
             self._tell_all()
         elif not self._waiting:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self._replays.ended(self)
-        if self._task:
-            self._task.cancel()
+        for task in (self._task, self._ahead):
+            if task:
+                task.cancel()
 
     # --- the remote -----------------------------------------------------------------------------
 
@@ -292,10 +294,10 @@ class Replay:
             if self._waiting:
                 await self._answer()
             if not self.watchers and not self._waiting:
-                return self._end()
+                return self.end()
             self._let_go()
             if self._wants_more():
-                await self._read()
+                self._read_ahead()
             wait = self._turn()
             if wait <= 0:
                 await asyncio.sleep(0)
@@ -307,9 +309,10 @@ class Replay:
                 pass
 
     def _over(self, task: "asyncio.Task[None]") -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is None:
-            return
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
         if isinstance(error, StorageError):
             log_.warning("a replay could not be read", reason=error.detail)
         else:
@@ -390,6 +393,18 @@ class Replay:
         place = self.edge if pacer is None else min(pacer.place, self.edge)
         return self._reel.place - place <= PAGE
 
+    def _read_ahead(self) -> None:
+        """What was read comes meanwhile, when it is due."""
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._read())
+            self._ahead.add_done_callback(self._was_read)
+
+    def _was_read(self, task: "asyncio.Task[None]") -> None:
+        self._ahead = None
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
     async def _read(self) -> None:
         async with self._reading:
             await self._read_on()
@@ -418,11 +433,11 @@ class Replay:
             self._wake()
         if self._pacing.state != "playing":
             return REST_S
-        if waiting is None and self._reel.is_over:
+        if waiting is None and self._reel.is_over and self._ahead is None:
             return self._finish(now)
         if now - self._beat >= BEATS_S:
             self._tell_all(beat=True)
-        if come >= TURN or (waiting is None and self._wants_more()):
+        if come >= TURN:
             return 0.0
         due = BEATS_S if waiting is None else self._pacing.due(waiting.at) - now
         return min(due, self._beat + BEATS_S - now)
@@ -707,7 +722,9 @@ class Replays:
 
     async def close(self) -> None:
         """Nothing is played any more."""
-        tasks = [*self._work, *(one._task for one in self._open.values() if one._task)]
+        for replay in tuple(self._open.values()):
+            replay.end()
+        tasks = tuple(self._work)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

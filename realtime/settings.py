@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "write samples as Parquet, CSV or NDJSON, or an incident as one file",
     "open": "show an incident that was exported, read-only",
     "stats": "say what the log holds and where its bytes are",
+    "replay": "play what happened in the terminal, from a data directory or a running server",
     "openapi": "print the OpenAPI document",
     "version": "print the version",
 }

@@ -4,7 +4,7 @@ import argparse
 import re
 from collections.abc import Sequence
 
-COMMANDS = ("verify", "compact", "backup", "restore", "export", "stats")
+COMMANDS = ("verify", "compact", "backup", "restore", "export", "stats", "replay")
 FORMATS = ("parquet", "csv", "ndjson")
 
 
@@ -27,11 +27,16 @@ def add(command: str, parser: argparse.ArgumentParser) -> None:
         )
         parser.add_argument("--title", metavar="TEXT", help="what the incident is called")
         _range(parser)
+    if command == "replay":
+        _replay(parser)
     if command in ("backup", "restore", "export"):
         parser.add_argument("--force", action="store_true", help=_FORCE[command])
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON object on standard output, no progress"
+    as_json = (
+        "one frame a line"
+        if command == "replay"
+        else "one JSON object on standard output, no progress"
     )
+    parser.add_argument("--json", action="store_true", help=as_json)
 
 
 def joined(words: Sequence[str]) -> list[str]:
@@ -53,9 +58,39 @@ _FORCE = {
 }
 
 
+WHEN = "RFC 3339, epoch seconds, now, or relative such as -15m"
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="start", metavar="TIME", default="-15m", help=f"first moment: {WHEN} (-15m)"
+    )
+    parser.add_argument("--to", dest="end", metavar="TIME", help="where it ends; left out, now")
+    parser.add_argument(
+        "--speed", metavar="N", default="1", help="0.25 to 1000, or max: as fast as it reads (1)"
+    )
+    parser.add_argument("--rooms", metavar="A,B", help="what is heard (dashboard: all of it)")
+    parser.add_argument(
+        "--match",
+        action="append",
+        metavar="SELECTOR",
+        help="show the ticks of these series, too; may be given again",
+    )
+    parser.add_argument(
+        "--skip-idle",
+        dest="skip_idle_s",
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="jump over a silence longer than this",
+    )
+    parser.add_argument(
+        "--url", metavar="URL", help="a running server, instead of a data directory that none uses"
+    )
+
+
 def _range(parser: argparse.ArgumentParser) -> None:
-    when = "RFC 3339, epoch seconds, now, or relative such as -15m"
-    parser.add_argument("--from", dest="start", metavar="TIME", help=f"first moment: {when}")
+    parser.add_argument("--from", dest="start", metavar="TIME", help=f"first moment: {WHEN}")
     parser.add_argument("--to", dest="end", metavar="TIME", help="first moment not wanted any more")
     parser.add_argument(
         "--series",

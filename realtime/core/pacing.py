@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from realtime.core.arrivals import OURS
+
 SECOND = 1_000_000
 SLOWEST, FASTEST = 0.25, 1000.0
 
@@ -102,13 +104,15 @@ class Happened(Protocol):
 def moments(events: Sequence[Happened], host: str, before: int) -> list[int]:
     """When on the tape each event is to show (µs), in the order of the log; `before` is when the last one did.
 
-    The ticks of `host` (of all, where it has none) set the pace. What others sent shows between the ticks it came
-    between, whatever time it bears; so does a tick that came late or is dated ahead. Only where the ticks go on from
-    an earlier time, a clock was set back, and so is the tape.
+    The ticks of `host` (of all, where it has none) set the pace, and what this server says itself. What others sent
+    shows between the ticks it came between, whatever time it bears; so does a tick that came late or is dated
+    ahead. Only where the ticks go on from an earlier time, a clock was set back, and so is the tape.
     """
-    paced = [one.type == "metrics" and one.source == host for one in events]
-    if not any(paced):
-        paced = [one.type == "metrics" for one in events]
+    own = any(one.type == "metrics" and one.source == host for one in events)
+    paced = [
+        one.source == host or not own if one.type == "metrics" else one.type in OURS
+        for one in events
+    ]
     following: list[int | None] = [None] * len(events)
     after: int | None = None
     for place in range(len(events) - 1, -1, -1):

@@ -2,7 +2,7 @@
 
 make bench                        everything, some ten minutes
 make bench ARGS=--json            the table as JSON
-make bench ARGS="--only reads"    one part: commits, idle, reads, latency, log, crowd, page
+make bench ARGS="--only reads"    one part: commits, idle, reads, latency, log, crowd, page, replay
 make bench ARGS=--short           seconds instead of minutes; for a look, not for the record
 make bench ARGS=--write           everything, and the table into docs/performance.md
 """
@@ -24,7 +24,7 @@ import msgspec
 import structlog
 
 from run import VERSION
-from tests.bench import commits, crowd, idle, latency, log, page, reads
+from tests.bench import commits, crowd, idle, latency, log, page, reads, replay
 from tests.bench.table import Head, Row, head, markdown, plain
 
 PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Row]]]] = {
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Row]]]] = {
     "log": log.measure,
     "crowd": crowd.measure,
     "page": page.measure,
+    "replay": replay.measure,
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
