@@ -1,7 +1,10 @@
 """The host: how long it is up, how many files it has open, and what it is."""
 
+import contextlib
 import math
+import os
 import platform
+import re
 import socket
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +22,8 @@ BOOT_EVERY_S = 60.0
 """How often the boot time is asked anew: it moves when the clock is set."""
 
 MICROSECONDS = 1_000_000
+
+_ZONE = re.compile(r"UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+", re.ASCII)
 
 
 class Host:
@@ -76,8 +81,18 @@ def facts() -> dict[str, str | int]:
         "boot_time": rfc3339(int(psutil.boot_time() * MICROSECONDS)),
         "machine": machine(),
         "container": container(),
+        "time_zone": zone(),
     }
     return {name: fact for name, fact in known.items() if fact}
+
+
+def zone(localtime: Path = Path("/etc/localtime")) -> str:
+    """The IANA name of the host's time zone, "" where its clock is set without one."""
+    told = os.environ.get("TZ", "").removeprefix(":")
+    if not told:
+        with contextlib.suppress(OSError):
+            told = os.readlink(localtime).partition("zoneinfo/")[2]
+    return told if _ZONE.fullmatch(told) else ""
 
 
 def system() -> str:

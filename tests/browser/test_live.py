@@ -139,7 +139,9 @@ async def test_server_panel_reads_as_the_api_says(tmp_path: Path) -> None:
         shown = int(await events.inner_text())
         stats = await ask(server.url, "/api/realtime/performance/stats")
         assert shown <= stats["log"]["events"]
-        rows = await watch.page.locator("#server tbody tr td:first-child").all_inner_texts()
+        rows = await watch.page.locator(
+            "#server .endpoints tbody tr td:first-child"
+        ).all_inner_texts()
         assert rows and set(rows) <= {one["endpoint"] for one in stats["requests"]["endpoints"]}
         await watch.page.click("text=Clear cache")
         await watch.page.wait_for_selector(".toast >> text=Cache cleared", timeout=PATIENCE_MS)

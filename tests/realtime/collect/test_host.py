@@ -4,7 +4,16 @@ import time
 import psutil
 
 from realtime.collect.collector import Moment
-from realtime.collect.host import BOOT_EVERY_S, Host, container, facts, machine, processor, system
+from realtime.collect.host import (
+    BOOT_EVERY_S,
+    Host,
+    container,
+    facts,
+    machine,
+    processor,
+    system,
+    zone,
+)
 
 
 def test_uptime_follows_the_boot_time(record, told, moment, tmp_path):
@@ -93,3 +102,16 @@ def test_this_machine(told):
     now = Moment(time.time(), time.monotonic())
     readings = {r.key.text: r.value for r in Host().collect(now)}
     assert 0 < readings["system_uptime_seconds"] < 10 * 365 * 86400
+
+
+def test_the_time_zone_by_its_name(monkeypatch, tmp_path):
+    """As the environment says it, or else the link that every system sets; nothing where neither has a name."""
+    link = tmp_path / "localtime"
+    monkeypatch.delenv("TZ", raising=False)
+    assert zone(link) == ""
+    link.symlink_to("/usr/share/zoneinfo/America/Argentina/Ushuaia")
+    assert zone(link) == "America/Argentina/Ushuaia"
+    monkeypatch.setenv("TZ", ":Europe/Berlin")
+    assert zone(link) == "Europe/Berlin"
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    assert zone(link) == ""

@@ -1,6 +1,6 @@
 // The only module that sees everyone: link → wire → store → views.
 
-import { ask } from "./api.js";
+import { ask, send } from "./api.js";
 import { Attention } from "./attention.js";
 import { Catalogue } from "./catalogue.js";
 import { tellTimesIn, writeFor } from "./format.js";
@@ -9,6 +9,7 @@ import { keep, kept } from "./kept.js";
 import { Keys } from "./keys.js";
 import { Link } from "./link.js";
 import { Lookout } from "./lookout.js";
+import { Pace } from "./pace.js";
 import { watchTheme } from "./palette.js";
 import * as alerts from "./panels/alerts.js";
 import * as bell from "./panels/bell.js";
@@ -37,6 +38,7 @@ const VIEWS = {
   host: async () => host,
   overview: () => import("./views/overview.js"),
   alerts: () => import("./views/alerts.js"),
+  events: () => import("./views/events.js"),
   performance: () => import("./views/performance.js"),
 };
 const RANGE = 900;
@@ -81,7 +83,7 @@ const reel = new Reel({ store, ask, hidden: () => document.hidden });
 
 /** What a view is given. `view` is the one that is shown, `source` the one it is about. */
 const page = {
-  store, span, route, tapes, catalogue, keys, player, reel, ask, act, test, pause, resume,
+  store, span, route, tapes, catalogue, keys, player, reel, ask, send, act, test, pause, resume, refresh,
   get herald() {
     return herald;
   },
@@ -92,12 +94,32 @@ const page = {
   announce: (words) => ($("announce").textContent = words),
   toast: (what) => toasts.show($("toasts"), what),
   undo: () => span.changed && history.back(),
+  /** Times are told in this zone; "" is the browser's own. A link tells it, too. */
+  zone(name) {
+    tellTimesIn(name);
+    keep("tz", name);
+    route.go({ tz: name }, true);
+    again();
+  },
+  /** Words are set where they are said: another language is another page. */
+  speak(name) {
+    keep("lang", name);
+    if (route.get("lang")) route.go({ lang: name }, true);
+    location.reload();
+  },
+  pace(every_ms) {
+    keep("pace", String(every_ms));
+    pace.set(every_ms);
+  },
 };
+
+const pace = new Pace({ apply: (told) => store.apply(told), every_ms: Number(kept("pace")) || 0 });
 
 let build = "";
 
 /** A fresh first paint; `reason` is why the one before no longer holds. → the cursor to continue from. */
 async function load(reason) {
+  pace.flush();
   const data = await ask(`/api/realtime/dashboard/live?hours=${HOURS}`);
   store.apply({ type: "load", ...first(data) });
   document.documentElement.classList.remove("loading", "failed");
@@ -138,7 +160,11 @@ function frame(event, data) {
   const told = message(event, data);
   if (told === null) return;
   if (told.type === "clock") store.heard(told.at);
-  else store.apply(told);
+  else {
+    // That readings are shown later does not make the recorder late.
+    if (told.type === "metrics" && told.ids.some((id) => store.now_view.pulse.has(id))) pulse.beat();
+    pace.take(told);
+  }
 }
 
 /** Why the server takes no readings, in its own words. */
@@ -218,6 +244,20 @@ async function test() {
   }
 }
 
+/** Everything on the page asked for again, and said when it is there. */
+async function refresh() {
+  const began = performance.now();
+  try {
+    const data = await ask(`/api/realtime/dashboard/live?hours=${HOURS}`);
+    pace.flush();
+    store.apply({ type: "load", ...first(data) });
+    tapes.again();
+    page.toast({ type: "success", title: t("Everything was asked again"), more: t("The server answered in {ms} ms; charts follow.", { ms: Math.round(performance.now() - began) }) });
+  } catch (failure) {
+    page.toast({ type: "error", title: t("The refresh did not work"), more: failure.message });
+  }
+}
+
 /** POSTs and says what came of it. */
 async function act(path, words) {
   try {
@@ -274,9 +314,17 @@ async function mounted() {
   scrollTo(0, 0);
 }
 
+/** The same view anew: what it says has to be said otherwise. */
+function again() {
+  shown = "";
+  show();
+}
+
 /** What stands in the address when the span changes: each change is a place to go back to, unless the playhead turned the page. */
+let restoring = false;
 span.on((_, turned) => {
-  if (turned && span.moving) return;
+  // What the address says already is no other place to go back to.
+  if (restoring || (turned && span.moving)) return;
   const told = span.told();
   const range = controls.RANGES.find(([, one]) => one === told.seconds)?.[0] ?? "";
   if (range) keep("range", range);
@@ -289,7 +337,11 @@ route.on((asked, before) => {
   const wanted = shape();
   // The address has milliseconds.
   const near = (one, other) => Object.is(one, other) || Math.abs(one - other) < 0.01;
-  if (wanted.seconds !== told.seconds || !near(wanted.from, told.from) || !near(wanted.to, told.to)) span.restore(wanted);
+  if (wanted.seconds !== told.seconds || !near(wanted.from, told.from) || !near(wanted.to, told.to)) {
+    restoring = true;
+    span.restore(wanted);
+    restoring = false;
+  }
   if (before.get("at") !== asked.asked.get("at")) follow();
   show();
 });
@@ -326,6 +378,7 @@ keys.on("o", t("overview of all sources"), () => visit("overview", "glance"));
 keys.on("g", t("to the host"), () => visit("host", "overview"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
+keys.on("v", t("events"), () => visit("events", "events"));
 keys.sheet($("keys"), $("open-keys"));
 
 /** To a place in a view, with the focus: the next Tab goes on from there, and a screen reader says where it is. */

@@ -68,8 +68,7 @@ export class Tapes {
     });
     span.on(() => {
       this.generation += 1;
-      for (const tape of this.open_) tape.asked_at = -Infinity;
-      this.#outdate();
+      this.again();
     });
   }
 
@@ -110,6 +109,12 @@ export class Tapes {
       this.timer = 0;
       this.#load();
     }, wait_ms);
+  }
+
+  /** Every column anew, whatever is held. */
+  again() {
+    for (const tape of this.open_) tape.asked_at = -Infinity;
+    this.#outdate();
   }
 
   #outdate() {

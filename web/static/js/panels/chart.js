@@ -7,6 +7,7 @@ import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
 import { row as rowAt } from "../timeline.js";
 import { veil } from "../veil.js";
+import { saved } from "../saved.js";
 import { t } from "../words.js";
 
 const LEGEND = 4;
@@ -133,10 +134,7 @@ export function mount(root, page, chart) {
     for (let i = 0; i < rows[0].length; i += 1) {
       lines.push(rows.map((column) => (Number.isNaN(column[i]) ? "" : String(column[i]))).join(","));
     }
-    const href = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }));
-    el("a", { href, download: `${chart.source}-${chart.id}.csv` }).click();
-    // The browser has taken its reference once the click is handled; the object need not outlive it.
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
+    saved(`${chart.source}-${chart.id}.csv`, "text/csv", `${lines.join("\n")}\n`);
   }
 
   const { ask, stop } = painter(root, show, (seen) => tape.look(seen));

@@ -10,15 +10,22 @@ export const RANGES = [
   ["5m", 300, "Last 5 min"], ["15m", 900, "Last 15 min"], ["1h", 3_600, "Last hour"], ["6h", 21_600, "Last 6 hours"],
   ["24h", 86_400, "Last 24 hours"], ["7d", 604_800, "Last 7 days"], ["30d", 2_592_000, "Last 30 days"],
 ];
-const THEMES = { auto: ["◐", "Theme: as the system"], light: ["☀", "Theme: light"], dark: ["☾", "Theme: dark"] };
+const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
 const STILL = "still";
+const PICK = "pick";
 
 export function mount(root, page) {
   const { store, span, keys } = page;
   const still = el("option", { value: STILL, hidden: true });
   const select = el("select.select", { id: "range", "aria-label": t("Time shown") },
-    ...RANGES.map(([, seconds, label]) => el("option", { value: String(seconds) }, t(label))), still);
-  select.addEventListener("change", () => span.last(Number(select.value)));
+    ...RANGES.map(([, seconds, label]) => el("option", { value: String(seconds) }, t(label))), still, el("option", { value: PICK }, t("Pick a time…")));
+  select.addEventListener("change", () => {
+    if (select.value !== PICK) span.last(Number(select.value));
+    else {
+      shown();
+      pick();
+    }
+  });
   const back = el("button.button.icon.wide", { type: "button", id: "undo", title: t("Back to what was shown (Backspace)"), "aria-label": t("Back to what was shown"), onclick: page.undo }, "↶");
   const shown = () => {
     const { from, to } = span.told();
@@ -40,35 +47,54 @@ export function mount(root, page) {
     toggle.setAttribute("aria-pressed", String(paused));
   };
 
-  const theme = el("button.button.icon.wide", { type: "button", id: "theme" });
-  const light = () => document.documentElement.dataset.theme ?? "auto";
-  const label = () => {
-    const [shape, words] = THEMES[light()];
-    say(theme, shape);
-    theme.setAttribute("aria-label", t(words));
-    theme.title = `${t(words)} (T)`;
-  };
+  /** The look is kept, and worn from the first paint on (`theme.js`). */
+  page.theme = (name) => wear("theme", name, name === "auto");
+  page.density = (name) => wear("density", name, name === "comfortable");
   const turn = () => {
     const names = Object.keys(THEMES);
-    const next = names[(names.indexOf(light()) + 1) % names.length];
-    if (next === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = next;
-    keep("theme", next);
-    label();
+    const next = names[(names.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % names.length];
+    page.theme(next);
+    page.announce(t(THEMES[next]));
   };
-  theme.addEventListener("click", turn);
 
-  root.append(back, select, toggle, theme);
+  // Rare things come when they are asked for.
+  const lazy = (load, run) => async () => {
+    try {
+      run(await load());
+    } catch (failure) {
+      page.toast({ type: "error", title: t("This could not be loaded"), more: failure.message });
+    }
+  };
+  const pick = lazy(() => import("./picker.js"), (it) => it.open(page, RANGES));
+  const actions = [
+    ["refresh", t("Refresh all"), "u", () => page.refresh()],
+    ["latest", t("Live metrics"), "m", lazy(() => import("./latest.js"), (it) => it.open(page))],
+    ["performance", t("Performance"), "i", lazy(() => import("./server.js"), (it) => it.open(page))],
+    ["csv", t("Export as CSV"), "e", lazy(() => import("./export.js"), (it) => it.save(page, "csv"))],
+    ["json", t("Export as JSON"), "", lazy(() => import("./export.js"), (it) => it.save(page, "json"))],
+  ];
+  const settings = lazy(() => import("./settings.js"), (it) => it.open(page, actions));
+  const gear = el("button.button.icon", { type: "button", id: "settings", title: t("Settings (S)"), "aria-label": t("Settings"), onclick: settings }, "⚙");
+
+  root.append(back, select, toggle, gear);
   show();
   shown();
-  label();
   keys.on("p", t("pause, resume"), switchOver);
   keys.on("t", t("theme: system, light, dark"), turn);
   keys.on("r", t("time shown"), () => select.focus());
+  keys.on("d", t("time shown, to the second"), pick);
+  keys.on("s", t("settings"), settings);
+  for (const [, label, key, run] of actions) if (key) keys.on(key, label.toLowerCase(), run);
   keys.on("Backspace", t("back to what was shown before"), page.undo);
   keys.on("0", t("back to live"), () => span.live());
   keys.on("+", t("closer"), () => span.zoom(0.5));
   keys.on("-", t("further away"), () => span.zoom(2));
   store.on("link", show);
   span.on(shown);
+}
+
+function wear(name, value, usual) {
+  if (usual) delete document.documentElement.dataset[name];
+  else document.documentElement.dataset[name] = value;
+  keep(name, value);
 }

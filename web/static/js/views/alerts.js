@@ -1,8 +1,9 @@
 // What is the matter, what was, what is watched, and what was said about it.
 
-import { el, say } from "../dom.js";
+import { el } from "../dom.js";
 import { clock } from "../format.js";
 import * as alerts from "../panels/alerts.js";
+import { desktop } from "../panels/desktop.js";
 import * as notifications from "../panels/notifications.js";
 import * as resolved from "../panels/resolved.js";
 import * as watched from "../panels/watched.js";
@@ -10,12 +11,6 @@ import { t } from "../words.js";
 
 const TEST_S = 5;
 const SEVERITIES = { "": "Any severity", critical: "Critical", warning: "Warning" };
-const DESKTOP = {
-  on: ["Desktop: on", "Alerts come to the desktop while nobody looks at this page"],
-  off: ["Desktop: off", "Let alerts come to the desktop while nobody looks at this page"],
-  denied: ["Desktop: denied", "The browser denies it; its settings for this page allow it again"],
-  absent: ["Desktop: not here", "Browsers allow this over https and on this very machine only"],
-};
 
 export function mount(root, page) {
   const { store, route, herald } = page;
@@ -27,19 +22,6 @@ export function mount(root, page) {
   const source = el("select.select", { id: "of-source", "aria-label": t("Source"), onchange: () => route.go({ of: source.value }, true) });
   const check = el("button.button", { type: "button", id: "check-alerts", onclick: () => busy(check, () => look(page)) }, t("Check alerts"));
   const test = el("button.button", { type: "button", id: "test-alert", onclick: () => busy(test, () => tryOne(page)) }, t("Test alert"));
-  const desktop = el("button.button", { type: "button", id: "desktop", onclick: async () => {
-    await herald.want(herald.state !== "on");
-    tell();
-  } });
-  const tell = () => {
-    const [words, why] = DESKTOP[herald.state];
-    say(desktop, t(words));
-    desktop.title = t(why);
-    desktop.setAttribute("aria-pressed", String(herald.state === "on"));
-    desktop.disabled = herald.state === "denied" || herald.state === "absent";
-  };
-  tell();
-
   const sources = () => {
     const names = [...store.view.sources.keys()].sort();
     if (names.join("\n") === source.dataset.names) return;
@@ -56,7 +38,7 @@ export function mount(root, page) {
   // What cannot be chosen filters nothing.
   const wanted = (one) => (!severity.value || one.severity === severity.value) && (!source.value || one.source === source.value);
   root.append(
-    el("div.head", {}, el("h1", {}, t("Alerts and notifications")), el("div.tools", {}, severity, source, check, test, desktop)),
+    el("div.head", {}, el("h1", {}, t("Alerts and notifications")), el("div.tools", {}, severity, source, check, test, desktop(herald).button)),
     el("div.pair", {}, open, said), el("div.pair", {}, watch, over),
   );
   const panels = [alerts.mount(open, page, wanted), watched.mount(watch, page, wanted), resolved.mount(over, page, wanted)];
