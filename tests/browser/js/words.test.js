@@ -23,8 +23,10 @@ const shell = readFileSync(join(STATIC, "analytics.html"), "utf8");
 /** Where the words of a table stand that `t` is given later. */
 const TABLES = [
   ["plan.js", /\btitle: "([^"]+)"/g], ["panels/source.js", /\btitle: "([^"]+)"/g], ["plan.js", /\bwords: "([^"]+)"/g], ["plan.js", /\["\w+", "([^"]+)", \/\^/g],
-  ["panels/controls.js", /\["\w+", [\d_]+, "([^"]+)"\]/g], ["panels/controls.js", /: \["\S", "([^"]+)"\]/g],
-  ["panels/connection.js", /\b[a-z]+: "([A-Z][a-z]+)"/g], ["panels/server.js", /^ {2}\["([^"]+)", \(\{/gm],
+  ["panels/controls.js", /\["\w+", [\d_]+, "([^"]+)"\]/g], ["panels/controls.js", /: "(Theme: [^"]+)"/g],
+  ["panels/settings.js", /\b\w+: "([A-Z][a-z][^"]+)"/g], ["panels/desktop.js", /\["([A-Z][^"]+)", "/g], ["panels/desktop.js", /\["[A-Z][^"]+", "([^"]+)"\]/g],
+  ["panels/latest.js", /\["\w+", "(\w+)", \(one/g], ["views/alerts.js", /: "([A-Z][a-z][^"]+)"/g], ["views/events.js", /\b\w+: "([A-Z][^"]+)"/g],
+  ["panels/connection.js", /\b[a-z]+: "([A-Z][a-z]+)"/g], ["panels/server.js", /^ {4}\["([^"]+)", \(\{/gm], ["panels/server.js", /^ {2}\["([^"]+)", \[/gm],
   ["link.js", /this\.reason = "([^"]+)"/g],
 ];
 
