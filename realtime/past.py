@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from realtime.core import arrivals, views
 from realtime.core.pacing import moments
 from realtime.core.views import View, evolve
-from realtime.history import History
+from realtime.history import TIERS, History
 from realtime.shelf import Shelf
 from storage.events import canonical
 from storage.log import Log
@@ -33,6 +33,9 @@ NEAR = 100
 HOUR_S = 3_600
 BREATH = 200
 """Facts or series handled before others get the loop (law loop-never-blocks)."""
+
+ROLLED = 360
+"""Buckets of a tier looked back through for a value, before a coarser one is asked."""
 
 NEVER = 1 << 62
 
@@ -136,7 +139,7 @@ class Past:
         return standing
 
     async def _stand(self, seq: int, at: int) -> Standing:
-        view = await self.view(seq)
+        view = await self.view(seq, at)
         log, rows = self._log, self._query_rows
         history = History(
             partial(log.columns, most=rows, until=seq),
@@ -148,8 +151,9 @@ class Past:
         size = sum(view.windows.columns(id_)[0].nbytes for id_ in view.windows) * 2
         return Standing(at, view, history, size + 1_000 * len(view.series))
 
-    async def view(self, seq: int) -> View:
-        """The fold of all up to a seq."""
+    async def view(self, seq: int, at: int | None = None) -> View:
+        """The fold of all up to a seq. Where samples are gone the log has the facts alone in order: readings are then
+        those of the moment `at` (µs), as the rollups know them."""
         view = await self._facts(seq)
         as_of = await self._log.as_of(seq)
         ids = list(view.series)
@@ -167,8 +171,10 @@ class Past:
             windows.newest = as_of.newest
             await self._silent(view, seq, as_of.newest)
             await self._firsts(view, seq, as_of.late, as_of.newest)
+        elif at is not None and at < self._log.since(0):
+            await self._rolled(view, at)
         self._sources(view, as_of.ats)
-        view.at = max(view.at, as_of.newest)
+        view.at = max(view.at, windows.newest)
         view.seq = seq
         return view
 
@@ -218,6 +224,21 @@ class Past:
                 values = read[id_][1]
                 value = float(values[-1]) if len(values) else float(hours[id_].last[-1])
                 view.windows.add(id_, at, canonical(value))
+
+    async def _rolled(self, view: View, at: int) -> None:
+        """The last value of each series in a bucket that was over by `at`, from the finest tier that reaches back."""
+        left = [id_ for id_ in view.series if self._now.first.get(id_, NEVER) <= at]
+        view.first = {id_: self._now.first[id_] for id_ in left}
+        for tier in TIERS:
+            step = tier * 1_000_000
+            start = 0 if tier == HOUR_S else at - ROLLED * step
+            found = await self._log.buckets(left, start, at // step * step, tier, self._query_rows)
+            for id_, buckets in found.items():
+                if len(buckets.at):
+                    view.windows.add(
+                        id_, int(buckets.last_at[-1]), canonical(float(buckets.last[-1]))
+                    )
+            left = [id_ for id_ in left if id_ not in view.windows]
 
     async def _firsts(
         self, view: View, seq: int, late: Iterable[tuple[int, int]], newest: int

@@ -11,8 +11,9 @@ from realtime import past
 from realtime.core.views import View, evolve
 from realtime.past import Past
 from realtime.shelf import Shelf
-from storage.events import Declared, Draft, Metrics, Series
+from storage.events import Declared, Draft, Metrics, Notification, Series
 from storage.log import Log
+from storage.retention import Keep
 from tests.realtime.test_refold import BEGIN, S, lived, opened, told
 
 POOL = ThreadPoolExecutor(1)
@@ -107,4 +108,36 @@ async def test_the_place_of_a_moment_is_before_all_that_had_not_come(
             assert place == (wanted, True), n
     assert await looked.place(BEGIN - S) == (0, True)
     assert await looked.place(BEGIN + 20_000 * S) == (log.head, False)
+    await log.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_where_samples_are_gone_the_rollups_say_what_was(tmp_path: Path) -> None:
+    """The last value of the last whole bucket; facts as they were known."""
+    begin = 1_764_028_800 * S
+    log = await opened(tmp_path)
+    names = [Series(1, "x", {}), Series(2, "y", {})]
+    drafts = [Draft(begin, "z", Declared(names))]
+    for second in range(0, 3_600, 5):
+        ids, values = ((1, 2), (second, 1)) if second < 60 else ((1,), (second,))
+        drafts.append(Draft(begin + second * S, "z", Metrics(ids, values)))
+        if second % 600 == 0:
+            note = Notification(str(second), "info", f"at {second}")
+            drafts.append(Draft(begin + second * S, "z", note))
+    for first in range(0, len(drafts), 500):
+        await log.append(drafts[first : first + 500])
+    now = await folded(log, 900 * S, log.head)
+    await log.seal(log.head, all_of_it=True)
+    await log.forget(Keep(0.25 / 24, 60, 400, 3650, 0), begin + 3_600 * S)
+    looked = looking(log, now, 900 * S)
+    for second in (603, 1_205, 2_399):
+        at = begin + second * S
+        assert at < log.since(0)
+        view = (await looked.standing(await looked.place(at), at)).view
+        whole = second // 10 * 10 - 5
+        assert view.latest[1] == (begin + whole * S, whole)
+        assert view.latest[2] == (begin + 55 * S, 1)
+        noted = [n.data.id for n in view.notifications if isinstance(n.data, Notification)]
+        assert noted == [str(n) for n in range(0, second + 1, 600)]
+        assert view.sources["z"].last_seen == begin + whole * S
     await log.close()

@@ -12,7 +12,8 @@ import pytest
 
 from realtime.clock import Clock
 from realtime.core.batch import Batch, Columns, Key
-from realtime.core.times import rfc3339
+from realtime.core.times import parse_time, rfc3339
+from storage.retention import Keep
 from tests.app import house
 from tests.clients import MSGPACK, Socket, Told, events, eventually, sockets
 
@@ -386,3 +387,31 @@ async def test_a_stream_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> 
             async with events(it.url, {"Last-Event-ID": id_}, **ask) as stream:
                 assert (await stream.until("metrics")).data["at"] == first
                 await stream.until("playhead", state="ended")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_past_the_samples_it_plays_rollups_and_says_so(tmp_path: Path) -> None:
+    """Ticks are buckets then, without a place in the log; where samples begin it goes on with these, to now."""
+    async with recorded(tmp_path, 2) as it:
+        for n in range(10, 3_600, 5):
+            await tick(it, n)
+        await it.log.seal(it.log.head, all_of_it=True)
+        await it.log.forget(Keep(0.02, 60, 400, 3650, 0), BEGIN + 3_600 * S)
+        horizon = it.log.since(0)
+        assert horizon > BEGIN + 600 * S
+        async with sockets(it.url) as socket:
+            await socket.until("snapshot")
+            await socket.ask("replay", {"from": at(300.5), "speed": "max"})
+            picture = await socket.until("snapshot")
+            assert BEGIN + 280 * S < parse_time(picture.data["at"], 0) <= BEGIN + 300 * S
+            assert (await socket.until("playhead", tier="10s")).data["tier"] == "10s"
+            await socket.until("playhead", tier="raw")
+            await socket.until("playhead", state="live")
+            ticks = [one.data for one in socket.heard if one.event == "metrics"]
+            rolled = [one for one in ticks if "seq" not in one]
+            assert len(rolled) == (horizon - BEGIN) // S // 10 - 30
+            assert all("cursor" not in one for one in rolled)
+            seqs = [one.data.get("seq", 0) for one in logged(socket.heard)]
+            raw = [seq for seq in seqs if seq >= it.log.floor]
+            assert raw == list(range(it.log.floor, it.spine.edge + 1))
+            assert rolled == ticks[: len(rolled)]
