@@ -179,7 +179,8 @@ def unpack(file: Path, directory: Path) -> Manifest:
         raise StorageBroken(f"{file} is damaged ({error})", _HINT) from error
     except OSError as error:
         raise StorageError(f"{file} cannot be read ({error.strerror or error})") from error
-    with still(directory / FILE):  # of a schema that is known here, or it says what to do
+    # Of a schema that is known here; an older one is upgraded as it is opened.
+    with still(directory / FILE, older=True):
         return manifest
 
 
