@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from realtime.core import arrivals, views
+from realtime.core.arrivals import Arrival
 from realtime.core.pacing import moments
 from realtime.core.views import View, evolve
 from realtime.history import TIERS, History
@@ -102,7 +103,7 @@ class Past:
         if seq is None:
             return Place(0, True)
         while seq < edge:
-            following = await self._log.following(seq, edge, WALK)
+            following = await self._log.following(seq, edge, NEAR)
             seq, settled = arrivals.come(following, seq, at)
             if settled:
                 return Place(seq, True)
@@ -112,15 +113,24 @@ class Past:
 
     async def moment(self, seq: int) -> int:
         """When on the tape an event shows (µs)."""
-        around = await self._log.following(max(0, seq - NEAR), seq, NEAR)
+        around = await self._before(seq, NEAR)
         return moments(around, self._host, 0)[-1] if around else await self.begun()
 
     async def tick_before(self, seq: int) -> int | None:
         """The tick of this host (of any, where it has none) before the last one up to an event."""
-        around = await self._log.following(max(0, seq - WALK), seq, WALK)
+        around = await self._before(seq, WALK)
         ticks = [one for one in around if one.type == "metrics"]
         ours = [one.seq for one in ticks if one.source == self._host] or [one.seq for one in ticks]
         return ours[-2] if len(ours) > 1 else None
+
+    async def _before(self, seq: int, most: int) -> list[Arrival]:
+        """The last arrivals up to an event, and that."""
+        found: list[Arrival] = []
+        after = max(0, seq - most)
+        while after < seq and (page := await self._log.following(after, seq, most)):
+            found += page
+            after = page[-1].seq
+        return found
 
     async def alert(self, seq: int, back: bool) -> int | None:
         """The alert event next to an event, on or back."""

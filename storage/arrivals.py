@@ -20,7 +20,7 @@ ROWS = 8
 """Rows looked at on either side of a moment: facts, where the ticks are sealed."""
 HOT = 5_000
 """Rows looked at of what is not sealed, the newest."""
-RUN = 8
+RUN = 2
 """Segments looked into for one page of arrivals."""
 
 ROW = "SELECT seq, at, source, type FROM events"
