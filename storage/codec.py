@@ -10,7 +10,7 @@ from typing import Any
 import msgpack
 import msgspec
 
-from storage.errors import StorageBroken
+from storage.errors import StorageBroken, StorageError
 from storage.events import KINDS, Fact, Metrics, Series
 
 Payload = list[Any]
@@ -54,9 +54,18 @@ def encoded(facts: Iterable[Fact]) -> Iterator[bytes]:
 
 
 def encode(fact: Fact) -> bytes:
+    """
+    Raises:
+        StorageError: something in it has no bytes.
+    """
     if isinstance(fact, Metrics):  # the hot road: no walk over fields, lists go to C as they are
         return _packed((fact.ids, fact.values))
-    return msgpack.packb([_plain(getattr(fact, name)) for name in fact.__struct_fields__])
+    try:
+        return msgpack.packb([_plain(getattr(fact, name)) for name in fact.__struct_fields__])
+    except (OverflowError, ValueError) as error:
+        # Whole numbers beyond 64 bits, text that has no UTF-8: what lets such pass is to be mended, but one fact
+        # that cannot be written is no reason to write none any more.
+        raise StorageError(f"an event of type {fact.type} cannot be written ({error})") from error
 
 
 def decode(type_: str, version: int, body: bytes) -> Fact:

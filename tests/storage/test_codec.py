@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import codec
-from storage.errors import StorageBroken
-from storage.events import Metrics, Notification, canonical
+from storage.errors import StorageBroken, StorageError
+from storage.events import Layout, Metrics, Notification, canonical
 from tests.storage.conftest import facts
 
 
@@ -36,6 +36,15 @@ def test_every_finite_double_comes_back_bit_for_bit(doubles):
 def test_tuples_are_written_like_lists():
     """The hot road may hand over either sequence; the bytes are the same."""
     assert codec.encode(Metrics((1, 2), (0.5, 3))) == codec.encode(Metrics([1, 2], [0.5, 3]))
+
+
+@pytest.mark.parametrize("option", [1 << 64, -(1 << 63) - 1, "\udcff"])
+def test_what_has_no_bytes_is_an_error_with_a_name(option):
+    """And none that ends the writer."""
+    panel = {"kind": "text", "options": {"a": option}}
+    with pytest.raises(StorageError, match="type layout cannot be written") as caught:
+        codec.encode(Layout("a", "saved", "A", [panel]))
+    assert not isinstance(caught.value, StorageBroken)
 
 
 @given(st.lists(facts))
