@@ -7,6 +7,7 @@ and is told.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -113,10 +114,15 @@ class Provisions:
         except OSError as error:
             return dict(known), [Fault("", "", f"the directory cannot be read ({error.strerror})")]
         more = [
-            Fault(path.name, "", f"there are more than {LAYOUTS} files, as many as may be")
+            Fault(_name(path), "", f"there are more than {LAYOUTS} files, as many as may be")
             for path in paths[LAYOUTS : LAYOUTS + 1]
         ]
-        return {path.name: _read(path, known.get(path.name)) for path in paths[:LAYOUTS]}, more
+        return {_name(path): _read(path, known.get(_name(path))) for path in paths[:LAYOUTS]}, more
+
+
+def _name(path: Path) -> str:
+    """As it can be told: a file system takes bytes that are no UTF-8."""
+    return os.fsencode(path.name).decode(errors="backslashreplace")
 
 
 def _file(event: Event) -> str:
@@ -124,7 +130,7 @@ def _file(event: Event) -> str:
 
 
 def _read(path: Path, known: _Read | None) -> _Read:
-    stamp = (0, 0)
+    name, stamp = _name(path), (0, 0)
     try:
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_size)
@@ -135,16 +141,16 @@ def _read(path: Path, known: _Read | None) -> _Read:
         sent = msgspec.json.decode(path.read_bytes(), type=Arrangement)
     except msgspec.ValidationError as error:
         blamed = FieldError.of(error)
-        return _Read(stamp, None, [Fault(path.name, blamed.field, blamed.detail)])
+        return _Read(stamp, None, [Fault(name, blamed.field, blamed.detail)])
     except OSError as error:
-        return _Read((0, 0), None, [Fault(path.name, "", f"cannot be read ({error.strerror})")])
+        return _Read((0, 0), None, [Fault(name, "", f"cannot be read ({error.strerror})")])
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError is one, bad UTF-8 as well
-        return _Read(stamp, None, [Fault(path.name, "", str(error))])
+        return _Read(stamp, None, [Fault(name, "", str(error))])
     id_ = sent.id or path.stem
-    wrong = [Fault(path.name, field, detail) for field, detail in faults(sent)]
+    wrong = [Fault(name, field, detail) for field, detail in faults(sent)]
     if not ID.fullmatch(id_):
         words = f"the name {id_!r} is no id; small letters, digits and dashes are, or give an id"
-        wrong.append(Fault(path.name, "id", words))
+        wrong.append(Fault(name, "id", words))
     panels = stored(sent.panels)
-    layout = Layout(id_, "saved", sent.title, panels, sent.tags, sent.author, path.name)
+    layout = Layout(id_, "saved", sent.title, panels, sent.tags, sent.author, name)
     return _Read(stamp, None if wrong else layout, wrong)

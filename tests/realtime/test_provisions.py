@@ -63,6 +63,22 @@ async def test_a_file_is_a_dashboard(files):
 
 
 @pytest.mark.gen_test
+async def test_a_name_that_is_no_text_is_told_as_bytes(files, logs):
+    """A file system takes any bytes for a name. It ended the writer, and each start after that."""
+    it, directory, provisions = files
+    path = os.path.join(os.fsencode(directory), b"x\xff.json")
+    with open(path, "wb") as file:
+        file.write(json.dumps({**SHOP, "id": "shop"}).encode())
+    await provisions.look()
+    assert it.view.layouts["shop"].data.provisioned == r"x\xff.json"
+    with open(path, "wb") as file:
+        file.write(b"[")
+    await provisions.look()
+    assert [fault.file for fault in provisions.faults] == [r"x\xff.json"]
+    logs.expect("a dashboard file cannot be used")
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize(
     ("what", "field", "words"),
     [
