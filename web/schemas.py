@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from realtime.core.downsample import LEAST
-from realtime.core.layouts import TAG_LENGTH, TAGS, LayoutId, Panel, Tags
+from realtime.core.layouts import END, TAG_LENGTH, TAGS, LayoutId, Panel, Tags
 from realtime.core.requests import EndpointStats, Recent
 from realtime.core.session import ROOM_LENGTH
 from realtime.core.steps import Fn
@@ -36,7 +36,7 @@ MOST_ROWS = 2_000
 LEAST_ROWS = 20
 LONGEST_CHART = 500
 """Characters of one in a query string: what an address holds, percent-encoded, for all of `MOST_CHARTS`."""
-CHART = r"^(stack|line|mirror):([0-9]{1,9}(?:,[0-9]{1,9})*)$"
+CHART = rf"^(stack|line|mirror):([0-9]{{1,9}}(?:,[0-9]{{1,9}})*){END}"
 LONGEST_SELECTOR = 1_000
 LONGEST_MESSAGE = 4_000
 LONGEST_TITLE = 200

@@ -30,7 +30,12 @@ TAG_LENGTH = 50
 NAME_LENGTH = 100
 ID_LENGTH = 64
 
+WHOLE = 2**53
+"""Beyond this browsers have not every whole number, and beyond 2**64 the log has none."""
+
 ID = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{ID_LENGTH - 1}}}")
+END = r"$(?!\n)"
+"""Of a pattern: in Python `$` alone lets the end of a line pass, too."""
 
 Tag = Annotated[str, Meta(min_length=1, max_length=TAG_LENGTH)]
 Tags = Annotated[list[Tag], Meta(max_length=TAGS)]
@@ -40,7 +45,7 @@ LayoutId = Annotated[
     Meta(
         min_length=1,
         max_length=ID_LENGTH,
-        pattern=f"^{ID.pattern}$",
+        pattern=f"^{ID.pattern}{END}",
         description="A short name of small letters, digits and dashes.",
         examples=["shop-overview"],
     ),
@@ -69,7 +74,10 @@ class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     options: Annotated[
         dict[
             Annotated[str, Meta(min_length=1, max_length=TAG_LENGTH)],
-            bool | int | float | Annotated[str, Meta(max_length=TITLE_LENGTH)],
+            bool
+            | Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
+            | float
+            | Annotated[str, Meta(max_length=TITLE_LENGTH)],
         ],
         Meta(max_length=OPTIONS),
     ] = {}

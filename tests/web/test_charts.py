@@ -123,6 +123,7 @@ async def test_what_cannot_be_drawn_is_named(site, ticked):
         ("?chart=pie:1", "chart"),
         ("?chart=line:", "chart"),
         ("?chart=line:x", "chart"),
+        (f"?chart=line:{a}%0A", "chart"),
         (f"?chart=line:{a}&points=1", "points"),
         (f"?chart=line:{a}&from=nonsense", "from"),
         (f"?chart=line:{a}&from=now&to=-1m", "from"),

@@ -6,6 +6,7 @@ import pytest
 
 PATH = "/api/realtime/dashboards"
 TILE = {"kind": "tile", "x": 0, "y": 0, "w": 3, "h": 2, "series": ["up"]}
+OPTION = "panels[0].options[...]"
 SHOP = {"title": "Shop", "panels": [TILE], "tags": ["shop"], "author": "eva"}
 
 
@@ -119,6 +120,9 @@ async def test_a_long_past_is_walked_a_stretch_at_a_time(site, monkeypatch):
         ({"title": "a", "panels": [TILE, TILE | {"x": 11}]}, 422, "panels[1].w"),
         ({"title": "a", "panels": [TILE | {"series": ["{"]}]}, 422, "panels[0].series[0]"),
         ({"title": "a", "panels": [], "id": "No Id"}, 422, "id"),
+        ({"title": "a", "panels": [], "id": "no-id\n"}, 422, "id"),
+        ({"title": "a", "panels": [TILE | {"options": {"b": 1 << 64}}]}, 422, OPTION),
+        ({"title": "a", "panels": [TILE | {"options": {"b": -(1 << 53) - 1}}]}, 422, OPTION),
         ({"title": "a", "panels": [], "colour": 1}, 422, "body"),
     ],
 )
