@@ -15,12 +15,18 @@ export class Catalogue {
     this.epoch = "";
     this.asked = new Map();
     this.cut = false;
+    this.held = false;
   }
 
   /** Resolves when every series of the source is in the store. */
   of(source) {
     this.#renew();
     return source === this.store.view.source ? Promise.resolve() : this.#once(source, () => this.#load(source));
+  }
+
+  /** Whether the series of every source are in the store, or as many as come in at all. */
+  get whole() {
+    return this.held && this.epoch === this.store.view.epoch;
   }
 
   /** Resolves when the series of every source are in the store, `MOST` at most; progress(n) tells how many have come. */
@@ -35,7 +41,7 @@ export class Catalogue {
     // Another log: what was asked of the one before says nothing of it.
     this.epoch = epoch;
     this.asked.clear();
-    this.cut = false;
+    this.cut = this.held = false;
   }
 
   #once(key, load) {
@@ -69,9 +75,10 @@ export class Catalogue {
       this.store.apply({ type: "series", series });
       known += series.length;
       progress(known);
-      if (next === null) return;
+      if (next === null) break;
       after = next;
     }
-    this.cut = true;
+    this.cut = known >= MOST;
+    this.held = true;
   }
 }

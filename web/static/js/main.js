@@ -16,6 +16,7 @@ import * as bell from "./panels/bell.js";
 import * as connection from "./panels/connection.js";
 import * as controls from "./panels/controls.js";
 import * as rail from "./panels/rail.js";
+import * as search from "./panels/search.js";
 import * as signs from "./panels/signs.js";
 import * as timeline from "./panels/timeline.js";
 import * as toasts from "./panels/toasts.js";
@@ -37,6 +38,7 @@ import { fill, language, preferred, speak, t } from "./words.js";
 const VIEWS = {
   host: async () => host,
   overview: () => import("./views/overview.js"),
+  explore: () => import("./views/explore.js"),
   alerts: () => import("./views/alerts.js"),
   events: () => import("./views/events.js"),
   performance: () => import("./views/performance.js"),
@@ -367,6 +369,7 @@ connection.mount($("connection"), store, {
   banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume,
   past: () => (!player.past ? "" : player.playing ? t("Replay {speed}", { speed: speedName(player.speed) }) : t("Replay, paused")),
 });
+search.mount($("search"), page);
 controls.mount($("controls"), page);
 const places = rail.mount({ views: $("rail-views"), sources: $("sources"), count: $("sources-count"), bar: $("bar-source") }, page);
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
@@ -376,6 +379,7 @@ for (const topic of ["news", "alerts", "load", "link"]) store.on(topic, sign);
 sign();
 keys.on("o", t("overview of all sources"), () => visit("overview", "glance"));
 keys.on("g", t("to the host"), () => visit("host", "overview"));
+keys.on("x", t("explore"), () => visit("explore", "find-series"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
 keys.on("v", t("events"), () => visit("events", "events"));

@@ -20,7 +20,9 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
   const stack = chart.kind === "stack";
   const state = { y: { factor: 1, suffix: "" }, max: 1, lines: [] };
   const sign = chart.lines.map(({ below }) => (below ? -1 : 1));
-  const colour = (k) => palette().series[k % palette().series.length];
+  // A line may bring the colour it has elsewhere; beyond the colours there are it is dashed as well.
+  const place = (k) => chart.lines[k].colour ?? k;
+  const colour = (k) => palette().series[place(k) % palette().series.length];
 
   const axis = {
     stroke: () => palette().muted,
@@ -51,6 +53,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
       stroke: () => colour(k),
       fill: () => faded(colour(k), stack ? 0.82 : chart.kind === "mirror" ? 0.2 : 0),
       width: stack ? 0 : LINE,
+      dash: (chart.lines[k].colour ?? 0) < palette().series.length ? [] : [5, 4],
       points: { show: false },
       paths: (u, __, from, to) => (state.lines[k].away ? null : stack ? area(u, state, k, from, to) : trace(u, state, k, sign[k], from, to, chart.kind === "mirror")),
     }))],

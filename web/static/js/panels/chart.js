@@ -5,6 +5,7 @@ import { figures, percent } from "../format.js";
 import { draw } from "../plot.js";
 import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
+import { joined, selector } from "../selection.js";
 import { row as rowAt } from "../timeline.js";
 import { veil } from "../veil.js";
 import { saved } from "../saved.js";
@@ -41,8 +42,16 @@ export function mount(root, page, chart) {
     },
   }, "Σ");
   const save = el("button.button.small.save", { type: "button", "aria-label": t("Save {title} as CSV", { title: t(chart.title) }), onclick: () => download() }, "CSV");
+  const explore = el("a.button.small.explore", { href: page.route.href({ view: "explore" }), "aria-label": t("Explore {title}", { title: t(chart.title) }) }, t("Explore"));
+  const lead = () => {
+    const { view } = store;
+    const fn = chart.lines.every(({ id }) => view.series.get(id)?.kind === "counter") ? "rate" : "";
+    explore.href = page.route.href({ view: "explore", series: joined(chart.lines.map(({ series }) => selector({ series, source: chart.source }))), fn });
+  };
+  // The time shown stands in the address, and has moved since: the link is made when somebody comes near.
+  for (const near of ["pointerenter", "focusin"]) root.addEventListener(near, lead);
   plot.append(empty);
-  root.append(el("header", {}, el("span.title", {}, title, unit), legend, el("span.tools", {}, more, save)), plot, figures_);
+  root.append(el("header", {}, el("span.title", {}, title, unit), legend, el("span.tools", {}, explore, more, save)), plot, figures_);
   root.setAttribute("aria-labelledby", title.id);
 
   const tape = tapes.open({ kind: chart.kind, ids: chart.lines.map(({ id }) => id) });
