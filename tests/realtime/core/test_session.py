@@ -14,12 +14,21 @@ from realtime.core.session import (
     ROOMS,
     SELECTORS,
     Form,
+    GoLive,
+    Hand,
+    Join,
     Matched,
     MetricsAnswer,
+    Pause,
+    Play,
     Reply,
     Resume,
+    Seek,
     Session,
+    SetSpeed,
+    Step,
     Taste,
+    Watch,
     topics_of,
 )
 from storage.events import (
@@ -439,3 +448,59 @@ def test_nobody_who_wants_an_event_is_missed_by_its_topics():
                         assert taste.topics() & set(topics_of(event))
     assert wanted > 200
     assert not topics_of(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "effect"),
+    [
+        ("replay", {"from": "-10s"}, Watch(NOW - 10_000_000)),
+        (
+            "replay",
+            {"from": "-10s", "to": "-5s", "speed": "max", "rooms": ["alerts"], "loop": True},
+            Watch(NOW - 10_000_000, NOW - 5_000_000, "max", frozenset({"alerts"}), loop=True),
+        ),
+        (
+            "replay",
+            {"from": "-10s", "paused": True, "skip_idle_s": 2.5},
+            Watch(NOW - 10_000_000, paused=True, skip_us=2_500_000),
+        ),
+        ("replay", {"join": "abc"}, Join("abc")),
+        ("replay_seek", {"at": "-1m"}, Seek(NOW - 60_000_000)),
+        ("replay_speed", {"speed": 0.5}, SetSpeed(0.5)),
+        ("replay_pause", {}, Pause()),
+        ("replay_play", {}, Play()),
+        ("replay_step", {}, Step("tick", False)),
+        ("replay_step", {"by": "alert", "direction": "backward"}, Step("alert", True)),
+        ("replay_hand", {"to": "xyz"}, Hand("xyz")),
+        ("replay_hand", {}, Hand(None)),
+        ("live", {}, GoLive()),
+    ],
+)
+def test_what_is_asked_of_a_replay_is_handed_on(event, data, effect):
+    """With moments counted from now, and defaults filled in."""
+    message = msgspec.json.encode({"event": event, "data": data, "id": 7})
+    answer = Session(frozenset()).receive(message, False, NOW)
+    assert answer.effects == [effect] and answer.id == 7
+    assert type(answer.effects[0]) is type(effect)
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "field"),
+    [
+        ("replay", {}, "from"),
+        ("replay", {"join": 3}, "join"),
+        ("replay_seek", {}, "at"),
+        ("replay_seek", {"at": "2199-01-01T00:00:00Z"}, "at"),
+        ("replay_speed", {"speed": 1001}, "speed"),
+        ("replay_step", {"by": "hour"}, "hour"),
+        ("replay_step", {"direction": "up"}, "up"),
+        ("replay_hand", {"to": 3}, "to"),
+    ],
+)
+def test_what_no_replay_can_do_is_refused(event, data, field):
+    """As bad data, with the field or what came in it."""
+    message = msgspec.json.encode({"event": event, "data": data})
+    [effect] = Session(frozenset()).receive(message, False, NOW).effects
+    assert isinstance(effect, Reply) and effect.event == "error"
+    assert effect.data["code"] == "bad_data"
+    assert field in effect.data["detail"]
