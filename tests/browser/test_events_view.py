@@ -29,7 +29,7 @@ async def test_the_log_is_a_list(tmp_path: Path) -> None:
         await post(server.url, "/api/realtime/notifications", {"message": "one more"})
         await page.wait_for_selector("#fresh >> text=1 new", timeout=PATIENCE_MS)
         while await page.get_attribute("#events", "data-ended") != "true":
-            await page.locator("#further").scroll_into_view_if_needed()
+            await page.evaluate("scrollTo(0, document.body.scrollHeight)")
             await page.wait_for_timeout(100)
         shown = await page.eval_on_selector_all(
             "#events .event", "all => all.map(one => Number(one.dataset.seq))"

@@ -29,6 +29,8 @@ async def test_catches_up_by_itself_after_a_restart(tmp_path: Path) -> None:
         note = {"type": "info", "title": "Back", "message": "sent after the restart"}
         await post(server.url, "/api/realtime/notifications", note)
         await watch.live()
+        filled = ".toast >> text=without a connection is filled in"
+        await watch.page.wait_for_selector(filled, timeout=PATIENCE_MS)
         await watch.beyond(gone + 5)
         assert await watch.page.locator("#banner").is_hidden()
         assert await watch.page.evaluate("performance.timeOrigin") == first, "the page was reloaded"

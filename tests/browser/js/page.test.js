@@ -6,6 +6,7 @@ import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { ask, late } from "../../../web/static/js/api.js";
 import { CEILING_MS, FLOOR_MS, backoff } from "../../../web/static/js/backoff.js";
 import { ceiling, duration, figures, percent, text } from "../../../web/static/js/format.js";
 import { Pulse } from "../../../web/static/js/pulse.js";
@@ -214,4 +215,25 @@ test("the page preloads exactly the modules it imports, and every one is there",
     assert.deepEqual(preloaded.sort(), [...found].filter((path) => path !== entry).sort());
     assert.ok(!/<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+="/.test(html), `${page} has something inline`);
   }
+});
+
+test("an answer that is out for long is told while it is out, and no longer", async (t) => {
+  const pass = clock(t);
+  const { fetch } = globalThis;
+  t.after(() => Object.assign(globalThis, { fetch }));
+  const answers = [];
+  globalThis.fetch = () => new Promise((done, failed) => answers.push({ done, failed }));
+  const told = [];
+  late.changed = () => told.push(late.count);
+  t.after(() => (late.changed = () => {}));
+  const [quick, slow, broken] = [ask("/a"), ask("/b"), ask("/c")];
+  answers[0].done(Response.json({ data: 1 }));
+  assert.equal(await quick, 1);
+  pass(4_500);
+  assert.deepEqual(told, [1, 2]);
+  answers[1].done(Response.json({ data: 2 }));
+  answers[2].failed(new TypeError("gone"));
+  assert.equal(await slow, 2);
+  await assert.rejects(broken);
+  assert.deepEqual([late.count, told.at(-1)], [0, 0]);
 });

@@ -3,9 +3,30 @@
 import { t } from "./words.js";
 
 const PATIENCE_MS = 20_000;
+// An answer that is out for so long is worth a word.
+const LATE_MS = 4_000;
 
-/** GET unless `options` say otherwise → the envelope's data. The Error of a refusal carries its `status`. */
-export async function ask(path, options = {}) {
+/** How many answers have been out for long; `changed` is called when that changes. */
+export const late = { count: 0, changed() {} };
+
+/** GET unless `options` say otherwise → the envelope's data. The Error of a refusal carries its `status`. `late_ms`: from when on it is late. */
+export async function ask(path, { late_ms = LATE_MS, ...options } = {}) {
+  let counted = 0;
+  const tell = (by) => {
+    counted += by;
+    late.count += by;
+    late.changed();
+  };
+  const timer = setTimeout(() => tell(1), late_ms);
+  try {
+    return await answered(path, options);
+  } finally {
+    clearTimeout(timer);
+    if (counted) tell(-1);
+  }
+}
+
+async function answered(path, options) {
   let answer;
   try {
     answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS), ...options });

@@ -367,6 +367,7 @@ document.documentElement.classList.add("loading");
 toasts.mount($("toasts"), store);
 connection.mount($("connection"), store, {
   banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume,
+  back: (more) => page.toast({ type: "success", title: t("Live again"), more }),
   past: () => (!player.past ? "" : player.playing ? t("Replay {speed}", { speed: speedName(player.speed) }) : t("Replay, paused")),
 });
 search.mount($("search"), page);

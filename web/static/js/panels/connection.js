@@ -1,7 +1,8 @@
 // How the page hears from the server, told honestly: road and round trip in the bar, a banner while it does not.
 
+import { late } from "../api.js";
 import { el, say, severity } from "../dom.js";
-import { clock, day, fixed } from "../format.js";
+import { clock, day, duration, fixed } from "../format.js";
 import { t } from "../words.js";
 
 const TITLES = {
@@ -10,8 +11,8 @@ const TITLES = {
 // A blink of a restart needs no banner and no dimming.
 const PATIENCE_MS = 1_500;
 
-/** `past()` says what is played in place of what is live, "" while nothing is. */
-export function mount(root, store, { banner, announce, hurry, resume, past }) {
+/** `past()` says what is played in place of what is live, "" while nothing is; `back(words)` that a break is over and filled in. */
+export function mount(root, store, { banner, announce, hurry, resume, past, back }) {
   const word = el("b");
   const road = el("span.road", { "aria-hidden": "true" });
   root.append(el("span.dot", { "aria-hidden": "true" }), word, road);
@@ -23,6 +24,8 @@ export function mount(root, store, { banner, announce, hurry, resume, past }) {
 
   let away_since = 0;
   let spoken = "";
+  // A break that nobody chose, and that ends without a fresh first paint, which says so itself.
+  let lost_at = 0;
 
   const draw = () => {
     const { state, road: on, quality, retry_at, reason } = store.link;
@@ -31,6 +34,12 @@ export function mount(root, store, { banner, announce, hurry, resume, past }) {
     const here = state === "live" || state === "idle" || (state === "loading" && !store.view.ready);
     if (here) away_since = 0;
     else if (away_since === 0) away_since = now;
+    if (state === "waiting") lost_at ||= now;
+    else if (state === "loading" || state === "paused") lost_at = 0;
+    else if (state === "live" && lost_at > 0) {
+      if (now - lost_at > PATIENCE_MS) back(t("What was recorded in the {time} without a connection is filled in.", { time: duration((now - lost_at) / 1000) }));
+      lost_at = 0;
+    }
     const long = away_since > 0 && now - away_since > PATIENCE_MS;
     const offline = state === "waiting" && !navigator.onLine;
     const left_s = Math.max(0, Math.ceil((retry_at - now) / 1000));
@@ -41,8 +50,9 @@ export function mount(root, store, { banner, announce, hurry, resume, past }) {
     document.documentElement.dataset.recording = stalled ? "stalled" : "";
     document.documentElement.classList.toggle("stale", long || stalled);
     const played = past();
-    say(word, played || t(offline ? "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : TITLES[state]));
-    root.title = state === "live" ? measured(quality) : "";
+    say(word, played || t(offline ? "Offline" : state === "live" && quality.grade === "poor" ? "Unsteady" : state === "live" && late.count > 0 ? "Slow" : TITLES[state]));
+    document.documentElement.dataset.answers = late.count > 0 ? "late" : "";
+    root.title = state !== "live" ? "" : late.count > 0 ? t("The server takes long: answers that are out: {n}", { n: late.count }) : measured(quality);
     say(road, played ? "" : state === "live"
       ? [on.title, line(quality)].filter(Boolean).join(" · ")
       : state === "waiting" ? t("in {n} s", { n: left_s }) : "");
@@ -65,7 +75,8 @@ export function mount(root, store, { banner, announce, hurry, resume, past }) {
   };
 
   draw();
-  const off = [store.on("link", draw), store.on("recording", draw)];
+  late.changed = draw;
+  const off = [store.on("link", draw), store.on("recording", draw), () => (late.changed = () => {})];
   // What is played changes rarely; that it moves is told often.
   let told = "";
   off.push(store.on("playhead", () => told !== past() && ((told = past()), draw())));
