@@ -12,7 +12,7 @@ import { ceiling, duration, figures, percent, text } from "../../../web/static/j
 import { Pulse } from "../../../web/static/js/pulse.js";
 import { Table } from "../../../web/static/js/series.js";
 import { Store } from "../../../web/static/js/store.js";
-import { first, message, parsed, seconds } from "../../../web/static/js/wire.js";
+import { first, message, micro, parsed, seconds } from "../../../web/static/js/wire.js";
 import { clock, settle } from "./clock.js";
 
 const STATIC = join(dirname(fileURLToPath(import.meta.url)), "../../../web/static");
@@ -30,6 +30,11 @@ test("times keep their microseconds", () => {
   assert.equal(seconds("2026-11-23T03:11:46.123456Z"), 1795403506.123456);
   assert.equal(seconds("2026-11-23T03:11:46Z"), 1795403506);
   assert.ok(Number.isNaN(seconds(null)));
+});
+
+test("moments are written to the microsecond, and read back", () => {
+  for (const text of ["2026-11-23T03:11:46.123456Z", "2026-11-23T03:11:46.000001Z", "2026-11-23T03:11:59.999999Z"]) assert.equal(micro(seconds(text)), text);
+  assert.equal(micro(1795403506.9999998), "2026-11-23T03:11:47.000000Z");
 });
 
 test("series texts are read with their escapes", () => {

@@ -20,7 +20,29 @@ const dashboard = (at, seq, more = {}) => ({
 });
 const tick = (second, seq) => ({ type: "metrics", seq, at: AT + second, source: "vm", ids: [1], values: [second], conflated: 0 });
 
-function room(answer = (at) => dashboard(at, 50 + Math.round(at - AT))) {
+/** A road to a replay that says what it is told, and is moved by hand. */
+function road({ commands = true } = {}) {
+  const opened = [];
+  return {
+    opened,
+    id: "made", title: "made",
+    open(wanted, on) {
+      const stream = {
+        wanted, on, said: [], closed: false, commands,
+        say: (event, data) => stream.said.push([event, data]),
+        close: () => {
+          stream.closed = true;
+        },
+        told: (second, state, more = {}) => on.told({ at: text(AT + second), state, speed: wanted.speed, after: 1, tier: "raw", watchers: ["me"], holder: "me", id: "r1", ...more }, more.answer),
+      };
+      opened.push(stream);
+      if (commands) on.opened("me");
+      return stream;
+    },
+  };
+}
+
+function room(answer = (at) => dashboard(at, 50 + Math.round(at - AT)), roads = []) {
   const store = new Store();
   const asked = [];
   const frames = [];
@@ -30,7 +52,7 @@ function room(answer = (at) => dashboard(at, 50 + Math.round(at - AT))) {
     asked.push(at - AT);
     return answer(at);
   };
-  const player = new Player({ store, ask, frame: (fn) => frames.push(fn) });
+  const player = new Player({ store, ask, roads, frame: (fn) => frames.push(fn) });
   const drawn = () => frames.splice(0).forEach((fn) => fn());
   return { store, player, asked, drawn };
 }
@@ -144,4 +166,134 @@ test("charts stand in pages around the playhead, and turn when it leaves them", 
   span.moved();
   const still = span.shown();
   assert.ok(still.from <= playhead && playhead <= still.to && Math.abs(still.to - still.from - 100) < 1e-6);
+});
+
+const alone = (one) => room((at) => dashboard(at, 50 + Math.round(at - AT)), [one]);
+
+test("playing is a replay on a connection of its own, from the very moment, and its frames alone are shown", async () => {
+  const made = road();
+  const { store, player } = alone(made);
+  player.speed = 10;
+  player.seek(AT - 30);
+  await settle();
+  assert.equal(made.opened.length, 0);
+  player.play();
+  const [stream] = made.opened;
+  assert.deepEqual([stream.wanted.at, stream.wanted.speed], [AT - 30, 10]);
+  stream.told(-30, "paused");
+  assert.deepEqual(stream.said.map(([event]) => event), ["replay_play"]);
+  stream.on.frame("snapshot", dashboard(AT - 30, 20));
+  stream.told(-30, "playing", { answer: 1 });
+  stream.on.frame("metrics", { seq: 21, at: text(AT - 29), source: "vm", ids: [1], values: [-29] });
+  store.apply(tick(1, 101));
+  assert.equal(store.value("load"), -29);
+  assert.equal(store.view.seq, 21);
+  assert.ok(player.playing);
+});
+
+test("until a command is answered, what is told is of before it", async () => {
+  const made = road();
+  const { player } = alone(made);
+  player.seek(AT - 30);
+  player.play();
+  const [stream] = made.opened;
+  stream.told(-30, "paused");
+  stream.told(-30, "playing", { answer: 1 });
+  player.seek(AT - 100);
+  assert.deepEqual(stream.said.at(-1)[0], "replay_seek");
+  stream.told(-25, "playing");
+  assert.equal(player.at, AT - 100);
+  stream.told(-100, "playing", { answer: 2 });
+  assert.equal(player.at, AT - 100);
+  player.pause();
+  stream.told(-99, "paused", { answer: 3 });
+  assert.deepEqual([player.at, player.playing], [AT - 99, false]);
+});
+
+test("where the replay reaches now it is live, and its connection ends", async () => {
+  const made = road();
+  const { store, player } = alone(made);
+  player.seek(AT - 3);
+  player.play();
+  const [stream] = made.opened;
+  stream.told(-3, "paused");
+  stream.told(-3, "playing", { answer: 1 });
+  store.apply(tick(1, 101));
+  stream.told(1, "live");
+  assert.deepEqual([player.past, stream.closed, store.value("load")], [false, true, 1]);
+});
+
+test("a drag holds the replay, and it goes on from where it is dropped", async () => {
+  const made = road();
+  const { player, asked } = alone(made);
+  player.seek(AT - 30);
+  player.play();
+  const [stream] = made.opened;
+  stream.told(-30, "paused");
+  stream.told(-30, "playing", { answer: 1 });
+  player.drag(AT - 50);
+  player.drag(AT - 60);
+  await settle();
+  assert.equal(stream.said.at(-1)[0], "replay_pause");
+  assert.ok(asked.includes(-60));
+  player.drop();
+  assert.deepEqual(stream.said.slice(-2).map(([event]) => event), ["replay_seek", "replay_play"]);
+  assert.ok(stream.said.at(-2)[1].at.startsWith(new Date((AT - 60) * 1000).toISOString().slice(0, 19)));
+});
+
+test("a road that is closed is left for the next, and without any it goes step by step, and says so", async () => {
+  const [one, other] = [road(), road({ commands: false })];
+  const { player, drawn } = room((at) => dashboard(at, 50), [one, other]);
+  player.seek(AT - 300);
+  player.play();
+  one.opened[0].on.closed();
+  assert.equal(other.opened.length, 1);
+  other.opened[0].told(-300, "playing");
+  assert.match(player.notice, /server-sent/);
+  player.pause();
+  assert.ok(other.opened[0].closed);
+  player.play();
+  other.opened[1].on.closed();
+  assert.match(player.notice, /Step by step/);
+  assert.ok(player.playing);
+  drawn();
+  assert.ok(player.at >= AT - 300);
+});
+
+test("what retention has taken is played from buckets, and that is said", async () => {
+  const made = road();
+  const { player } = alone(made);
+  player.seek(AT - 30);
+  player.play();
+  made.opened[0].told(-30, "paused");
+  made.opened[0].told(-30, "playing", { answer: 1, tier: "60s" });
+  assert.match(player.notice, /60s/);
+});
+
+test("a replay that is joined goes as whoever holds the remote wants, and a shared one is told every move", async () => {
+  const made = road();
+  const { store, player } = alone(made);
+  player.join("r1");
+  const [stream] = made.opened;
+  assert.equal(stream.wanted.join, "r1");
+  stream.told(-70, "playing", { holder: "other", watchers: ["me", "other"], speed: 5 });
+  stream.on.frame("snapshot", dashboard(AT - 70, 10));
+  assert.deepEqual([player.at, player.speed, player.playing, player.holds], [AT - 70, 5, true, false]);
+  assert.deepEqual(stream.said, []);
+  assert.equal(store.value("load"), -70);
+  player.seek(AT - 90);
+  assert.equal(stream.said.at(-1)[0], "replay_seek");
+});
+
+test("nobody looks: nothing is read, and it goes on when somebody does", async () => {
+  const made = road();
+  const { player } = alone(made);
+  player.seek(AT - 30);
+  player.play();
+  made.opened[0].told(-30, "paused");
+  made.opened[0].told(-30, "playing", { answer: 1 });
+  player.rest();
+  assert.equal(made.opened[0].said.at(-1)[0], "replay_pause");
+  player.wake();
+  assert.equal(made.opened[0].said.at(-1)[0], "replay_play");
 });

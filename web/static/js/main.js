@@ -21,6 +21,7 @@ import * as signs from "./panels/signs.js";
 import * as timeline from "./panels/timeline.js";
 import * as toasts from "./panels/toasts.js";
 import { Player } from "./player.js";
+import * as projector from "./projector.js";
 import { Pulse } from "./pulse.js";
 import { Reel } from "./reel.js";
 import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
@@ -31,7 +32,7 @@ import { Store } from "./store.js";
 import { Tapes } from "./tapes.js";
 import * as host from "./views/host.js";
 import { speedName, speedOf } from "./timeline.js";
-import { first, message, rfc3339, seconds } from "./wire.js";
+import { first, message, micro, seconds } from "./wire.js";
 import { fill, language, preferred, speak, t } from "./words.js";
 
 // The first view that most see comes with the page; the others when they are visited.
@@ -80,7 +81,11 @@ span.shape = shape();
 const tapes = new Tapes({ store, span, ask });
 const catalogue = new Catalogue({ store, ask });
 const keys = new Keys();
-const player = new Player({ store, ask, source: () => page.source });
+const player = new Player({
+  store, ask, source: () => page.source, cursor: () => link.cursor,
+  roads: projector.ROADS.filter(({ id }) => !route.get("road") || { ws: "websocket" }[route.get("road")] === id || route.get("road") === id),
+  warn: (words) => page.toast({ type: "warning", title: t("The replay"), more: words }),
+});
 const reel = new Reel({ store, ask, hidden: () => document.hidden });
 
 /** What a view is given. `view` is the one that is shown, `source` the one it is about. */
@@ -93,6 +98,7 @@ const page = {
   get source() {
     return route.get("source") || store.now_view.source;
   },
+  copy, here,
   announce: (words) => ($("announce").textContent = words),
   toast: (what) => toasts.show($("toasts"), what),
   undo: () => span.changed && history.back(),
@@ -128,7 +134,11 @@ async function load(reason) {
   if (reason && build) page.toast({ type: "info", title: t("There was a break in the connection"), more: `${reason} ${t("The page was loaded afresh; the charts show what was recorded meanwhile.")}` });
   // Of another log nothing is known at that moment.
   if (player.past && store.view.epoch !== store.now_view.epoch) player.live();
-  if (!build) follow();
+  if (!build) {
+    follow();
+    // A link opens at a moment that stands, unless it says that it plays.
+    if (route.get("play")) player.play();
+  }
   build ||= data.version;
   show();
   beginning();
@@ -269,6 +279,23 @@ async function act(path, words) {
   }
 }
 
+/** The address of what is watched: of the very moment, also when it is now; `more` are further parameters. */
+function here(more = {}) {
+  const at = player.past ? player.at : store.now_view.at;
+  return new URL(route.href({ at: micro(at), speed: player.speed === 1 ? "" : player.speed, ...more }), location.href).href;
+}
+
+/** Text into the clipboard; where the browser does not allow that, it is shown to be copied by hand. */
+async function copy(text, title) {
+  try {
+    await navigator.clipboard.writeText(text);
+    page.toast({ type: "success", title, more: t("It is in the clipboard.") });
+  } catch (failure) {
+    console.info(`No clipboard: ${failure.message}`);
+    page.toast({ type: "info", title, more: text });
+  }
+}
+
 let leave = () => {};
 let shown = "";
 let turn = 0;
@@ -350,16 +377,18 @@ route.on((asked, before) => {
 
 /** The moment that the address names is watched; without one it is now. */
 function follow() {
-  const at = moment(route.get("at"));
+  const asked_at = route.get("at");
+  // Whoever writes it by hand may write any offset.
+  const at = asked_at.endsWith("Z") ? seconds(asked_at) : moment(asked_at);
   player.speed = speedOf(route.get("speed"));
   if (Number.isNaN(at)) player.live();
-  else if (Math.abs(at - player.at) > 0.001 || !player.past) player.seek(at);
+  else if (Math.abs(at - player.at) > 1e-6 || !player.past) player.seek(at);
 }
 
 /** A moment that stands is named in the address: the way there and back to now are places to go back to, the moments between are not. */
 player.on(() => {
   if (player.playing || player.dragging) return;
-  route.go({ at: player.past ? rfc3339(player.at) : "", speed: player.speed === 1 ? "" : player.speed }, player.past === (route.get("at") !== ""));
+  route.go({ at: player.past ? micro(player.at) : "", speed: player.speed === 1 ? "" : player.speed, play: "" }, player.past === (route.get("at") !== ""));
 });
 
 watchTheme();
@@ -404,9 +433,11 @@ new Attention({
   here() {
     lookout.stop();
     if (!held && link.state === "paused") link.resume();
+    player.wake();
     sign();
   },
   away() {
+    player.rest();
     link.pause();
     // Who stopped the page has stopped all of it.
     if (!held) lookout.start(store.now_view, link.cursor);

@@ -2,37 +2,59 @@
 //
 //   live ─drag/seek─► past: paused ⇄ playing ─reaches now, or live()─► live
 //
-// While the playhead is dragged, charts read columns they hold; what else stood then is asked for (`state?at=`), one
-// question at a time and always for the newest place.
+// A moment that stands is asked for (`state?at=`): one question at a time, always for the newest place, while charts read
+// the columns they hold. What plays is a replay on a connection of its own; where none can be had it goes step by step.
 
-import { first, rfc3339 } from "./wire.js";
+import { first, message, micro, seconds } from "./wire.js";
+import { t } from "./words.js";
 
 // Of the answer's charts nothing is used: it takes the shortest.
 const HOURS = 0.01;
 // A playhead this near to now is there (seconds).
-const NEAR_S = 1;
+const NEAR_S = 0.5;
 const FAILED_MS = 2_000;
+// Between two words of the server the playhead goes on by itself, for no longer than this: it does not run ahead of the tape.
+const AHEAD_MS = 700;
+const FASTEST = 1000;
 
 export class Player {
-  /** ask(path) → Promise<data>; source(): whose page is shown; frame(fn) calls once a frame is due. */
-  constructor({ store, ask, source = () => store.now_view.source, frame = (fn) => requestAnimationFrame(fn) }) {
-    Object.assign(this, { store, ask, source, frame });
-    // What is to be said of how it plays, beside the moment.
-    this.notice = "";
+  /**
+   * ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; roads: of `projector`, best first;
+   * frame(fn) calls once a frame is due; warn(words): something was refused.
+   */
+  constructor({ store, ask, roads = [], source = () => store.now_view.source, cursor = () => "", frame = (fn) => requestAnimationFrame(fn), warn = () => {} }) {
+    Object.assign(this, { store, ask, roads, source, cursor, frame, warn });
+    this.listeners = new Set();
     this.at = NaN;
+    this.speed = 1;
     this.playing = false;
     this.dragging = false;
-    this.speed = 1;
-    this.road = "";
-    this.listeners = new Set();
-    this.asking = false;
+    // What is to be said of how it plays, beside the moment.
+    this.notice = "";
     this.shown_at = NaN;
-    this.stepped_ms = 0;
-    this.due = false;
+    this.asking = this.due = this.running = this.resting = this.went_on = false;
+    this.road = 0;
+    this.stream = null;
+    this.#forget();
+  }
+
+  #forget() {
+    // `pending` is the last command that has not been answered: until then what is told is of before it.
+    Object.assign(this, { stream: null, ready: false, pending: 0, anchor: { at: NaN, ms: 0 }, id: "", me: "", holder: null, watchers: [], after: 0 });
   }
 
   get past() {
     return !Number.isNaN(this.at);
+  }
+
+  /** Whether others may be watching the same. */
+  get shared() {
+    return this.invited || this.watchers.length > 1;
+  }
+
+  /** Whether this is the one whose commands are obeyed. */
+  get holds() {
+    return !this.shared || this.holder === this.me;
   }
 
   /** on(fn(player)) → unsubscribe: how it plays changed. Where it is, the store's `playhead` tells. */
@@ -47,67 +69,253 @@ export class Player {
       this.live();
       return;
     }
-    this.#move(at);
+    if (this.ready && (this.playing || this.shared) && this.stream.commands) {
+      this.#say("replay_seek", { at: micro(at) });
+      this.#move(at, false);
+    } else {
+      const streams = this.playing && this.stream !== null;
+      if (streams) this.#close();
+      this.moved = true;
+      this.#move(at);
+      if (streams) this.#open();
+    }
     this.#tell();
   }
 
-  /** The playhead is held at a moment; `drop` lets go of it. */
+  /** The playhead is held at a moment; `drop` lets go of it, and it goes on if it did. */
   drag(at) {
-    this.dragging = true;
-    this.#move(Math.min(at, this.store.present() - NEAR_S));
-    if (!this.told_drag) this.#tell();
-    this.told_drag = true;
+    if (!this.dragging) {
+      this.dragging = true;
+      this.went_on = this.playing;
+      if (this.playing && !this.shared) this.#halt();
+      this.#move(Math.min(at, this.store.present() - NEAR_S));
+      this.#tell();
+    } else this.#move(Math.min(at, this.store.present() - NEAR_S));
   }
 
   drop() {
-    this.dragging = this.told_drag = false;
+    const { went_on } = this;
+    this.dragging = this.went_on = false;
     this.seek(this.at);
+    if (went_on && this.past && !this.playing) this.play();
   }
 
   toggle() {
-    if (this.playing) this.pause();
+    if (this.playing || !this.past) this.pause();
     else this.play();
   }
 
   play() {
     if (!this.past || this.playing) return;
     this.playing = true;
-    this.stepped_ms = performance.now();
+    this.#set(this.at);
+    if (this.ready && this.stream.commands) {
+      if (this.moved) this.#say("replay_seek", { at: micro(this.at) });
+      this.moved = false;
+      this.#say("replay_play");
+    } else if (this.stream === null) this.#open();
     this.#run();
     this.#tell();
   }
 
   /** Stands where it is; what is live stands at now. */
   pause() {
-    if (!this.past) {
-      this.#move(this.store.present() - NEAR_S);
-    }
-    this.playing = false;
+    if (!this.past) this.#move(this.store.present() - NEAR_S);
+    else if (this.playing) this.#halt();
     this.#tell();
   }
 
   faster(speed) {
+    if (speed === this.speed) return;
     this.speed = speed;
+    this.#set(this.at);
+    if (this.ready && this.stream.commands) this.#say("replay_speed", { speed });
+    else if (this.playing && this.stream !== null && !this.stream.commands) {
+      this.#close();
+      this.#open();
+    }
     this.#tell();
   }
 
   live() {
     if (!this.past) return;
-    this.at = NaN;
-    this.playing = this.dragging = false;
-    this.shown_at = NaN;
+    this.#close();
+    this.at = this.shown_at = NaN;
+    this.playing = this.dragging = this.invited = this.moved = false;
+    this.road = 0;
     this.notice = "";
     this.store.ahead = false;
     this.store.forward();
     this.#tell();
   }
 
-  #move(at) {
+  /** Nobody looks: nothing is read for nobody, unless others watch along. */
+  rest() {
+    if (!this.playing || this.shared) return;
+    this.resting = true;
+    this.pause();
+  }
+
+  wake() {
+    if (this.resting) this.play();
+    this.resting = false;
+  }
+
+  /** Watches a replay that others watch. */
+  join(id) {
+    if (this.id === id) return;
+    this.#close();
+    this.invited = true;
+    this.at = this.store.present() - NEAR_S;
+    this.store.leave(this.at);
+    this.#open(id);
+    this.#tell();
+  }
+
+  /** → Promise<id> of a replay that others can join, at what is watched now. */
+  async share() {
+    if (!this.past) this.#move(this.store.present() - NEAR_S, true);
+    this.invited = true;
+    if (this.stream === null || !this.stream.commands) {
+      this.#close();
+      this.road = 0;
+      this.#open();
+    } else if (this.moved) this.#say("replay_seek", { at: micro(this.at) });
+    this.moved = false;
+    const until = performance.now() + 5_000;
+    while (!this.id && this.stream !== null && performance.now() < until) await new Promise((done) => setTimeout(done, 30));
+    if (!this.id) {
+      this.invited = false;
+      throw new Error(t("A replay can be shared over a WebSocket only, and there is none."));
+    }
+    this.#tell();
+    return this.id;
+  }
+
+  /** Gives the remote to another watcher; without one, takes it where nobody holds it, or lets go of it. */
+  hand(to) {
+    if (this.ready && this.stream.commands) this.#say("replay_hand", to ? { to } : {});
+  }
+
+  #say(event, data) {
+    this.pending = this.stream.say(event, data);
+  }
+
+  /** No longer playing; where it plays as a stream that takes no commands, the stream ends. */
+  #halt() {
+    this.playing = false;
+    if (this.ready && this.stream.commands) this.#say("replay_pause");
+    else {
+      this.#close();
+      this.shown_at = NaN;
+      this.#move(this.at);
+    }
+  }
+
+  #open(join = "") {
+    const road = this.roads[this.road];
+    this.moved = false;
+    if (road === undefined) {
+      this.#note(t("Step by step: no stream can be had."));
+      this.#set(this.at);
+      return;
+    }
+    const mine = road.open({ at: this.at, speed: this.speed, join, known: this.store.now_view.known, cursor: this.cursor() }, {
+      opened: (me) => {
+        this.me = me;
+      },
+      told: (data, id) => this.stream === mine && this.#told(data, id),
+      frame: (event, data) => this.stream === mine && this.#frame(event, data),
+      refused: (words) => this.warn(words),
+      closed: () => {
+        if (this.stream !== mine) return;
+        const { ready } = this;
+        this.#forget();
+        if (join) {
+          this.live();
+          return;
+        }
+        // A road that led here once may do so again; one that never did is left for the next.
+        if (!ready) this.road += 1;
+        if (this.playing) this.#open();
+        this.#tell();
+      },
+    });
+    this.stream = mine;
+  }
+
+  #close() {
+    this.stream?.close();
+    this.#forget();
+  }
+
+  /** Where the replay stands, in the server's words. */
+  #told(data, id) {
+    const before = this.ready;
+    this.ready = true;
+    Object.assign(this, { id: data.id ?? "", holder: data.holder ?? null, watchers: data.watchers ?? [], after: data.after });
+    if (id !== undefined && id === this.pending) this.pending = 0;
+    if (!before && this.stream.commands && !this.invited && this.playing) this.#say("replay_play");
+    if (this.pending || this.dragging) {
+      this.#tell();
+      return;
+    }
+    if (data.state === "live") {
+      this.live();
+      return;
+    }
+    this.playing = data.state === "playing";
+    this.speed = data.speed;
+    this.#set(seconds(data.at));
+    this.at = this.anchor.at;
+    this.store.ahead = false;
+    this.#note([
+      data.tier && data.tier !== "raw" ? t("from buckets of {tier}: the samples are gone", { tier: data.tier }) : "",
+      data.skipped ? t("jumped a stretch in which nothing came") : "",
+      data.gap ? t("some of it cannot be read") : "",
+      this.stream.commands ? "" : t("over server-sent events"),
+    ].filter(Boolean).join(" · "));
+    this.#point();
+    if (this.playing) this.#run();
+    this.#tell();
+  }
+
+  #frame(event, data) {
+    if (event === "snapshot") {
+      this.shown_at = this.at;
+      this.store.ahead = false;
+      this.store.rewind(first(data), this.at);
+      if (this.source() !== this.store.now_view.source) this.#others(this.at);
+      return;
+    }
+    const told = message(event, data);
+    // What time it is, and what begins to be told now, is the live link's business.
+    if (told !== null && told.type !== "clock") this.store.replay(told);
+  }
+
+  /** What another source said last: the first picture has the host's own values only. */
+  async #others(at) {
+    const source = this.source();
+    try {
+      const told = await this.#state(at, source);
+      if (this.past) this.store.replay({ type: "known", series: told.series, metrics: first(told).metrics });
+    } catch (failure) {
+      this.warn(failure.message);
+    }
+  }
+
+  /** It is at this moment now, and goes on from here by itself. */
+  #set(at) {
+    this.anchor = { at, ms: performance.now() };
+  }
+
+  #move(at, ask = true) {
     this.at = at;
+    this.#set(at);
     if (!this.store.past) this.store.leave(at);
     this.store.ahead = !(Math.abs(at - this.shown_at) < 0.001);
     this.#point();
-    this.#fetch();
+    if (ask) this.#fetch();
   }
 
   /** The playhead is told at most once a frame. */
@@ -124,7 +332,7 @@ export class Player {
   async #fetch() {
     if (this.asking) return;
     this.asking = true;
-    while (this.past && this.at !== this.shown_at) {
+    while (this.past && this.at !== this.shown_at && !(this.playing && this.stream !== null && !this.dragging)) {
       const { at } = this;
       const source = this.source();
       let answers = null;
@@ -134,44 +342,51 @@ export class Player {
       } catch (refused) {
         failure = refused;
       }
-      if (!this.past) break;
+      if (!this.past || (this.playing && this.ready && !this.dragging)) break;
       this.shown_at = at;
       this.store.ahead = this.at !== at;
       this.store.rewind(answers && first(answers[0]), this.at);
       if (answers?.[1]) this.store.replay({ type: "known", series: answers[1].series, metrics: first(answers[1]).metrics });
-      this.#note(failure ? failure.message : "");
+      if (failure || !this.playing) this.#note(failure ? failure.message : "");
       if (failure && this.at !== at) await new Promise((done) => setTimeout(done, FAILED_MS));
     }
     this.asking = false;
+  }
+
+  #state(at, source = "") {
+    return this.ask(`/api/realtime/state?${new URLSearchParams({ at: micro(at), hours: HOURS, ...(source && { source }) })}`);
+  }
+
+  /** The playhead moves while it plays: a little way by itself, or step by step where there is no stream. */
+  #run() {
+    if (this.running) return;
+    this.running = true;
+    this.frame(() => {
+      this.running = false;
+      if (!this.playing || !this.past) return;
+      if (!this.dragging && !this.pending) this.#go(performance.now());
+      if (this.past) this.#run();
+    });
+  }
+
+  #go(now_ms) {
+    const passed_ms = now_ms - this.anchor.ms;
+    const { at } = this.anchor;
+    if (this.stream !== null) {
+      if (!this.ready || this.speed === "max") return;
+      this.at = Math.min(at + (Math.min(passed_ms, AHEAD_MS) / 1000) * this.speed, this.store.present());
+      this.#point();
+      return;
+    }
+    const wanted = at + (passed_ms / 1000) * (this.speed === "max" ? FASTEST : this.speed);
+    if (wanted >= this.store.present() - NEAR_S) this.live();
+    else this.#move(wanted);
   }
 
   #note(words) {
     if (words === this.notice) return;
     this.notice = words;
     this.#tell();
-  }
-
-  #state(at, source = "") {
-    return this.ask(`/api/realtime/state?${new URLSearchParams({ at: rfc3339(at), hours: HOURS, ...(source && { source }) })}`);
-  }
-
-  /** Step by step, where no stream can be had: as fast as the states come. */
-  #run() {
-    this.frame(() => {
-      if (!this.playing || !this.past) return;
-      const now_ms = performance.now();
-      const passed_s = (now_ms - this.stepped_ms) / 1000;
-      this.stepped_ms = now_ms;
-      if (!this.dragging) {
-        const at = this.at + passed_s * (this.speed === "max" ? 1000 : this.speed);
-        if (at >= this.store.present() - NEAR_S) {
-          this.live();
-          return;
-        }
-        this.#move(at);
-      }
-      this.#run();
-    });
   }
 
   #tell() {

@@ -3,7 +3,7 @@
 //   reel.look(shown, buckets)     reel.told: the newest answer     reel.changed = fn     reel.next(at, direction, kinds)
 
 import { next } from "./timeline.js";
-import { annotation, seconds } from "./wire.js";
+import { annotation, micro, seconds } from "./wire.js";
 
 const GATHER_MS = 120;
 // While the end of the tape is shown it is asked for again when a bar is full, though never more often than this.
@@ -13,6 +13,8 @@ const FAILED_MS = 5_000;
 // A minute more than is shown to either side, so that a push of the bar has something to show at once.
 const MARGIN = 0.25;
 const FEWEST = 10;
+const KNOWN_S = 0.001;
+const BESIDE_S = 2 * KNOWN_S;
 
 export class Reel {
   /** ask(path) → Promise<data>; hidden() whether nobody looks. */
@@ -87,23 +89,32 @@ export class Reel {
     this.changed();
   }
 
-  /** Moments one may want to go to: `alerts` when they began and ended, `marks` that people made, `starts` of the recorder. */
-  moments(kinds) {
+  /** Moments one may want to go to: when alerts began and ended, marks that people made, starts of the recorder. */
+  moments() {
     const found = new Set();
     for (const one of [this.told, this.all]) {
       if (one === null) continue;
-      if (kinds.includes("alerts")) for (const { since } of one.alerts) found.add(since);
-      if (kinds.includes("ends")) for (const { until } of one.alerts) if (!Number.isNaN(until)) found.add(until);
-      if (kinds.includes("marks")) for (const { since } of one.annotations) found.add(since);
-      if (kinds.includes("starts")) for (const at of one.starts) found.add(at);
+      for (const { since } of one.alerts) found.add(since);
+      for (const { until } of one.alerts) if (!Number.isNaN(until)) found.add(until);
+      for (const { since } of one.annotations) found.add(since);
+      for (const at of one.starts) found.add(at);
     }
     return [...found];
   }
 
   /** The next of them after `at` (direction 1), or the one before (-1); NaN where there is none. */
-  next(at, direction, kinds) {
-    return next(this.moments(kinds), at, direction);
+  next(at, direction) {
+    return next(this.moments(), at, direction);
   }
+}
+
+/** When an alert began to fire that is told next after `at`, or before it: as it was seen, and not when its cause began. NaN where there is none. */
+export async function fired(ask, at, direction) {
+  const wanted = direction > 0 ? { from: micro(at + BESIDE_S), order: "oldest" } : { to: micro(at - BESIDE_S), order: "newest" };
+  const { events } = await ask(`/api/realtime/events?${new URLSearchParams({ type: "alert", limit: "50", ...wanted })}`);
+  const found = events.find(({ data }) => data.state === "firing");
+  // A hair later it is known.
+  return found === undefined ? NaN : seconds(found.at) + KNOWN_S;
 }
 
 const asked = (from, to, buckets) => new URLSearchParams({ from: from.toFixed(3), to: to.toFixed(3), buckets: String(buckets) });

@@ -9,7 +9,7 @@
 //
 // Whatever stands between may answer in the server's place (the sign-in page of a hotel): what is not ours closes the road.
 
-const EVENTS = [
+export const EVENTS = [
   "hello", "snapshot", "metrics", "alert", "notification", "annotation", "layout", "system", "series",
   "heartbeat", "reset", "goodbye", "error",
 ];

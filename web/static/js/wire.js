@@ -9,9 +9,11 @@ export function seconds(text) {
   return fraction ? whole + Number(`0${fraction}`) : whole;
 }
 
-/** Epoch seconds → RFC 3339 in UTC, for the clock, files and questions. */
-export function rfc3339(at) {
-  return new Date(at * 1000).toISOString();
+/** Epoch seconds → RFC 3339 in UTC, to the microsecond: what stood then may have changed within a millisecond. */
+export function micro(at) {
+  const whole = Math.floor(at);
+  const parts = Math.round((at - whole) * 1e6);
+  return `${new Date((whole + Math.floor(parts / 1e6)) * 1000).toISOString().slice(0, 19)}.${String(parts % 1e6).padStart(6, "0")}Z`;
 }
 
 const log = (data) => ({ seq: data.seq, at: seconds(data.at), source: data.source });

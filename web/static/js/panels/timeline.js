@@ -5,6 +5,7 @@ import { ago, clock, date, day, span as largest, times, zoneOffset } from "../fo
 import { painter } from "../paint.js";
 import { faded, onTheme, palette } from "../palette.js";
 import { fit, follows, faster, grid, hit, moment, pan, place, reach, SPEEDS, speedName, whole, zoom } from "../timeline.js";
+import { fired } from "../reel.js";
 import { t } from "../words.js";
 
 // A finger or a pointer moved so far drags; nearer to the playhead than that it holds it (CSS pixels).
@@ -17,10 +18,10 @@ const APART_PX = 96;
 const BAR_PX = 4;
 const FAR_S = 10;
 const PAGE_S = 60;
-const EVERYTHING = ["alerts", "ends", "marks", "starts"];
 
 const GLYPHS = {
   before: "M5 4v12M15 4.500v11L7 10z", after: "M15 4v12M5 4.500v11l8-5.500z", play: "M6 4v12l10-6z", pause: "M6.500 4v12M13.500 4v12",
+  link: "M8.500 11.500l3-3M7.500 8.500l-3 3a2.800 2.800 0 004 4l3-3M12.500 11.500l3-3a2.800 2.800 0 00-4-4l-3 3",
 };
 
 /** A button with a glyph that a screen reader calls `label`. */
@@ -48,15 +49,22 @@ function draw(root, shape) {
 /** Fills the footer `root`; `watching` is the badge that says that this is the past. */
 export function mount(root, page, { watching }) {
   const { store, player, reel, span, keys } = page;
-  const to = (direction, kinds) => {
-    const at = reel.next(here(), direction, kinds);
+  const to = (at, direction, nothing) => {
     if (!Number.isNaN(at)) go(at);
     else if (direction > 0) player.live();
-    else page.announce(t(kinds.length === 1 ? "No alert before this moment" : "Nothing before this moment"));
+    else page.announce(nothing);
   };
-  const before = button("dvr-before", t("Previous event"), "before", () => to(-1, EVERYTHING));
+  const event = (direction) => to(reel.next(here(), direction), direction, t("Nothing before this moment"));
+  const alert = async (direction) => {
+    try {
+      to(await fired(page.ask, here(), direction), direction, t("No alert before this moment"));
+    } catch (failure) {
+      page.announce(failure.message);
+    }
+  };
+  const before = button("dvr-before", t("Previous event"), "before", () => event(-1));
   const play = button("dvr-play", t("Pause"), "pause", () => player.toggle());
-  const after = button("dvr-after", t("Next event"), "after", () => to(1, EVERYTHING));
+  const after = button("dvr-after", t("Next event"), "after", () => event(1));
   const speed = el("select.select", { id: "dvr-speed", "aria-label": t("Speed") }, ...SPEEDS.map((one) => el("option", { value: String(one) }, speedName(one))));
   speed.addEventListener("change", () => player.faster(SPEEDS.find((one) => String(one) === speed.value)));
   const time = el("b", { id: "dvr-clock" }, "–");
@@ -66,7 +74,8 @@ export function mount(root, page, { watching }) {
   const tip = el("span.tip", { "aria-hidden": "true", hidden: true });
   const track = el("div.track", { role: "slider", tabindex: "0", id: "dvr-track", "aria-label": t("Playhead"), "aria-keyshortcuts": "ArrowLeft ArrowRight" }, canvas, head, tip);
   const live = el("button.button", { type: "button", id: "dvr-live", onclick: () => player.live() });
-  root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, live));
+  const link = button("dvr-link", t("Copy a link to this moment"), "link", () => page.copy(page.here(), t("The link leads to {time}", { time: `${day(here())} ${clock(here())}` })));
+  root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, link), live));
 
   // What is shown of the tape; the bar goes on with the time while its end is in sight.
   let shown = whole(NaN, store.present() || 0);
@@ -262,14 +271,15 @@ export function mount(root, page, { watching }) {
     tip.style.transform = `translateX(${Math.min(Math.max(hover, 60), size.width - 60).toFixed(0)}px) translateX(-50%)`;
   };
 
-  const tick = (direction) => (event) => go(here() + direction * (event.shiftKey ? FAR_S : store.now_view.interval_s));
+  // From now a tick back is the one before the newest.
+  const tick = (direction) => (event) => go((player.past ? player.at : store.now_view.at) + direction * (event.shiftKey ? FAR_S : store.now_view.interval_s));
   keys.on(" ", t("play, pause"), () => player.toggle());
   keys.on("k", t("play, pause"), () => player.toggle());
   keys.on("ArrowLeft", t("one tick back; with Shift ten seconds"), tick(-1));
   keys.on("ArrowRight", t("one tick on; with Shift ten seconds"), tick(1));
   keys.on("j", t("ten seconds back"), () => go(here() - FAR_S));
-  keys.on("[", t("the alert before"), () => to(-1, ["alerts"]));
-  keys.on("]", t("the next alert"), () => to(1, ["alerts"]));
+  keys.on("[", t("the alert before"), () => alert(-1));
+  keys.on("]", t("the next alert"), () => alert(1));
   keys.on("<", t("slower"), () => player.faster(faster(player.speed, -1)));
   keys.on(">", t("faster"), () => player.faster(faster(player.speed)));
   keys.on("l", t("live"), () => player.live());

@@ -1,0 +1,208 @@
+"""The night is dragged back and watched: as a person does it, against a real tape."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app import running
+from tests.browser.watch import LIVE_S, LOAD, PATIENCE_MS, Watch, ask, post, watching
+
+pytestmark = pytest.mark.browser
+
+FIGURES = """() => [
+    ...[...document.querySelectorAll('.tile')]
+        .map(one => [one.dataset.kpi, one.querySelector('.value').textContent]),
+    ...[...document.querySelectorAll('.chart .legend li:not([hidden])')]
+        .filter(one => one.getBoundingClientRect().top < innerHeight)
+        .map(one => [`${one.closest('.chart').id} ${one.title}`, one.textContent]),
+    ['seq', document.querySelector('#tiles').dataset.seq],
+    ['clock', document.querySelector('#dvr-clock').textContent],
+]"""
+"""What a person reads off the screen, by its name."""
+
+
+async def shows(watch: Watch, words: str, argument: Any = None) -> None:
+    await watch.page.wait_for_function(words, arg=argument, timeout=PATIENCE_MS)
+
+
+async def is_past(watch: Watch) -> None:
+    await watch.page.wait_for_selector('html[data-time="past"]', timeout=PATIENCE_MS)
+
+
+async def drag(watch: Watch, parts: list[float]) -> None:
+    """The playhead, from where it stands over places of the bar (parts of its width)."""
+    track = await watch.page.query_selector("#dvr-track")
+    head = await watch.page.query_selector("#dvr-track .head")
+    assert track is not None and head is not None
+    box = await track.bounding_box()
+    at = await head.bounding_box()
+    assert box is not None and at is not None
+    y = box["y"] + 30
+    await watch.page.mouse.move(at["x"], y)
+    await watch.page.mouse.down()
+    for part in parts:
+        await watch.page.mouse.move(box["x"] + part * box["width"], y)
+        await watch.page.wait_for_timeout(40)
+    await watch.page.mouse.up()
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_the_past_is_watched_and_left(tmp_path: Path) -> None:
+    """Record, drag back, play at 10×, pause, step to the alert, open the link elsewhere and see the same
+    numbers, return to live with no gap."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        await watch.beyond(await watch.seq() + 8)
+        tried = await post(server.url, "/api/realtime/alerts/test?seconds=2", {})
+        alert = tried["fired"]
+        await watch.beyond(await watch.seq() + 8)
+
+        await watch.page.focus("#dvr-track")
+        for _ in range(8):  # the bar shows a minute
+            await watch.page.keyboard.press("ArrowUp")
+        await watch.page.wait_for_timeout(500)
+        before = await watch.seq()
+        await drag(watch, [0.9, 0.85, 0.8, 0.78])
+        await is_past(watch)
+        await shows(
+            watch, "seq => Number(document.querySelector('#tiles').dataset.seq) < seq", before
+        )
+        place = await watch.seq()
+        state = await ask(server.url, "/api/realtime/state", at=await at(watch))
+        assert place == int(state["cursor"].rsplit(":", 1)[1])
+        shown = await watch.number('[data-kpi="memory_percent"]', "value")
+        assert shown == pytest.approx(state["kpis"]["memory_percent"], abs=0.01)
+        # It stands: live frames do not mix in.
+        await watch.page.wait_for_timeout(1500)
+        assert await watch.seq() == place
+
+        await watch.page.select_option("#dvr-speed", "10")
+        await watch.page.keyboard.press("k")
+        await watch.page.wait_for_selector('html[data-play="playing"]', timeout=PATIENCE_MS)
+        await watch.beyond(place + 3)
+        await watch.page.keyboard.press("k")
+        await watch.page.wait_for_selector('html[data-play=""]', timeout=PATIENCE_MS)
+        await is_past(watch)
+
+        await step_to(watch, alert["at"])
+        await shows(watch, "() => document.querySelector('#counts').ariaLabel.match(/[1-9]/)")
+        alerts = (await ask(server.url, "/api/realtime/state", at=await at(watch)))["alerts"]
+        assert alert["id"] in [one["id"] for one in alerts]
+
+        figures = await watch.page.evaluate(FIGURES)
+        async with watching(server.url) as other:
+            await other.open("/analytics?" + (await linked(watch)).split("?", 1)[1])
+            await is_past(other)
+            await shows(
+                other,
+                "seq => document.querySelector('#tiles')?.dataset.seq === seq",
+                dict(figures)["seq"],
+            )
+            await shows(
+                other,
+                "all => JSON.stringify((" + FIGURES + ")()) === all",
+                await stringified(watch),
+            )
+            assert await other.page.evaluate(FIGURES) == figures
+            assert other.complaints == []
+
+        await watch.page.keyboard.press("End")
+        await watch.page.wait_for_selector('html[data-time="now"]', timeout=PATIENCE_MS)
+        await watch.beyond(before + 3)
+        rows = (await watch.rows("load"))[LOAD]
+        answer = await ask(
+            server.url,
+            "/api/realtime/query",
+            series=LOAD,
+            **{"from": rows[0][0] / 1e6, "to": rows[-1][0] / 1e6 + 0.05},
+            points=5000,
+        )
+        assert [round(at * 1e6) for at in answer["series"][0]["at"]] == [at for at, _ in rows]
+        assert "at=" not in watch.page.url
+        assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_playing_reaches_now(tmp_path: Path) -> None:
+    """A replay becomes live by itself, and so does the page; scrubbing follows within a frame's time."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        await watch.open()
+        await watch.live()
+        await watch.beyond(await watch.seq() + 6)
+        for _ in range(5):
+            await watch.page.keyboard.press("ArrowLeft")
+        await is_past(watch)
+        await watch.page.select_option("#dvr-speed", "5")
+        await watch.page.keyboard.press("k")
+        await watch.page.wait_for_selector('html[data-time="now"]', timeout=PATIENCE_MS)
+        assert any("/ws?" in one for one in watch.requests)
+        await watch.beyond(await watch.seq() + 1)
+
+        # Each step of a drag: the playhead is moved, all charts and tiles follow, the frame is painted.
+        spent = await watch.page.evaluate(
+            """async () => {
+                const track = document.querySelector('#dvr-track');
+                const box = track.getBoundingClientRect();
+                const point = (type, part) => track.dispatchEvent(new PointerEvent(type, {
+                    pointerId: 1, button: 0, pointerType: 'mouse', bubbles: true,
+                    clientX: box.left + part * box.width, clientY: box.top + 20,
+                }));
+                track.setPointerCapture = () => {};
+                const frame = () => new Promise(requestAnimationFrame);
+                const head = document.querySelector('#dvr-track .head').getBoundingClientRect();
+                point('pointerdown', (head.left - box.left) / box.width);
+                const steps = [];
+                for (let k = 0; k < 40; k += 1) {
+                    const begun = performance.now();
+                    point('pointermove', 0.95 - 0.001 * k);
+                    await frame();
+                    const told = performance.now();
+                    await frame();
+                    steps.push([told - begun, performance.now() - begun]);
+                }
+                point('pointerup', 0.9);
+                return steps.map(([, all]) => all).sort((a, b) => a - b)[20];
+            }"""
+        )
+        assert spent < 100, spent
+        assert watch.complaints == []
+
+
+async def step_to(watch: Watch, fired: str) -> None:
+    """From alert to alert; a machine that is busy with tests has some of its own."""
+    for _ in range(10):
+        before = await at(watch)
+        await watch.page.keyboard.press("[" if before > fired else "]")
+        await shows(watch, "at => new URLSearchParams(location.search).get('at') !== at", before)
+        if 0 < seconds(await at(watch)) - seconds(fired) < 0.002:
+            return
+    raise AssertionError(await at(watch))
+
+
+def seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+async def at(watch: Watch) -> str:
+    """The moment that the address names."""
+    found: str = await watch.page.evaluate("new URLSearchParams(location.search).get('at')")
+    return found
+
+
+async def linked(watch: Watch) -> str:
+    """What the button for a link copies."""
+    await watch.page.evaluate(
+        "navigator.clipboard.writeText = async (text) => { window.copied = text; }"
+    )
+    await watch.page.click("#dvr-link")
+    await shows(watch, "() => window.copied")
+    copied: str = await watch.page.evaluate("window.copied")
+    return copied
+
+
+async def stringified(watch: Watch) -> str:
+    told: str = await watch.page.evaluate("JSON.stringify((" + FIGURES + ")())")
+    return told
