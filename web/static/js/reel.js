@@ -1,6 +1,6 @@
 // What the bar shows: the tape from afar, asked of the server for the stretch that is looked at, and the moments on it.
 //
-//   reel.look(shown, buckets)     reel.told: the newest answer     reel.changed = fn     reel.next(at, direction, kinds)
+//   reel.look(shown, buckets)     reel.told: the newest answer     reel.on(fn)     reel.next(at, direction)     reel.marks
 
 import { next } from "./timeline.js";
 import { annotation, micro, seconds } from "./wire.js";
@@ -28,7 +28,7 @@ export class Reel {
     this.timer = 0;
     this.due_at = Infinity;
     this.turn = 0;
-    this.changed = () => {};
+    this.listeners = new Set();
     const news = () => this.want(NEWS_MS, true);
     store.on("news", ({ type }) => type !== "notification" && news());
     store.on("load", news);
@@ -86,7 +86,28 @@ export class Reel {
       this.reason = failure.message;
       this.want(FAILED_MS);
     }
-    this.changed();
+    for (const listener of [...this.listeners]) listener(this);
+  }
+
+  /** on(fn) → unsubscribe: there is an answer, or none could be had (`reason`). */
+  on(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Alerts as spans of a picture, as far as they are known; what is open lasts until now. */
+  get alerts() {
+    const found = new Map();
+    const now = this.store.present();
+    for (const one of [this.all, this.told]) for (const { id, rule, series, source, severity, since, until } of one?.alerts ?? []) found.set(id, { id, rule, series, source, severity, from: since, to: Number.isNaN(until) ? now : until });
+    return [...found.values()];
+  }
+
+  /** What was marked, as far as it is known, the earliest first. */
+  get marks() {
+    const found = new Map();
+    for (const one of [this.all, this.told]) for (const mark of one?.annotations ?? []) found.set(mark.id, mark);
+    return [...found.values()].sort((a, b) => a.since - b.since);
   }
 
   /** Moments one may want to go to: when alerts began and ended, marks that people made, starts of the recorder. */

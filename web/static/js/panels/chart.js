@@ -2,6 +2,7 @@
 
 import { el, say } from "../dom.js";
 import { figures, percent } from "../format.js";
+import { flags } from "../flags.js";
 import { draw } from "../plot.js";
 import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
@@ -56,6 +57,7 @@ export function mount(root, page, chart) {
 
   const tape = tapes.open({ kind: chart.kind, ids: chart.lines.map(({ id }) => id) });
   const after = veil();
+  const marked = flags(page);
   let picture = null;
   let summed_at = 0;
   const drawn = new Drawn();
@@ -65,7 +67,8 @@ export function mount(root, page, chart) {
   const drawn_series = new Set(chart.lines.map(({ series }) => series));
   let marks = [];
   const mark = () => {
-    marks = store.view.spans.filter(({ rule, series, source }) => source === chart.source && ((chart.rule && rule === chart.rule) || drawn_series.has(series)));
+    // Of the past it is known how long they went on.
+    marks = (store.past ? page.reel.alerts : store.view.spans).filter(({ rule, series, source }) => source === chart.source && ((chart.rule && rule === chart.rule) || drawn_series.has(series)));
   };
   mark();
   const whole = () => (chart.unit === "ratio" && chart.kind === "stack" ? 1 : chart.whole ? store.value(chart.whole, {}, chart.source) ?? NaN : NaN);
@@ -76,7 +79,7 @@ export function mount(root, page, chart) {
   const build = () => {
     picture?.destroy();
     picture = draw(chart, plot, { marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to) });
-    picture.picture.over.append(after.element);
+    picture.picture.over.append(after.element, marked.element);
   };
 
   /** Legend at the cursor while there is one, then at the playhead, at the newest row otherwise. */
@@ -118,6 +121,7 @@ export function mount(root, page, chart) {
     if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown());
     say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier })].filter(Boolean).join(" "));
     after.move(picture.picture, store.playhead);
+    marked.draw(picture.picture);
     read();
     if (Date.now() - summed_at > SUMMARY_MS || !figures_.matches(".unseen")) summarize();
   };
@@ -156,12 +160,14 @@ export function mount(root, page, chart) {
   });
   size.observe(plot);
   plot.addEventListener("dblclick", page.undo);
+  const known = () => {
+    mark();
+    ask();
+  };
   const off = [
     span.on(ask),
-    ...["alerts", "load"].map((topic) => store.on(topic, () => {
-      mark();
-      ask();
-    })),
+    ...["alerts", "load"].map((topic) => store.on(topic, known)),
+    page.reel.on(known),
     // A playhead that moves is a line that moves: nothing is drawn for it.
     store.on("playhead", () => {
       if (picture === null || !tape.seen) return;

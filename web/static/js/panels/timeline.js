@@ -7,6 +7,7 @@ import { faded, onTheme, palette } from "../palette.js";
 import { fit, follows, faster, grid, hit, moment, pan, place, reach, SPEEDS, speedName, whole, zoom } from "../timeline.js";
 import { fired } from "../reel.js";
 import { t } from "../words.js";
+import { note } from "./marks.js";
 
 // A finger or a pointer moved so far drags; nearer to the playhead than that it holds it (CSS pixels).
 const DRAG_PX = 4;
@@ -21,6 +22,7 @@ const PAGE_S = 60;
 
 const GLYPHS = {
   before: "M5 4v12M15 4.500v11L7 10z", after: "M15 4v12M5 4.500v11l8-5.500z", play: "M6 4v12l10-6z", pause: "M6.500 4v12M13.500 4v12",
+  mark: "M5 17.500V3h9.500l-2.500 3.500 2.500 3.500H5",
   link: "M8.500 11.500l3-3M7.500 8.500l-3 3a2.800 2.800 0 004 4l3-3M12.500 11.500l3-3a2.800 2.800 0 00-4-4l-3 3",
 };
 
@@ -75,7 +77,11 @@ export function mount(root, page, { watching }) {
   const track = el("div.track", { role: "slider", tabindex: "0", id: "dvr-track", "aria-label": t("Playhead"), "aria-keyshortcuts": "ArrowLeft ArrowRight" }, canvas, head, tip);
   const live = el("button.button", { type: "button", id: "dvr-live", onclick: () => player.live() });
   const link = button("dvr-link", t("Copy a link to this moment"), "link", () => page.copy(page.here(), t("The link leads to {time}", { time: `${day(here())} ${clock(here())}` })));
-  root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, link), live));
+  /** Marks the moment under the playhead, or the stretch that was selected on a chart. */
+  const marked = () => note(page, { at: player.past ? player.at : store.now_view.at, stretch: span.moving ? null : span.shown() });
+  const mark = button("dvr-mark", t("Mark this moment"), "mark", marked);
+  mark.title = `${t("Mark this moment")} (M)`;
+  root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, mark, link), live));
 
   // What is shown of the tape; the bar goes on with the time while its end is in sight.
   let shown = whole(NaN, store.present() || 0);
@@ -282,12 +288,12 @@ export function mount(root, page, { watching }) {
   keys.on("]", t("the next alert"), () => alert(1));
   keys.on("<", t("slower"), () => player.faster(faster(player.speed, -1)));
   keys.on(">", t("faster"), () => player.faster(faster(player.speed)));
+  keys.on("m", t("mark this moment"), marked);
   keys.on("l", t("live"), () => player.live());
   keys.on("End", t("live"), () => player.live());
 
-  reel.changed = ask;
   const off = [
-    player.on(show), span.on(ask), onTheme(ask),
+    player.on(show), reel.on(ask), span.on(ask), onTheme(ask),
     store.on("playhead", () => {
       const wanted = held || !player.playing ? shown : reach(shown, player.at, reel.begins, now());
       if (player.past && wanted !== shown) set(wanted);

@@ -4,6 +4,7 @@ import { el } from "../dom.js";
 import { clock } from "../format.js";
 import * as alerts from "../panels/alerts.js";
 import { desktop } from "../panels/desktop.js";
+import * as marks from "../panels/marks.js";
 import * as notifications from "../panels/notifications.js";
 import * as resolved from "../panels/resolved.js";
 import * as watched from "../panels/watched.js";
@@ -15,7 +16,7 @@ const SEVERITIES = { "": "Any severity", critical: "Critical", warning: "Warning
 export function mount(root, page) {
   const { store, route, herald } = page;
   const card = (id, title) => el("section.card", { id, tabindex: "-1", "aria-labelledby": title });
-  const [open, said, over, watch] = [card("alerts", "alerts-title"), card("notifications", "notifications-title"), card("resolved", "resolved-title"), card("watched", "watched-title")];
+  const [open, said, over, watch, noted] = [card("alerts", "alerts-title"), card("notifications", "notifications-title"), card("resolved", "resolved-title"), card("watched", "watched-title"), card("marks", "marks-title")];
 
   const severity = el("select.select", { id: "severity", "aria-label": t("Severity"), onchange: () => route.go({ severity: severity.value }, true) },
     ...Object.entries(SEVERITIES).map(([value, words]) => el("option", { value }, t(words))));
@@ -40,9 +41,11 @@ export function mount(root, page) {
   root.append(
     el("div.head", {}, el("h1", {}, t("Alerts and notifications")), el("div.tools", {}, severity, source, check, test, desktop(herald).button)),
     el("div.pair", {}, open, said), el("div.pair", {}, watch, over),
+    noted,
   );
   const panels = [alerts.mount(open, page, wanted), watched.mount(watch, page, wanted), resolved.mount(over, page, wanted)];
   const talk = notifications.mount(said, page);
+  const leave_marks = marks.mount(noted, page);
   const off = [
     store.on("sources", sources),
     route.on((_, before) => {
@@ -53,7 +56,7 @@ export function mount(root, page) {
     page.keys.on("c", t("check the alerts"), () => check.click()),
   ];
   return () => {
-    for (const one of [...panels, talk, ...off]) one();
+    for (const one of [...panels, talk, leave_marks, ...off]) one();
     root.replaceChildren();
   };
 }

@@ -1,0 +1,35 @@
+// What was marked, as small flags on top of a picture; the words come with a look at one.
+
+import { el } from "./dom.js";
+import { note, said } from "./panels/marks.js";
+
+const MOST = 30;
+
+/** → { element, draw(picture) }; the element belongs over a uPlot's plot. */
+export function flags(page) {
+  const element = el("div.flags");
+  let drawn = "";
+  return {
+    element,
+    draw(picture) {
+      const { min, max } = picture.scales.x;
+      const { width } = picture.over.getBoundingClientRect();
+      const all = page.reel.marks.filter(({ since, until }) => since < max && (Number.isNaN(until) ? since : until) > min).slice(-MOST);
+      const mark = JSON.stringify([Math.round(width), min, max, all]);
+      if (mark === drawn) return;
+      drawn = mark;
+      const x = (at) => Math.min(width, Math.max(0, ((at - min) / (max - min)) * width));
+      element.replaceChildren(...all.map((one) => {
+        const words = el("span", {}, one.text, el("small", {}, said(one)));
+        const flag = el("button.flag", { type: "button", tabindex: "-1", "aria-label": one.text, onclick: () => note(page, { one }) }, words);
+        flag.addEventListener("pointerdown", (event) => event.stopPropagation());
+        flag.addEventListener("mousedown", (event) => event.stopPropagation());
+        flag.style.left = `${x(one.since).toFixed(1)}px`;
+        flag.style.setProperty("--length", `${Number.isNaN(one.until) ? 0 : (x(one.until) - x(one.since)).toFixed(1)}px`);
+        // Words at the right edge open to the left.
+        flag.classList.toggle("late", x(one.since) > width / 2);
+        return flag;
+      }));
+    },
+  };
+}
