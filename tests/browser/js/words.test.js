@@ -27,6 +27,7 @@ const TABLES = [
   ["panels/settings.js", /\b\w+: "([A-Z][a-z][^"]+)"/g], ["panels/desktop.js", /\["([A-Z][^"]+)", "/g], ["panels/desktop.js", /\["[A-Z][^"]+", "([^"]+)"\]/g],
   ["panels/latest.js", /\["\w+", "(\w+)", \(one/g], ["views/alerts.js", /: "([A-Z][a-z][^"]+)"/g], ["views/events.js", /\b\w+: "([A-Z][^"]+)"/g],
   ["panels/connection.js", /\b[a-z]+: "([A-Z][a-z]+)"/g], ["panels/server.js", /^ {4}\["([^"]+)", \(\{/gm], ["panels/server.js", /^ {2}\["([^"]+)", \[/gm],
+  ["ghosts.js", /\["\w+", [\d_]+, "([^"]+)"\]/g],
   ["link.js", /this\.reason = "([^"]+)"/g],
 ];
 

@@ -59,7 +59,10 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
     }))],
     hooks: {
       drawClear: [(u) => gaps(u, state)],
-      draw: [(u) => spans(u, marks(), state)],
+      draw: [(u) => {
+        if (state.ghost) haunt(u, chart, state);
+        spans(u, marks(), state);
+      }],
       setCursor: [moved],
       setSelect: [(u) => {
         const { left, width } = u.select;
@@ -72,7 +75,8 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
   const empty = [[], ...chart.lines.map(() => [])];
   state.picture = new uPlot(options, empty, plot);
 
-  state.update = (table, { from, to }) => {
+  state.update = (table, { from, to }, ghost = null) => {
+    state.ghost = ghost && ghosted(ghost, stack, aside);
     const [at, ...columns] = table.rows();
     state.at = at;
     state.to = to;
@@ -108,6 +112,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
         }
       }
     }
+    if (state.ghost) most = Math.max(most, tallest(state.ghost, from, to));
     const full = whole();
     if (full > most) most = full;
     state.y = scale(chart.unit, most);
@@ -248,6 +253,55 @@ function trace(u, { at, broken, lines }, k, sign, from, to, filled) {
   }
   close();
   return { stroke, fill, clip: null, flags: 0 };
+}
+
+/** Another time as lines: of a stack its height alone, or nobody could tell the two apart. */
+function ghosted(table, stack, aside) {
+  const [at, ...columns] = table.rows();
+  if (!stack) return { at, columns: columns.map((column, k) => (aside(k) ? [] : column)) };
+  const height = Float64Array.from(at, (_, i) => {
+    let sum = NaN;
+    for (const column of columns) if (!Number.isNaN(column[i])) sum = (Number.isNaN(sum) ? 0 : sum) + column[i];
+    return sum;
+  });
+  return { at, columns: [height] };
+}
+
+function tallest({ at, columns }, from, to) {
+  let most = 0;
+  for (const column of columns) for (let i = 0; i < column.length; i += 1) if (at[i] >= from && at[i] <= to) most = Math.max(most, Math.abs(column[i]) || 0);
+  return most;
+}
+
+/** Over the lines, dashed and faded: what was at another time. */
+function haunt(u, chart, { ghost: { at, columns } }) {
+  const { ctx } = u;
+  const { left, top, width, height } = u.bbox;
+  const colours = palette();
+  const [x, y] = positions(u);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, width, height);
+  ctx.clip();
+  ctx.lineWidth = LINE * devicePixelRatio;
+  ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+  columns.forEach((column, k) => {
+    ctx.strokeStyle = faded(columns.length === 1 ? colours.ink : colours.series[k % colours.series.length], 0.7);
+    const sign = chart.lines[k].below ? -1 : 1;
+    ctx.beginPath();
+    let open = false;
+    for (let i = 0; i < column.length; i += 1) {
+      const v = column[i];
+      if (Number.isNaN(v)) open = false;
+      else if (open) ctx.lineTo(x(at[i]), y(sign * v));
+      else {
+        open = true;
+        ctx.moveTo(x(at[i]), y(sign * v));
+      }
+    }
+    ctx.stroke();
+  });
+  ctx.restore();
 }
 
 /** Fills the height of the picture between two moments; where they are out of it, nothing. */

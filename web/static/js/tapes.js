@@ -7,6 +7,7 @@
 // A tape that nobody looks at is not asked for; one that missed something (a conflated tick, a set clock, a break in the
 // connection) is asked for again, now and then, while it is looked at.
 
+import { Ghosts } from "./ghosts.js";
 import { NONE, Table } from "./series.js";
 
 const GATHER_MS = 20;
@@ -31,6 +32,8 @@ export class Tape {
     this.stale = true;
     this.asked_at = -Infinity;
     this.until = Infinity;
+    // The same of another time, to compare with: { table, until }.
+    this.ghost = null;
     this.changed = () => {};
   }
 
@@ -49,6 +52,7 @@ export class Tapes {
   /** ask(path, options) → Promise<data>; `span` says which time is shown. */
   constructor({ store, span, ask }) {
     Object.assign(this, { store, span, ask });
+    this.ghosts = new Ghosts({ store, span, ask });
     this.open_ = new Set();
     this.of = new Map();
     // Counter → [at, value] of the tick before.
@@ -73,6 +77,17 @@ export class Tapes {
   }
 
   /** `counters`: they are such, though the store does not know these series. */
+  /** Every chart is compared with itself so many seconds before; 0: with nothing. */
+  against(shift_s) {
+    if (!this.ghosts.set(shift_s)) return;
+    for (const tape of this.open_) {
+      tape.ghost = null;
+      tape.asked_at = -Infinity;
+      tape.changed();
+    }
+    this.#outdate();
+  }
+
   open({ kind, ids, points = 600, counters = false }) {
     const tape = new Tape(this, kind, ids, points);
     this.open_.add(tape);
@@ -147,6 +162,7 @@ export class Tapes {
       const { charts } = await this.ask(`/api/realtime/charts?${asked}`);
       if (generation !== this.generation) return;
       some.forEach((tape, k) => this.#loaded(tape, charts[k]));
+      this.ghosts.load(some, Number(asked.get("points")));
     } catch (failure) {
       for (const tape of some) {
         tape.stale = true;
@@ -194,7 +210,7 @@ export class Tapes {
     for (const [tape, row] of rows) {
       tape.table.append(at, row);
       // A tick that was conflated on the way is not wrong, but seconds between are missing.
-      const missing = conflated > 0 || (tape.table.overflowed && tape.table.first > this.span.shown().from);
+      const missing = conflated > 0 || (tape.table.overflowed && tape.table.first > this.span.shown().from) || (tape.ghost && at > tape.ghost.until);
       if (missing && !tape.stale) {
         tape.stale = true;
         if (tape.seen) this.want(tape);

@@ -9,7 +9,12 @@ export function seconds(text) {
   return fraction ? whole + Number(`0${fraction}`) : whole;
 }
 
-/** Epoch seconds → RFC 3339 in UTC, to the microsecond: what stood then may have changed within a millisecond. */
+/** Epoch seconds → RFC 3339 in UTC, for the clock, files and questions. */
+export function rfc3339(at) {
+  return new Date(at * 1000).toISOString();
+}
+
+/** The same to the microsecond, as the tape has it: what stood then may have changed within a millisecond. */
 export function micro(at) {
   const whole = Math.floor(at);
   const parts = Math.round((at - whole) * 1e6);

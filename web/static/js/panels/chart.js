@@ -3,6 +3,7 @@
 import { el, say } from "../dom.js";
 import { figures, percent } from "../format.js";
 import { flags } from "../flags.js";
+import { called } from "../ghosts.js";
 import { draw } from "../plot.js";
 import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
@@ -22,6 +23,7 @@ export function mount(root, page, chart) {
   root.id = `chart-${chart.id}`;
   const title = el("h3", { id: `${root.id}-title`, title: chart.help || undefined }, t(chart.title));
   const unit = el("span.unit");
+  const haunted = el("span.haunted", { hidden: true });
   const entries = chart.lines.map(({ label }, k) => {
     const value = el("b", {}, "–");
     return { k, value, item: el("li", { title: label || undefined }, el(`i.swatch.c${(k % 6) + 1}`), label ? el("span", {}, label) : null, value) };
@@ -51,7 +53,7 @@ export function mount(root, page, chart) {
   };
   // The time shown stands in the address, and has moved since: the link is made when somebody comes near.
   for (const near of ["pointerenter", "focusin"]) root.addEventListener(near, lead);
-  plot.append(empty);
+  plot.append(empty, haunted);
   root.append(el("header", {}, el("span.title", {}, title, unit), legend, el("span.tools", {}, explore, more, save)), plot, figures_);
   root.setAttribute("aria-labelledby", title.id);
 
@@ -117,8 +119,10 @@ export function mount(root, page, chart) {
     if (picture === null) build();
     const { table } = tape;
     // Rows that were moved within their buffer are no longer where the picture looks for them.
-    const what = [table, table.moves, box.height, marks.map(({ id, to }) => `${id} ${to}`).join()];
-    if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown());
+    const what = [table, table.moves, tape.ghost, box.height, marks.map(({ id, to }) => `${id} ${to}`).join()];
+    if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown(), tape.ghost?.table);
+    haunted.hidden = tape.ghost === null;
+    if (tape.ghost) say(haunted, `┄ ${called(tape.ghost.shift_s)}${tape.ghost.table.length ? "" : t(": nothing recorded")}`);
     say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier })].filter(Boolean).join(" "));
     after.move(picture.picture, store.playhead);
     marked.draw(picture.picture);

@@ -1,6 +1,7 @@
 // What the reader decides: how much time is shown, whether it moves, and in which light.
 
 import { el, say } from "../dom.js";
+import { before, BEFORE, called } from "../ghosts.js";
 import { keep } from "../kept.js";
 import { clock, day } from "../format.js";
 import { t } from "../words.js";
@@ -13,6 +14,7 @@ export const RANGES = [
 const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
 const STILL = "still";
 const PICK = "pick";
+const HERE = "here";
 
 export function mount(root, page) {
   const { store, span, keys } = page;
@@ -26,6 +28,30 @@ export function mount(root, page) {
       pick();
     }
   });
+  // Against: another time under the one that is shown.
+  const picked = el("option", { value: "", hidden: true });
+  const against = el("select.select.wide", { id: "against", "aria-label": t("Compare with") },
+    el("option", { value: "none" }, t("Compare")), ...BEFORE.map(([name, , label]) => el("option", { value: name }, t(label))), picked, el("option", { value: HERE }, t("The moment watched")));
+  against.addEventListener("change", () => {
+    // What is watched now is what the present is compared with from here on.
+    const { player } = page;
+    const shift_s = Math.round(store.present() - player.at);
+    if (against.value === HERE) player.live();
+    page.route.go({ against: against.value === "none" ? "" : against.value === HERE ? `${shift_s}s` : against.value });
+  });
+  const compared = () => {
+    const asked = page.route.get("against");
+    const shift_s = before(asked);
+    const known = BEFORE.some(([name]) => name === asked);
+    picked.hidden = shift_s === 0 || known;
+    picked.value = asked;
+    if (!picked.hidden) say(picked, called(shift_s));
+    against.value = shift_s ? asked : "none";
+    against.lastChild.disabled = !page.player.past;
+    page.tapes.against(shift_s);
+  };
+  page.route.on(compared);
+  page.player.on(compared);
   const back = el("button.button.icon.wide", { type: "button", id: "undo", title: t("Back to what was shown (Backspace)"), "aria-label": t("Back to what was shown"), onclick: page.undo }, "↶");
   const shown = () => {
     const { from, to } = span.told();
@@ -76,7 +102,8 @@ export function mount(root, page) {
   const settings = lazy(() => import("./settings.js"), (it) => it.open(page, actions));
   const gear = el("button.button.icon", { type: "button", id: "settings", title: t("Settings (S)"), "aria-label": t("Settings"), onclick: settings }, "⚙");
 
-  root.append(back, select, toggle, gear);
+  root.append(back, select, against, toggle, gear);
+  compared();
   show();
   shown();
   keys.on("p", t("pause, resume"), switchOver);

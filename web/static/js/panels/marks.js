@@ -82,7 +82,7 @@ export function mount(root, page) {
       if (mine !== turn) return;
       list.replaceChildren(...annotations.map(annotation).map((one) => entry(page, one)));
       none.hidden = annotations.length > 0;
-      say(none, find.value.trim() ? t("Nothing like that was marked.") : t("Nothing is marked yet. M marks the moment under the playhead; deploy scripts send to POST /api/realtime/annotations."));
+      say(none, find.value.trim() ? t("Nothing like that was marked.") : t("Nothing is marked yet. B marks the moment under the playhead; deploy scripts send to POST /api/realtime/annotations."));
       say(aside, more ? t("and {n} more", { n: more }) : "");
     } catch (failure) {
       if (mine !== turn) return;

@@ -80,7 +80,7 @@ export function mount(root, page, { watching }) {
   /** Marks the moment under the playhead, or the stretch that was selected on a chart. */
   const marked = () => note(page, { at: player.past ? player.at : store.now_view.at, stretch: span.moving ? null : span.shown() });
   const mark = button("dvr-mark", t("Mark this moment"), "mark", marked);
-  mark.title = `${t("Mark this moment")} (M)`;
+  mark.title = `${t("Mark this moment")} (B)`;
   root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, mark, link), live));
 
   // What is shown of the tape; the bar goes on with the time while its end is in sight.
@@ -288,7 +288,7 @@ export function mount(root, page, { watching }) {
   keys.on("]", t("the next alert"), () => alert(1));
   keys.on("<", t("slower"), () => player.faster(faster(player.speed, -1)));
   keys.on(">", t("faster"), () => player.faster(faster(player.speed)));
-  keys.on("m", t("mark this moment"), marked);
+  keys.on("b", t("mark this moment"), marked);
   keys.on("l", t("live"), () => player.live());
   keys.on("End", t("live"), () => player.live());
 
