@@ -126,7 +126,9 @@ $(BROWSER): package.json package-lock.json
 	@tools/debian.sh npm
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@rm -rf $(VENDOR) && mkdir -p $(VENDOR)
-	cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css $(VENDOR)/
+	node_modules/.bin/terser node_modules/uplot/dist/uPlot.esm.js --module --compress --mangle \
+		--comments '/Copyright/' --output $(VENDOR)/uPlot.esm.js
+	cp node_modules/uplot/dist/uPlot.min.css $(VENDOR)/
 	cp node_modules/uplot/LICENSE $(VENDOR)/uPlot.LICENSE.txt
 	@touch $@
 

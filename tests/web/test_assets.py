@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from tests.web.conftest import PAGE
-from web.assets import read_assets
+from web.assets import read_assets, uncommented
 
 
 def test_the_build_is_the_content(static):
@@ -30,6 +30,15 @@ def test_only_what_was_put_there_on_purpose_is_read(static, tmp_path):
         "js/main.js",
         "js/worker.js",
     }
+
+
+def test_comments_stay_here():
+    """Those with lines to themselves; the others' lines keep their numbers."""
+    script = b"// one\n  // two\nlet a = 1; // three\n/** four\n * five */\n  let b = `//${a}`;\n"
+    assert uncommented(script, ".js") == b"\n\nlet a = 1; // three\n\n\n  let b = `//${a}`;\n"
+    style = b"/* one */\na { b: c; } /* two */\n  // no comment\n"
+    assert uncommented(style, ".css") == b"\na { b: c; } /* two */\n  // no comment\n"
+    assert uncommented(b"// text\n", ".txt") == b"// text\n"
 
 
 def test_what_is_compressed_already_is_left_alone(static):
