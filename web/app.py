@@ -16,7 +16,7 @@ from realtime.core.media import MEDIA
 from web import schemas
 from web.alerts import Alerts, AlertTest
 from web.annotations import Annotations
-from web.assets import Analytics, AssetFile, Docs, Favicon, Start
+from web.assets import Analytics, AssetFile, Docs, Favicon, Offline, Service, Start
 from web.cache import Clear, Preload
 from web.charts import Charts
 from web.dashboard import DashboardLive
@@ -496,6 +496,20 @@ ROUTES: Sequence[Route] = (
         },
         page=True,
         tag="pages",
+    ),
+    Route(
+        "/offline",
+        Offline,
+        {"GET": Operation("What the page says when it has no server")},
+        page=True,
+        hidden=True,
+    ),
+    Route(
+        "/service.js",
+        Service,
+        {"GET": Operation("The service worker")},
+        page=True,
+        hidden=True,
     ),
     Route(
         "/favicon.ico",

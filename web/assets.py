@@ -89,8 +89,9 @@ def read_assets(directory: Path) -> Assets:
     for name, body in bodies.items():
         asset = make_asset(body, Path(name).suffix)
         files[name] = asset
-        if name.endswith(".html") and "/" not in name:
-            pages[name] = make_asset(body.replace(MARK, f"/assets/{build}".encode()), ".html")
+        if MARK in body and "/" not in name:
+            made = body.replace(MARK, f"/assets/{build}".encode())
+            pages[name] = make_asset(made, Path(name).suffix)
     return Assets(build, files, pages)
 
 
@@ -147,7 +148,7 @@ class AssetFile(Kept):
 
 
 class Page(Kept):
-    """An HTML file at the top of the static directory; asked again each time, for its build may change."""
+    """A file at the top of the static directory that names its build; asked again each time, for that may change."""
 
     file = ""
 
@@ -168,6 +169,23 @@ class Analytics(Page):
 
 class Docs(Page):
     file = "docs.html"
+
+
+class Offline(Page):
+    """What the service worker shows while there is no server to be had."""
+
+    file = "offline.html"
+
+
+class Service(Page):
+    """The service worker, at an address that never changes and covers all of the site."""
+
+    file = "service.js"
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Security-Policy", WORKER_POLICY)
+        self.set_header("Service-Worker-Allowed", "/")
 
 
 class Favicon(Kept):

@@ -86,8 +86,10 @@ async def watching(
     scheme: Literal["light", "dark"] = "dark",
     scale: float = 1,
     phone: bool = False,
+    worker: bool = False,
 ) -> AsyncIterator[Watch]:
-    """A fresh browser, no page open yet."""
+    """A fresh browser, no page open yet. Without the `worker` it has no service worker, as on plain http from
+    elsewhere: every request is then one that a test can see, hold and answer."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=FLAGS
@@ -99,6 +101,8 @@ async def watching(
             has_touch=phone,
             is_mobile=phone,
         )
+        if not worker:
+            await context.add_init_script("delete Navigator.prototype.serviceWorker")
         page = await context.new_page()
         watch = Watch(page, url)
         page.on("request", lambda request: watch.requests.append(request.url))

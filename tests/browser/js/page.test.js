@@ -203,7 +203,7 @@ test("numbers for people", () => {
 });
 
 test("the page preloads exactly the modules it imports, and every one is there", () => {
-  for (const [page, entry] of [["analytics.html", "js/main.js"], ["docs.html", "js/docs.js"]]) {
+  for (const [page, entry] of [["analytics.html", "js/main.js"], ["docs.html", "js/docs.js"], ["offline.html", "js/offline.js"]]) {
     const found = new Set();
     const walk = (path) => {
       if (found.has(path)) return;

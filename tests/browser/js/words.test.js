@@ -18,7 +18,7 @@ const LITERAL = /"((?:[^"\\\n]|\\.)*)"/g;
 const modules = new Map(readdirSync(join(STATIC, "js"), { recursive: true })
   .filter((name) => name.endsWith(".js") && !name.startsWith("words"))
   .map((name) => [name, readFileSync(join(STATIC, "js", name), "utf8")]));
-const shell = readFileSync(join(STATIC, "analytics.html"), "utf8");
+const shell = ["analytics.html", "offline.html"].map((name) => readFileSync(join(STATIC, name), "utf8")).join("");
 
 /** Where the words of a table stand that `t` is given later. */
 const TABLES = [

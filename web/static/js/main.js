@@ -28,6 +28,7 @@ import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
 import { Route } from "./route.js";
 import { Share, ways } from "./share.js";
 import { Span } from "./span.js";
+import { standBy } from "./standby.js";
 import { Store } from "./store.js";
 import { Tapes } from "./tapes.js";
 import * as host from "./views/host.js";
@@ -426,6 +427,12 @@ addEventListener("online", () => link.hurry());
 addEventListener("offline", () => link.doubt());
 share.reach();
 link.start();
+// After everything that somebody waits for.
+const lives = store.on("link", ({ state }) => {
+  if (state !== "live") return;
+  lives();
+  standBy(() => store.link.state === "live");
+});
 pulse.start();
 // After the start: a page that opens in the background rests in its turn.
 new Attention({
