@@ -65,18 +65,17 @@ async def measure(directory: Path, short: bool) -> list[Row]:
         await client.ask(
             f"{API}/metrics", _json(recording.drawn(PAST_S, SOURCE)), "application/json"
         )
-        await client.ask(
-            f"{API}/metrics", _json(many(int(time.time()), PAST_S)), "application/json"
-        )
+        rows = [
+            *await _cold(browser, server, bare.url, 2 if short else ROUNDS),
+            *await _bytes(browser, server),
+        ]
+        past = _json(many(int(time.time()), PAST_S))
+        await client.ask(f"{API}/metrics", past, "application/json")
         pushing = asyncio.create_task(push(client))
         try:
-            rows = [
-                *await _cold(browser, server, bare.url, 2 if short else ROUNDS),
-                *await _bytes(browser, server),
-                *await _second(browser, server, 5 if short else 20),
-                await _scroll(browser, server),
-                await _memory(browser, server, 1 if short else 8),
-            ]
+            rows += await _second(browser, server, 5 if short else 20)
+            rows.append(await _scroll(browser, server))
+            rows.append(await _memory(browser, server, 1 if short else 8))
         finally:
             pushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
