@@ -19,6 +19,14 @@ BUILD_LENGTH = 12
 WORKER = "js/worker.js"
 MARK = b"{{ assets }}"
 """Where a page names its files: replaced by `/assets/<build>`."""
+NOT_OF_ASSETS = (
+    "Server",
+    "X-Frame-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "X-Request-Id",
+)
+"""What a first visit would hear sixty times: these are no documents to be framed, opened or left."""
 FOREVER = "public, max-age=31536000, immutable"
 
 TYPES: Mapping[str, str] = {
@@ -41,9 +49,9 @@ TYPES: Mapping[str, str] = {
 """What is served, and as what; a file of any other kind stays on the disk."""
 PACKED = frozenset({".png", ".ico", ".webp", ".jpg", ".woff2"})
 
-_COMMENTS: Mapping[str, re.Pattern[bytes]] = {
-    ".js": re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.M | re.S),
-    ".css": re.compile(rb"^[ \t]*/\*.*?\*/[ \t]*$", re.M | re.S),
+_UNREAD: Mapping[str, re.Pattern[bytes]] = {
+    ".js": re.compile(rb"^[ \t]*(?://[^\n]*$|/\*.*?\*/[ \t]*$)?", re.M | re.S),
+    ".css": re.compile(rb"^[ \t]*(?:/\*.*?\*/[ \t]*$)?", re.M | re.S),
 }
 
 
@@ -72,7 +80,7 @@ def read_assets(directory: Path) -> Assets:
     Symbolic links and hidden files are left out: only what was put there on purpose is served.
     """
     bodies = {
-        path.relative_to(directory).as_posix(): uncommented(path.read_bytes(), path.suffix)
+        path.relative_to(directory).as_posix(): lean(path.read_bytes(), path.suffix)
         for path in sorted(directory.rglob("*"))
         if path.is_file()
         and not path.is_symlink()
@@ -95,10 +103,10 @@ def read_assets(directory: Path) -> Assets:
     return Assets(build, files, pages)
 
 
-def uncommented(body: bytes, suffix: str) -> bytes:
-    """Without the comments that have lines to themselves: a fifth of what a first visit would load, and of use only to
-    who has the source. Lines keep their numbers, so what a console says can be found."""
-    pattern = _COMMENTS.get(suffix)
+def lean(body: bytes, suffix: str) -> bytes:
+    """Without indents, and the comments that have lines to themselves: a fifth of what a first visit would load, and of
+    use only to who has the source. Lines keep their numbers, so what a console says can be found."""
+    pattern = _UNREAD.get(suffix)
     return pattern.sub(lambda found: b"\n" * found[0].count(b"\n"), body) if pattern else body
 
 
@@ -139,6 +147,8 @@ class AssetFile(Kept):
         asset = assets.files.get(path)
         if build != assets.build or asset is None:
             raise Problem(404, f"there is no file {shown(path)} in build {shown(build)}")
+        for name in NOT_OF_ASSETS:
+            self.clear_header(name)
         if path == WORKER:
             self.set_header("Content-Security-Policy", WORKER_POLICY)
         await self.give(asset, FOREVER)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from realtime.core.goodbyes import GOODBYES
-from web.assets import uncommented
+from web.assets import lean
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE.parent.parent / "web" / "static" / "js"
@@ -42,15 +42,13 @@ def test_pure_modules_keep_their_promises() -> None:
 
 
 def test_what_is_served_is_the_same_program() -> None:
-    """Comments are left out by their lines alone; no text that looks like one goes with them."""
+    """Comments and indents are left out by their lines alone; no text that looks like one goes with them."""
     node = shutil.which("node")
     assert node
     sources = {
         path.relative_to(STATIC).as_posix(): path.read_bytes() for path in STATIC.rglob("*.js")
     }
-    pairs = [
-        (name, body.decode(), uncommented(body, ".js").decode()) for name, body in sources.items()
-    ]
+    pairs = [(name, body.decode(), lean(body, ".js").decode()) for name, body in sources.items()]
     assert sum(source != served for _, source, served in pairs) > 30
     ran = subprocess.run(
         [node, "--input-type=module", "-e", SAME],

@@ -16,6 +16,11 @@ pytestmark = pytest.mark.browser
 
 STATIC = Path(__file__).resolve().parents[2] / "web" / "static"
 ACTIVE = "() => navigator.serviceWorker.controller?.state === 'activated'"
+TAKEN = """async build => {
+  const { installing, waiting, active } = (await navigator.serviceWorker.getRegistration()) ?? {};
+  return !installing && !waiting && active?.state === "activated" && navigator.serviceWorker.controller === active
+    && (await caches.keys()).at(-1).includes(build);
+}"""
 KEPT = """async () => {
   const shelves = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
   const kept = (await Promise.all(shelves.map((shelf) => shelf.keys()))).flat();
@@ -114,12 +119,7 @@ async def test_a_new_build_takes_over(tmp_path: Path, monkeypatch: pytest.Monkey
                     )
                 await watch.open()
                 await watch.live()
-                await watch.page.wait_for_function(ACTIVE, timeout=PATIENCE_MS)
-                await watch.page.wait_for_function(
-                    "async build => (await caches.keys()).at(-1)?.includes(build)",
-                    arg=builds[-1],
-                    timeout=PATIENCE_MS,
-                )
+                await watch.page.wait_for_function(TAKEN, arg=builds[-1], timeout=PATIENCE_MS)
         assert watch
         await watch.page.reload()
         await watch.page.wait_for_selector("#again", timeout=PATIENCE_MS)

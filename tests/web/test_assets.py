@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from tests.web.conftest import PAGE
-from web.assets import read_assets, uncommented
+from web.assets import lean, read_assets
 
 
 def test_the_build_is_the_content(static):
@@ -32,13 +32,13 @@ def test_only_what_was_put_there_on_purpose_is_read(static, tmp_path):
     }
 
 
-def test_comments_stay_here():
-    """Those with lines to themselves; the others' lines keep their numbers."""
+def test_what_only_people_read_stays_here():
+    """Indents, and comments with lines to themselves; the other lines keep their numbers."""
     script = b"// one\n  // two\nlet a = 1; // three\n/** four\n * five */\n  let b = `//${a}`;\n"
-    assert uncommented(script, ".js") == b"\n\nlet a = 1; // three\n\n\n  let b = `//${a}`;\n"
+    assert lean(script, ".js") == b"\n\nlet a = 1; // three\n\n\nlet b = `//${a}`;\n"
     style = b"/* one */\na { b: c; } /* two */\n  // no comment\n"
-    assert uncommented(style, ".css") == b"\na { b: c; } /* two */\n  // no comment\n"
-    assert uncommented(b"// text\n", ".txt") == b"// text\n"
+    assert lean(style, ".css") == b"\na { b: c; } /* two */\n// no comment\n"
+    assert lean(b"// text\n", ".txt") == b"// text\n"
 
 
 def test_what_is_compressed_already_is_left_alone(static):
@@ -66,6 +66,7 @@ async def test_a_file_is_kept_for_ever(site):
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "X-Frame-Options" not in answer.headers
     again = await site.ask(path, headers={"If-None-Match": answer.headers["Etag"]})
     assert (again.status, again.raw) == (304, b"")
     packed = await site.ask(path, headers={"Accept-Encoding": "gzip"})

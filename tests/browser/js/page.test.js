@@ -202,19 +202,25 @@ test("numbers for people", () => {
   for (const value of [0.3, 1, 7, 83, 385, 4096]) assert.ok(ceiling(value) >= value && ceiling(value) < 3 * value, String(value));
 });
 
+/** Every module that one imports, and those import, itself included. */
+function graph(entry) {
+  const found = new Set();
+  const walk = (path) => {
+    if (found.has(path)) return;
+    found.add(path);
+    const imports = readFileSync(join(STATIC, path), "utf8").matchAll(/^(?:import|export)[^;]*?from "([^"]+)"/gms);
+    for (const [, name] of imports) {
+      assert.ok(name.startsWith("."), `${path} imports ${name}: only relative imports pass the policy`);
+      walk(normalize(join(dirname(path), name)));
+    }
+  };
+  walk(entry);
+  return found;
+}
+
 test("the page preloads exactly the modules it imports, and every one is there", () => {
   for (const [page, entry] of [["analytics.html", "js/main.js"], ["docs.html", "js/docs.js"], ["offline.html", "js/offline.js"]]) {
-    const found = new Set();
-    const walk = (path) => {
-      if (found.has(path)) return;
-      found.add(path);
-      const imports = readFileSync(join(STATIC, path), "utf8").matchAll(/^(?:import|export)[^;]*?from "([^"]+)"/gms);
-      for (const [, name] of imports) {
-        assert.ok(name.startsWith("."), `${path} imports ${name}: only relative imports pass the policy`);
-        walk(normalize(join(dirname(path), name)));
-      }
-    };
-    walk(entry);
+    const found = graph(entry);
     const html = readFileSync(join(STATIC, page), "utf8");
     const preloaded = [...html.matchAll(/rel="modulepreload" href="\{\{ assets \}\}\/([^"]+)"/g)].map(([, path]) => path);
     assert.deepEqual(preloaded.sort(), [...found].filter((path) => path !== entry).sort());
@@ -241,4 +247,16 @@ test("an answer that is out for long is told while it is out, and no longer", as
   assert.equal(await slow, 2);
   await assert.rejects(broken);
   assert.deepEqual([late.count, told.at(-1)], [0, 0]);
+});
+
+test("what a view needs beyond the page is asked for at once, too", () => {
+  const html = readFileSync(join(STATIC, "analytics.html"), "utf8");
+  const links = [...html.matchAll(/data-ahead="([^"]+)" data-href="\{\{ assets \}\}\/([^"]+)"/g)].map(([, views, path]) => [views.split(" "), path]);
+  const known = graph("js/main.js");
+  const named = new Set(links.flatMap(([views]) => views));
+  assert.ok(named.has("host") && named.has("overview"));
+  for (const view of named) {
+    const listed = links.filter(([views]) => views.includes(view)).map(([, path]) => path);
+    assert.deepEqual(listed.sort(), [...graph(`js/views/${view}.js`)].filter((path) => !known.has(path)).sort(), view);
+  }
 });

@@ -31,14 +31,13 @@ import { Span } from "./span.js";
 import { standBy } from "./standby.js";
 import { Store } from "./store.js";
 import { Tapes } from "./tapes.js";
-import * as host from "./views/host.js";
 import { speedName, speedOf } from "./timeline.js";
 import { first, message, micro, seconds } from "./wire.js";
 import { fill, language, preferred, speak, t } from "./words.js";
 
-// The first view that most see comes with the page; the others when they are visited.
+// Each comes when it is visited: who looks at the overview of a hundred hosts needs no charts yet.
 const VIEWS = {
-  host: async () => host,
+  host: () => import("./views/host.js"),
   overview: () => import("./views/overview.js"),
   explore: () => import("./views/explore.js"),
   alerts: () => import("./views/alerts.js"),
@@ -60,6 +59,13 @@ try {
 } catch (failure) {
   console.info(`No such time zone: ${failure.message}`);
 }
+
+/** A known view's modules, all at once instead of one level a round trip; what they are stands in the page's head. */
+function ahead(view) {
+  if (!Object.hasOwn(VIEWS, view)) return;
+  for (const link of document.querySelectorAll(`link[data-ahead~="${view}"]`)) Object.assign(link, { rel: "modulepreload", href: link.dataset.href });
+}
+ahead(route.get("view") || kept("view"));
 
 const store = new Store();
 const seconds_of = (range) => controls.RANGES.find(([text]) => text === range)?.[1];
@@ -325,6 +331,7 @@ async function mounted() {
   const mine = turn;
   let view;
   try {
+    ahead(wanted);
     view = await VIEWS[wanted]();
   } catch (failure) {
     shown = "";
