@@ -117,7 +117,8 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
     if (full > most) most = full;
     state.y = scale(chart.unit, most);
     const base = state.y.suffix.includes("i") ? 2 : 10;
-    state.max = full === 1 && most <= 1 ? 1 : ceiling(most * state.y.factor, base) / state.y.factor;
+    // Parts that make a whole add up to a hair more now and then.
+    state.max = full === 1 && most < 1.02 ? 1 : ceiling(most * state.y.factor, base) / state.y.factor;
     // Below zero as far as above, so that zero is on a line of the grid.
     if (least < 0) state.max = Math.max(state.max, ceiling(-least * state.y.factor, base) / state.y.factor);
     const low = chart.kind === "mirror" || least < 0 ? -state.max : 0;

@@ -20,7 +20,7 @@ export function open(page, actions) {
       const select = el("select.select", { id, onchange: () => run(select.value) }, ...options);
       select.value = value;
       const note = el("span.note", {}, why);
-      return { select, note, row: el("label.choice", {}, el("span", {}, label), select, note) };
+      return { select, note, row: el("label.setting", {}, el("span", {}, label), select, note) };
     };
     const plain = (all) => Object.entries(all).map(([value, words]) => el("option", { value }, t(words)));
 
@@ -47,7 +47,7 @@ export function open(page, actions) {
     const word = desktop(herald, "button.button.small");
 
     body.append(
-      el("div.choices", {}, zone.row, tongue.row, theme.row, density.row, pace.row, el("div.choice", {}, el("span", {}, t("Notifications")), word.button, word.about)),
+      el("div.settings-list", {}, zone.row, tongue.row, theme.row, density.row, pace.row, el("div.setting", {}, el("span", {}, t("Notifications")), word.button, word.about)),
       el("div.quick", { role: "group", "aria-label": t("Do now") }, ...actions.map(([id, label, key, run]) => el("button.button", { type: "button", id: `do-${id}`, onclick: () => {
         close();
         run();
