@@ -23,6 +23,9 @@ FIGURES = """() => [
 """What a person reads off the screen, by its name."""
 
 
+CLIPBOARD = "navigator.clipboard.writeText = async (text) => { window.copied = text; }"
+
+
 async def shows(watch: Watch, words: str, argument: Any = None) -> None:
     await watch.page.wait_for_function(words, arg=argument, timeout=PATIENCE_MS)
 
@@ -171,6 +174,68 @@ async def test_playing_reaches_now(tmp_path: Path) -> None:
         assert watch.complaints == []
 
 
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_marks_ghosts_and_company(tmp_path: Path) -> None:
+    """A key marks the moment, and the mark is on the charts and in the list as text; another time is drawn
+    under the charts; who opens the link of a replay watches along, and the remote is handed over."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        page = watch.page
+        await watch.open("/analytics?view=host&against=5s")
+        await watch.live()
+        await watch.beyond(await watch.seq() + 8)
+        await page.wait_for_selector("#chart-load .haunted:not([hidden])", timeout=PATIENCE_MS)
+        assert "5 s before" in await page.inner_text("#chart-load .haunted")
+
+        await page.keyboard.press("j")
+        await is_past(watch)
+        await page.keyboard.press("b")
+        await page.fill("#mark-text", "Deploy <b>shop</b>")
+        await page.fill("#mark-tags", "deploy, shop")
+        await page.click(".sheet.mark button[type=submit]")
+        await page.wait_for_selector("#chart-load .flag", timeout=PATIENCE_MS)
+        await page.hover("#chart-load .flag")
+        assert "Deploy <b>shop</b>" in await page.inner_text("#chart-load .flag span")
+        [noted] = (await ask(server.url, "/api/realtime/annotations"))["annotations"]
+        assert [noted["text"], noted["tags"], noted["until"]] == [
+            "Deploy <b>shop</b>",
+            ["deploy", "shop"],
+            None,
+        ]
+        assert noted["since"] == await at(watch)
+
+        await page.evaluate(CLIPBOARD)
+        await page.click("#dvr-share")
+        await shows(watch, "() => window.copied")
+        other = await page.context.new_page()
+        await other.goto(await page.evaluate("window.copied"))
+        guest = Watch(other, server.url)
+        await shows(
+            guest, "() => document.querySelector('.together')?.textContent.startsWith('2 ')"
+        )
+        assert await other.inner_text("#dvr-clock") == await page.inner_text("#dvr-clock")
+        await page.keyboard.press("ArrowLeft")
+        moved = await page.inner_text("#dvr-clock")
+        await shows(guest, "at => document.querySelector('#dvr-clock').textContent === at", moved)
+        # Whoever does not hold the remote is told so, and stays where the holder is.
+        await other.keyboard.press("ArrowLeft")
+        await other.wait_for_selector(".toast >> text=holds the remote", timeout=PATIENCE_MS)
+        await shows(guest, "at => document.querySelector('#dvr-clock').textContent === at", moved)
+        await page.select_option("#watching select", index=1)
+        await shows(
+            guest, "() => document.querySelector('.together').textContent.includes('you hold')"
+        )
+        await other.keyboard.press("ArrowLeft")
+        await shows(watch, "at => document.querySelector('#dvr-clock').textContent < at", moved)
+        await other.close()
+
+        await page.goto(server.url + "/analytics?view=alerts")
+        await page.wait_for_selector("#marks li", timeout=PATIENCE_MS)
+        assert await page.inner_text("#marks .what") == "Deploy <b>shop</b>"
+        await page.fill("#find-marks", "nothing like it")
+        await page.wait_for_selector("#marks li", state="detached", timeout=PATIENCE_MS)
+        assert watch.complaints == []
+
+
 async def step_to(watch: Watch, fired: str) -> None:
     """From alert to alert; a machine that is busy with tests has some of its own."""
     for _ in range(10):
@@ -194,9 +259,7 @@ async def at(watch: Watch) -> str:
 
 async def linked(watch: Watch) -> str:
     """What the button for a link copies."""
-    await watch.page.evaluate(
-        "navigator.clipboard.writeText = async (text) => { window.copied = text; }"
-    )
+    await watch.page.evaluate(CLIPBOARD)
     await watch.page.click("#dvr-link")
     await shows(watch, "() => window.copied")
     copied: str = await watch.page.evaluate("window.copied")

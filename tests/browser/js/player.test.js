@@ -297,3 +297,33 @@ test("nobody looks: nothing is read, and it goes on when somebody does", async (
   player.wake();
   assert.equal(made.opened[0].said.at(-1)[0], "replay_play");
 });
+
+test("what is refused is taken back: the replay is where whoever holds the remote has it", async () => {
+  const made = road();
+  const { player } = alone(made);
+  player.join("r1");
+  const [stream] = made.opened;
+  stream.told(-70, "paused", { holder: "other", watchers: ["me", "other"] });
+  player.seek(AT - 90);
+  assert.equal(player.at, AT - 90);
+  stream.on.refused("somebody else has the remote", stream.said.length);
+  assert.equal(player.at, AT - 70);
+});
+
+test("sharing opens a replay that stands where one is, and tells its id; a replay that has ended leaves its moment", async () => {
+  const made = road();
+  const { player } = alone(made);
+  player.seek(AT - 40);
+  const sharing = player.share();
+  const [stream] = made.opened;
+  assert.equal(stream.wanted.at, AT - 40);
+  stream.told(-40, "paused");
+  assert.equal(await sharing, "r1");
+  assert.deepEqual([player.shared, player.holds, player.playing], [true, true, false]);
+  const other = road();
+  const guest = alone(other);
+  guest.player.join("gone", AT - 40);
+  other.opened[0].on.closed();
+  await settle();
+  assert.deepEqual([guest.player.at, guest.player.shared, guest.store.value("load")], [AT - 40, false, -40]);
+});

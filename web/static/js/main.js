@@ -379,7 +379,7 @@ route.on((asked, before) => {
     span.restore(wanted);
     restoring = false;
   }
-  if (before.get("at") !== asked.asked.get("at")) follow();
+  if (["at", "replay"].some((name) => (before.get(name) ?? "") !== asked.get(name))) follow();
   show();
 });
 
@@ -389,14 +389,16 @@ function follow() {
   // Whoever writes it by hand may write any offset.
   const at = asked_at.endsWith("Z") ? seconds(asked_at) : moment(asked_at);
   player.speed = speedOf(route.get("speed"));
-  if (Number.isNaN(at)) player.live();
+  const together = route.get("replay");
+  if (together) player.join(together, at);
+  else if (Number.isNaN(at)) player.live();
   else if (Math.abs(at - player.at) > 1e-6 || !player.past) player.seek(at);
 }
 
 /** A moment that stands is named in the address: the way there and back to now are places to go back to, the moments between are not. */
 player.on(() => {
-  if (player.playing || player.dragging) return;
-  route.go({ at: player.past ? micro(player.at) : "", speed: player.speed === 1 ? "" : player.speed, play: "" }, player.past === (route.get("at") !== ""));
+  if (player.playing || player.dragging || (player.invited && !player.id)) return;
+  route.go({ at: player.past ? micro(player.at) : "", speed: player.speed === 1 ? "" : player.speed, play: "", replay: player.past && player.invited ? player.id : "" }, player.past === (route.get("at") !== ""));
 });
 
 watchTheme();

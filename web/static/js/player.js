@@ -40,7 +40,7 @@ export class Player {
 
   #forget() {
     // `pending` is the last command that has not been answered: until then what is told is of before it.
-    Object.assign(this, { stream: null, ready: false, pending: 0, anchor: { at: NaN, ms: 0 }, id: "", me: "", holder: null, watchers: [], after: 0 });
+    Object.assign(this, { stream: null, ready: false, pending: 0, anchor: { at: NaN, ms: 0 }, id: "", me: "", holder: null, watchers: [], after: 0, last: null });
   }
 
   get past() {
@@ -161,13 +161,12 @@ export class Player {
     this.resting = false;
   }
 
-  /** Watches a replay that others watch. */
-  join(id) {
+  /** Watches a replay that others watch; where it has ended, the moment `at` (epoch s) stands in its place. */
+  join(id, at = NaN) {
     if (this.id === id) return;
     this.#close();
     this.invited = true;
-    this.at = this.store.present() - NEAR_S;
-    this.store.leave(this.at);
+    this.#move(Number.isNaN(at) ? this.store.present() - NEAR_S : at, false);
     this.#open(id);
     this.#tell();
   }
@@ -226,13 +225,15 @@ export class Player {
       },
       told: (data, id) => this.stream === mine && this.#told(data, id),
       frame: (event, data) => this.stream === mine && this.#frame(event, data),
-      refused: (words) => this.warn(words),
+      refused: (words, id) => this.stream === mine && this.#refused(words, id),
       closed: () => {
         if (this.stream !== mine) return;
         const { ready } = this;
         this.#forget();
         if (join) {
-          this.live();
+          // The last who watched has gone, and the replay with him.
+          this.invited = this.playing = false;
+          this.seek(this.at);
           return;
         }
         // A road that led here once may do so again; one that never did is left for the next.
@@ -253,6 +254,7 @@ export class Player {
   #told(data, id) {
     const before = this.ready;
     this.ready = true;
+    this.last = data;
     Object.assign(this, { id: data.id ?? "", holder: data.holder ?? null, watchers: data.watchers ?? [], after: data.after });
     if (id !== undefined && id === this.pending) this.pending = 0;
     if (!before && this.stream.commands && !this.invited && this.playing) this.#say("replay_play");
@@ -278,6 +280,14 @@ export class Player {
     this.#point();
     if (this.playing) this.#run();
     this.#tell();
+  }
+
+  /** A command that was not obeyed changes nothing: it is where it was. */
+  #refused(words, id) {
+    this.warn(words);
+    if (id !== this.pending) return;
+    this.pending = 0;
+    if (this.last) this.#told(this.last);
   }
 
   #frame(event, data) {

@@ -1,10 +1,11 @@
 // A replay's own connection, apart from the one that tabs share: what it brings belongs to the past alone.
 //
-// open(wanted, on) → { say(event, data) → id, close(), shared }
+// open(wanted, on) → { say(event, data) → id, close(), commands }
 //   wanted: { at, speed, join?, known }      epoch s; `join` is the id of a replay to watch instead
 //   on.told(data, id)       where it stands: `replaying` and `playhead` say the same; id of the command it answers
 //   on.frame(event, data)   one frame of the past
-//   on.refused(words, code) a command was not obeyed
+//   on.opened(me)           who we are there
+//   on.refused(words, id)   a command was not obeyed
 //   on.closed()             it ended by itself; never called after close()
 
 import { EVENTS } from "./roads.js";
@@ -59,7 +60,7 @@ export const websocket = {
         pace(speed);
         say("replay", join ? { join } : { from: micro(at), speed, paused: true, skip_idle_s: IDLE_S });
       } else if (event === "error") {
-        on.refused(data.detail, data.code);
+        on.refused(data.detail, id);
         if (!playing) end();
       } else if (event === "replaying" || event === "playhead") {
         clearTimeout(patience);
@@ -104,7 +105,7 @@ export const sse = {
       source.addEventListener(event, ({ data: text }) => {
         if (over || text === undefined) return;
         const data = JSON.parse(text);
-        if (event === "error") on.refused(data.detail, data.code);
+        if (event === "error") on.refused(data.detail);
         else if (event === "replaying" || event === "playhead") {
           clearTimeout(patience);
           on.told(data);

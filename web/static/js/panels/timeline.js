@@ -23,6 +23,7 @@ const PAGE_S = 60;
 const GLYPHS = {
   before: "M5 4v12M15 4.500v11L7 10z", after: "M15 4v12M5 4.500v11l8-5.500z", play: "M6 4v12l10-6z", pause: "M6.500 4v12M13.500 4v12",
   mark: "M5 17.500V3h9.500l-2.500 3.500 2.500 3.500H5",
+  share: "M7 9.500a2.700 2.700 0 100-5.400 2.700 2.700 0 000 5.400zM2 16.500c0-3 2.200-4.500 5-4.500s5 1.500 5 4.500M12.500 4.500a2.700 2.700 0 010 4.800M14 12.300c2.300.5 4 1.800 4 4.200",
   link: "M8.500 11.500l3-3M7.500 8.500l-3 3a2.800 2.800 0 004 4l3-3M12.500 11.500l3-3a2.800 2.800 0 00-4-4l-3 3",
 };
 
@@ -81,7 +82,17 @@ export function mount(root, page, { watching }) {
   const marked = () => note(page, { at: player.past ? player.at : store.now_view.at, stretch: span.moving ? null : span.shown() });
   const mark = button("dvr-mark", t("Mark this moment"), "mark", marked);
   mark.title = `${t("Mark this moment")} (B)`;
-  root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, mark, link), live));
+  const share = button("dvr-share", t("Watch together"), "share", async () => {
+    share.disabled = true;
+    try {
+      const id = await player.share();
+      await page.copy(page.here({ replay: id }), t("Who opens the link watches along"));
+    } catch (failure) {
+      page.toast({ type: "error", title: t("This cannot be watched together"), more: failure.message });
+    }
+    share.disabled = false;
+  });
+  root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, mark, link, share), live));
 
   // What is shown of the tape; the bar goes on with the time while its end is in sight.
   let shown = whole(NaN, store.present() || 0);
@@ -150,7 +161,25 @@ export function mount(root, page, { watching }) {
 
   const words = el("span");
   const notice = el("span.notice");
-  watching.append(words, notice);
+  // Who watches along, and who holds the remote.
+  const together = el("span.together", { hidden: true });
+  const hand = el("select.select.small", { "aria-label": t("Hand the remote to"), hidden: true });
+  hand.addEventListener("change", () => player.hand(hand.value));
+  const take = el("button.button.small", { type: "button", hidden: true, onclick: () => player.hand() }, t("Take the remote"));
+  watching.append(words, notice, together, hand, take);
+  const company = () => {
+    const others = player.watchers.filter((one) => one !== player.me);
+    together.hidden = !player.past || !player.invited;
+    hand.hidden = together.hidden || !player.holds || others.length === 0;
+    take.hidden = together.hidden || player.holder !== null;
+    if (together.hidden) return;
+    const holds = player.holder === null ? t("nobody holds the remote") : player.holds ? t("you hold the remote") : t("{name} holds the remote", { name: player.holder.slice(0, 4) });
+    say(together, `${t(others.length ? "{n} watch" : "only you watch", { n: player.watchers.length })} · ${holds}`);
+    const marked_others = others.join(" ");
+    if (hand.dataset.others === marked_others) return;
+    hand.dataset.others = marked_others;
+    hand.replaceChildren(el("option", { value: "", hidden: true }, t("Hand over")), ...others.map((one) => el("option", { value: one }, one.slice(0, 4))));
+  };
 
   /** How it plays. */
   const show = () => {
@@ -165,6 +194,8 @@ export function mount(root, page, { watching }) {
     live.setAttribute("aria-pressed", String(!past));
     watching.hidden = !past;
     say(notice, player.notice);
+    company();
+    if (!player.holds) hand.value = "";
     notice.hidden = !player.notice;
     ask();
   };
