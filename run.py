@@ -69,7 +69,9 @@ from web.assets import read_assets
 from web.budget import Budget
 from web.gate import PER_STREAM, Gate
 from web.guard import Guard
+from web.incident import read_summary
 from web.openapi import document
+from web.schemas import SummaryShape
 from web.services import Services
 
 if TYPE_CHECKING:
@@ -131,7 +133,7 @@ class House:
         self._lock.acquire()
         sockets = listen(settings.host, settings.port)
         # It compresses for long, and nobody waits for it: meanwhile the log is loaded.
-        assets = loop.run_in_executor(None, read_assets, STATIC)
+        assets = loop.run_in_executor(None, read_assets, STATIC, self._shown())
         try:
             path = Path(settings.data) / "playhead.db"
             migrated = await loop.run_in_executor(None, migrate, path)
@@ -329,6 +331,7 @@ class House:
             faults=lambda: self.provisions.faults,
             packing=asyncio.Lock(),
             incident=self._shown(),
+            summary=self._told(),
             rules=[rules.told(rule) for rule in self.rules],
             version=VERSION,
             sqlite_version=sqlite_version(),
@@ -345,7 +348,17 @@ class House:
         it = self.incident
         if it is None:
             return None
-        return {"title": it.title, "from": rfc3339(it.from_), "to": rfc3339(it.to)}
+        return {
+            "title": it.title,
+            "from": rfc3339(it.from_),
+            "to": rfc3339(it.to),
+            "source": it.source,
+        }
+
+    def _told(self) -> SummaryShape | None:
+        if self.incident is None:
+            return None
+        return read_summary(Path(self.settings.data) / "summary.json")
 
     def _door(self) -> "Door | None":
         if self.settings.socketio == "off" or not (find_spec("socketio") and find_spec("engineio")):

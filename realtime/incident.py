@@ -34,6 +34,8 @@ from storage.rows import told
 FORMAT = 1
 SUFFIX = ".playhead"
 MANIFEST, SUMMARY, PAGE = "manifest.json", "summary.json", "summary.html"
+NEEDED = (FILE, SUMMARY)
+"""What is shown of a package that is opened."""
 CHANGED = 30
 """Series told of as those that changed most."""
 LISTED = 500
@@ -151,7 +153,7 @@ def pack(path: Path, target: Path, asked: Incident, progress: Progress = quiet) 
 
 
 def unpack(file: Path, directory: Path) -> Manifest:
-    """Put the log of a package into `directory`, once its hash is found to be the one it was written with.
+    """Put the log of a package and its summary into `directory`, once their hashes are those they were written with.
 
     Raises:
         StorageError: there is no such file, or it is no package.
@@ -168,7 +170,7 @@ def unpack(file: Path, directory: Path) -> Manifest:
                         f"{file} says that {name} has {member.bytes:,} bytes", _HINT
                     )
                 with archive.open(name) as packed:
-                    to = directory / FILE if name == FILE else None
+                    to = directory / name if name in NEEDED else None
                     if _unpacked(packed, to, member) != member.sha256:
                         raise StorageBroken(f"{name} in {file} is not as it was written", _HINT)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
@@ -203,8 +205,9 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
         manifest = msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, AttributeError, UnicodeDecodeError) as error:
         raise StorageBroken(f"the manifest of {file} cannot be read ({error})", _HINT) from error
-    if FILE not in manifest.files:
-        raise StorageBroken(f"the manifest of {file} does not vouch for its log", _HINT)
+    for name in NEEDED:
+        if name not in manifest.files:
+            raise StorageBroken(f"the manifest of {file} does not vouch for {name}", _HINT)
     return manifest
 
 

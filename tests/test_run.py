@@ -297,6 +297,10 @@ async def test_an_incident_is_opened_and_read(tmp_path):
             assert refusal.status_code == 403
             ready = await client.get("/readyz")
             assert ready.status_code == 503 and "incident" in ready.json()["data"]["reasons"][0]
+            summary = (await client.get("/api/realtime/incident/summary")).json()["data"]
+            assert [one["text"] for one in summary["annotations"]] == ["here"]
+            page = (await client.get("/analytics")).text
+            assert " data-incident=" in page and "Night" in page and "{{" not in page
         async with sockets(url) as one:
             hello = await one.until("hello")
             assert hello.data["incident"]["title"] == "Night"

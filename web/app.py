@@ -26,7 +26,7 @@ from web.events import CLOUDEVENTS, NDJSON, Events
 from web.exposition import OPENMETRICS, TEXT, Exposition
 from web.handler import IDEMPOTENCY_KEY, Border, Nowhere
 from web.health import Healthz, Readyz
-from web.incident import IncidentFile
+from web.incident import IncidentFile, Summary
 from web.metrics import (
     PRODUCER,
     PRODUCER_EPOCH,
@@ -412,6 +412,17 @@ ROUTES: Sequence[Route] = (
             )
         },
         timed=False,
+    ),
+    Route(
+        f"{API}/incident/summary",
+        Summary,
+        {
+            "GET": Operation(
+                "What happened in the incident that is open",
+                data=schemas.SummaryShape,
+                refusals={404: "This server records: no incident is open.", **READ},
+            )
+        },
     ),
     Route(
         f"{API}/performance/stats",

@@ -6,10 +6,14 @@ old modules with new ones: relative imports inherit the prefix.
 
 import gzip
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from web.accept import takes_gzip
 from web.handler import PAGE_POLICY, WORKER_POLICY, Handler
@@ -27,6 +31,8 @@ NOT_OF_ASSETS = (
     "X-Request-Id",
 )
 """What a first visit would hear sixty times: these are no documents to be framed, opened or left."""
+ABOUT = b"{{ incident }}"
+"""Where a page learns, before it is drawn, that it shows an incident."""
 FOREVER = "public, max-age=31536000, immutable"
 
 TYPES: Mapping[str, str] = {
@@ -74,8 +80,9 @@ class Assets:
     pages: Mapping[str, Asset]
 
 
-def read_assets(directory: Path) -> Assets:
-    """Reads, hashes and compresses everything: blocking, so run it in a thread.
+def read_assets(directory: Path, incident: Mapping[str, Any] | None = None) -> Assets:
+    """Reads, hashes and compresses everything: blocking, so run it in a thread. `incident` is what pages are told of
+    the one that they show.
 
     Symbolic links and hidden files are left out: only what was put there on purpose is served.
     """
@@ -92,13 +99,15 @@ def read_assets(directory: Path) -> Assets:
         digest.update(f"{name}\0{len(body)}\0".encode())
         digest.update(body)
     build = digest.hexdigest()[:BUILD_LENGTH]
+    told = html.escape(msgspec.json.encode(incident).decode()) if incident else ""
+    about = f' data-incident="{told}"'.encode() if incident else b""
     files: dict[str, Asset] = {}
     pages: dict[str, Asset] = {}
     for name, body in bodies.items():
         asset = make_asset(body, Path(name).suffix)
         files[name] = asset
         if MARK in body and "/" not in name:
-            made = body.replace(MARK, f"/assets/{build}".encode())
+            made = body.replace(MARK, f"/assets/{build}".encode()).replace(ABOUT, about)
             pages[name] = make_asset(made, Path(name).suffix)
     return Assets(build, files, pages)
 

@@ -5,16 +5,19 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from tornado.iostream import StreamClosedError
 
 from realtime.core.times import rfc3339
-from realtime.errors import Busy, Closing
-from web.handler import Border
+from realtime.errors import Busy, Closing, StorageBroken
+from web.handler import Border, Handler
 from web.moments import span
-from web.schemas import IncidentQuery
+from web.problem import Problem
+from web.schemas import IncidentQuery, SummaryShape
 
 CHUNK = 256 * 1024
 WAIT_S = 5.0
+MOST_SUMMARY = 16 << 20
 
 
 class IncidentFile(Border):
@@ -55,6 +58,33 @@ class IncidentFile(Border):
                 except StreamClosedError:  # whoever asked has gone
                     return
         await self.finish()
+
+
+class Summary(Handler):
+    async def get(self) -> None:
+        summary = self.services.summary
+        if summary is None:
+            raise Problem(404, "no incident is open here: this server records")
+        await self.reply(summary)
+
+
+def read_summary(file: Path) -> SummaryShape:
+    """What came with an incident, whoever made it.
+
+    Raises:
+        StorageBroken: it is none.
+    """
+    try:
+        if file.stat().st_size > MOST_SUMMARY:
+            raise StorageBroken(f"the summary has {file.stat().st_size:,} bytes", _HINT)
+        return msgspec.json.decode(file.read_bytes(), type=SummaryShape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StorageBroken(
+            f"the summary of the incident cannot be read ({error})", _HINT
+        ) from error
+
+
+_HINT = "Ask whoever made the file for it again."
 
 
 def _stamp(at: int) -> str:

@@ -595,6 +595,52 @@ class IncidentQuery(Asked, frozen=True):
     title: Annotated[str, Meta(max_length=LONGEST_TITLE)] = ""
 
 
+class ChangeShape(msgspec.Struct):
+    """`line` has the means of sixty bins before the span and of sixty in it; `at` is where it lay furthest off, by
+    `score` usual deviations."""
+
+    series: str
+    source: str
+    unit: str
+    help: str
+    score: float
+    at: str
+    before: Number
+    during: Number
+    peak: Number
+    line: list[Number | None]
+
+
+class NoteShape(AnnotationShape):
+    later: Annotated[bool, Meta(description="It was said after the span.")]
+
+
+class DamageShape(msgspec.Struct):
+    table: str
+    key: str
+    what: str
+
+
+class SummaryShape(msgspec.Struct):
+    """What happened in an incident: what fired, what changed most, who noted what, when the recorder started."""
+
+    title: str
+    from_: str = msgspec.field(name="from")
+    to: str = msgspec.field()
+    source: str = msgspec.field()
+    created_at: str = msgspec.field()
+    playhead: str = msgspec.field()
+    events: int = msgspec.field()
+    samples: int = msgspec.field()
+    series: int = msgspec.field()
+    sources: list[str] = msgspec.field()
+    alerts: list[FiringShape] = msgspec.field()
+    annotations: list[NoteShape] = msgspec.field()
+    changed: list[ChangeShape] = msgspec.field()
+    starts: list[str] = msgspec.field()
+    damaged: list[DamageShape] = msgspec.field()
+
+
 # --- performance and cache ---------------------------------------------------------------------
 
 

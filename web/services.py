@@ -24,6 +24,7 @@ from web.guard import Guard
 
 if TYPE_CHECKING:
     from web.assets import Assets
+    from web.schemas import SummaryShape
     from web.socketio import Door
 
 
@@ -133,6 +134,8 @@ class Services:
     poll_s: float
     incident: Mapping[str, Any] | None = None
     """What is shown, where it is an incident that was opened: then nothing is written."""
+    summary: "SummaryShape | None" = None
+    """What happened in it."""
     socketio: "Door | None" = None
     """For clients of Socket.IO, where the extra is installed and the dial allows."""
 

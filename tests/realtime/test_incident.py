@@ -38,6 +38,8 @@ def test_there_and_back(made, tmp_path):
     """What comes out is the log that went in, sound, with the events of the span to the last bit."""
     path, file, manifest = made
     assert unpack(file, tmp_path) == manifest
+    with zipfile.ZipFile(file) as archive:
+        assert (tmp_path / "summary.json").read_bytes() == archive.read("summary.json")
     with still(tmp_path / "playhead.db") as connection:
         assert verify(connection).damages == []
     truth = asyncio.run(events(path))
@@ -112,6 +114,12 @@ def flipped(body):
         (
             "manifest.json",
             lambda body: body.replace(b'"playhead.db": {', b'"other.db": {'),
+            StorageBroken,
+            "does not vouch",
+        ),
+        (
+            "manifest.json",
+            lambda body: body.replace(b'"summary.json": {', b'"other.json": {'),
             StorageBroken,
             "does not vouch",
         ),

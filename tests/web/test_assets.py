@@ -1,6 +1,8 @@
 """The page's own files."""
 
 import gzip
+import json
+from html.parser import HTMLParser
 
 import pytest
 
@@ -155,3 +157,22 @@ async def test_a_server_without_its_pages_says_so(site):
         answer = await site.ask(path)
         assert answer.status == 404
         assert "built without" in answer.json["detail"]
+
+
+def test_a_page_is_told_which_incident_it_shows(static):
+    """As an attribute, whatever its title; a page of a server that records has nothing there."""
+    (static / "analytics.html").write_bytes(b'<html lang="en"{{ incident }}>{{ assets }}')
+    plain = read_assets(static)
+    assert plain.pages["analytics.html"].body.startswith(b'<html lang="en">/assets/')
+    told = {"title": "\"><script>&' {{ assets }}", "from": "2026-11-23T03:00:00.000000Z"}
+    shown = read_assets(static, told)
+    heard = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            heard.append((tag, dict(attrs)))
+
+    Reader().feed(shown.pages["analytics.html"].body.decode())
+    assert [tag for tag, _ in heard] == ["html"]
+    assert json.loads(heard[0][1]["data-incident"]) == told
+    assert shown.build == plain.build

@@ -6,9 +6,11 @@ from io import BytesIO
 import msgspec
 import pytest
 
-from realtime.errors import Closing
+from realtime.errors import Closing, StorageBroken
 from tests.web.conftest import START
+from web import incident
 from web.app import ROUTES
+from web.incident import read_summary
 
 PATH = "/api/realtime/incident"
 CPU = "system_cpu_utilization_ratio"
@@ -117,3 +119,39 @@ def test_what_takes_a_body_writes_or_only_asks():
         for method, operation in route.operations.items():
             if method not in ("GET", "HEAD"):
                 assert operation.writes != (route.path in asks), (method, route.path)
+
+
+@pytest.mark.gen_test
+async def test_what_happened_is_told_where_an_incident_is_open(site, tmp_path):
+    """Its summary as it came with the file; on a server that records, 404 and why."""
+    for value in [0.2] * 20 + [0.95] * 5:
+        await site.tick({CPU: value})
+    await site.post("/api/realtime/annotations", {"text": "deploy", "at": "-4s", "author": "eva"})
+    missing = await site.ask(f"{PATH}/summary")
+    assert (missing.status, "records" in missing.json["detail"]) == (404, True)
+    answer = await site.ask(f"{PATH}?from=-10s&title=The+night")
+    with zipfile.ZipFile(BytesIO(answer.raw)) as archive:
+        archive.extract("summary.json", tmp_path)
+        truth = msgspec.json.decode(archive.read("summary.json"))
+    object.__setattr__(site.services, "summary", read_summary(tmp_path / "summary.json"))
+    told = (await site.ask(f"{PATH}/summary")).data
+    assert told == truth
+    assert (told["title"], told["alerts"][0]["rule"]) == ("The night", "cpu")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"title": "x"}', '{"title": 5}', "\udcff"])
+def test_a_summary_that_is_none_is_said_to_be_none(tmp_path, text):
+    """Whoever made the file: the page gets what it knows how to show, or the server does not start."""
+    file = tmp_path / "summary.json"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(StorageBroken, match="summary") as told:
+        read_summary(file)
+    assert told.value.hint
+
+
+def test_a_summary_without_end_is_not_read(tmp_path, monkeypatch):
+    """It is held in memory."""
+    monkeypatch.setattr(incident, "MOST_SUMMARY", 10)
+    (tmp_path / "summary.json").write_text('{"title": "longer than that"}')
+    with pytest.raises(StorageBroken, match="29 bytes"):
+        read_summary(tmp_path / "summary.json")
