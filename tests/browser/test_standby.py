@@ -1,5 +1,6 @@
 """The page without its server: it says so, and never shows old numbers as live."""
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import run
-from tests.app import house, running
+from tests.app import PATIENCE_S, house, running
 from tests.browser.watch import LIVE_S, PATIENCE_MS, Watch, watching
 from web.assets import read_assets
 
@@ -119,7 +120,10 @@ async def test_a_new_build_takes_over(tmp_path: Path, monkeypatch: pytest.Monkey
                     )
                 await watch.open()
                 await watch.live()
-                await watch.page.wait_for_function(TAKEN, arg=builds[-1], timeout=PATIENCE_MS)
+                async with asyncio.timeout(PATIENCE_S):
+                    # A promise would pass for true in wait_for_function.
+                    while not await watch.page.evaluate(TAKEN, builds[-1]):
+                        await asyncio.sleep(0.05)
         assert watch
         await watch.page.reload()
         await watch.page.wait_for_selector("#again", timeout=PATIENCE_MS)

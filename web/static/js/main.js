@@ -63,7 +63,7 @@ try {
 /** A known view's modules, all at once instead of one level a round trip; what they are stands in the page's head. */
 function ahead(view) {
   if (!Object.hasOwn(VIEWS, view)) return;
-  for (const link of document.querySelectorAll(`link[data-ahead~="${view}"]`)) Object.assign(link, { rel: "modulepreload", href: link.dataset.href });
+  for (const link of document.querySelectorAll(`link[data-ahead~="${view}"]`)) Object.assign(link, { href: link.dataset.href, rel: "modulepreload" });
 }
 ahead(route.get("view") || kept("view"));
 
