@@ -91,7 +91,7 @@ class Reel:
         begin = -(-self.at // step) * step
         limit = -(-min(horizon, self.to) // step) * step
         end = min(begin + max(1, CELLS // max(1, len(ids))) * step, limit)
-        facts = await log.facts_after(self.seq, floor - 1, PAGE)
+        facts = await log.facts_after(self.seq, min(floor - 1, self.end), PAGE)
         if len(facts) == PAGE:  # what comes then comes after the rest of them
             end = min(end, max(begin + step, facts[-1].at // step * step))
         heard = list(takewhile(lambda fact: fact.at < end, facts)) if end < horizon else facts
@@ -101,7 +101,7 @@ class Reel:
         self.at = max(self.at, end)
         if heard:
             self.seq = heard[-1].seq
-        if end >= limit and len(facts) < PAGE:
+        if end >= limit and (len(facts) < PAGE or not heard):
             self._is_cut = limit < horizon
             if not self._is_cut:
                 self.seq = floor - 1
