@@ -292,6 +292,11 @@ class Connection:
             self._answer(frame, id_)
 
     @_border
+    def tell_held(self) -> None:
+        """What `max_hz` holds back, at once."""
+        self._send(b"".join(self._release()))
+
+    @_border
     def take(self, feed: Feed, place: int, first: bytes = b"", fill_to: int = 0) -> None:
         """Read elsewhere from now on, after a place there; `first` goes before what comes from there."""
         if self._ended:

@@ -51,6 +51,8 @@ REST_S = 3_600.0
 """How long nobody looks, where nothing is due."""
 TURN = 500
 """Entries that come due before others get the loop."""
+LAP_S = 0.5
+"""How long a lap of a loop takes at least: each begins with a whole picture."""
 WATCHERS = 100
 """Who may watch one replay together."""
 
@@ -108,9 +110,11 @@ class Replay:
         self._first: Place | None = None
         self._rooms = ask.rooms
         self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+        """Who is waited for has gone on."""
         self._reading = asyncio.Lock()
         self._ahead: asyncio.Task[None] | None = None
-        self._beat = 0.0
+        self._beat = self._lap = 0.0
         self._is_live = False
         self._task: asyncio.Task[None] | None = None
 
@@ -118,8 +122,7 @@ class Replay:
 
     def next(self, connection: Connection, plain: bool) -> list[Entry] | None:
         place = connection.place
-        if connection is self._pacer:
-            self._changed.set()
+        self._went_on(connection)
         if not self._shown or place + 1 < self._shown[0].entry.place:
             return None
         first = place + 1 - self._shown[0].entry.place
@@ -133,10 +136,14 @@ class Replay:
         return self._seq
 
     def reached(self, connection: Connection) -> None:
-        if connection is self._pacer:
-            self._changed.set()
+        self._went_on(connection)
         if self._is_live and not self._awaits(connection):
             self._hand_over(connection)
+
+    def _went_on(self, connection: Connection) -> None:
+        if connection is self._pacer:
+            self._changed.set()
+            self._taken.set()
 
     def lost(self, connection: Connection, reset: Reset) -> None:
         connection.tell(self._hub.reset(reset))
@@ -153,6 +160,7 @@ class Replay:
         if self.holder is connection:
             self.holder = None
         self._changed.set()
+        self._taken.set()
         if self.watchers:
             self._tell_all()
         elif not self._waiting:
@@ -195,8 +203,13 @@ class Replay:
         self.asked += 1
         return self.asked
 
+    @property
+    def is_full(self) -> bool:
+        return len(self.watchers) + len(self._waiting) >= WATCHERS
+
     def act(self, remote: Remote, connection: Connection, id_: Any) -> None:
         now = self._now()
+        self._is_live = False  # until it is found to be so again
         if isinstance(remote, SetSpeed):
             self._pacing.set_speed(remote.speed, now)
         elif isinstance(remote, Pause):
@@ -235,6 +248,7 @@ class Replay:
     async def step(self, step: Step, connection: Connection, id_: Any) -> None:
         """A tick, an event or an alert on or back; it stands still then."""
         now = self._now()
+        self._is_live = False
         self._pacing.pause(now)
         self._pacing.move(self._stands(now), now)
         past = self._replays.past
@@ -258,12 +272,17 @@ class Replay:
         self.wind(Place(place, True), at, connection, id_)
 
     async def _on(self, tick: bool) -> None:
-        """Let one entry come, or as many as it takes to a tick."""
-        while True:
+        """Let one entry come, or as many as it takes to a tick; no quicker than they are taken."""
+        while self._wind is None and self.watchers:
             after = [shown for shown in self._shown if shown.entry.place > self.edge]
             if not after:
                 if self._reel.is_over:
-                    return
+                    break
+                self._wake()
+                self._let_go()
+                while self._is_behind():
+                    self._taken.clear()
+                    await self._taken.wait()
                 await self._read()
                 continue
             for shown in after:
@@ -272,6 +291,11 @@ class Replay:
                     self._pacing.move(shown.at, self._now())
                     self._wake()
                     return
+        self._wake()
+
+    def _is_behind(self) -> bool:
+        pacer = self._pacer
+        return pacer is not None and self.edge - pacer.place > PAGE
 
     # --- the clock ------------------------------------------------------------------------------
 
@@ -317,9 +341,14 @@ class Replay:
             log_.warning("a replay could not be read", reason=error.detail)
         else:
             log_.error("a replay failed", exc_info=error)
+        refused = Refused("failed", "the tape could not be read on; ask again")
+        waiting, self._waiting = self._waiting, []
         for connection in tuple(self.watchers):
-            connection.tell(_error("failed", "the tape could not be read on; ask again"))
+            connection.tell(_error(refused.code, refused.detail))
             connection.place_at(None)
+        for connection, id_ in waiting:
+            self._replays.refuse(connection, refused, id_)
+        self.end()
 
     async def _rewind(self) -> None:
         assert self._wind is not None
@@ -338,7 +367,7 @@ class Replay:
         self._reel.wind(place.seq, at)
         self._seq, self._at, self.edge = place.seq, at, self._reel.place
         self._is_live = False
-        now = self._now()
+        now = self._lap = self._now()
         if self._pacing.state == "ended":
             self._pacing.state = "paused"
         self._pacing.move(at, now)
@@ -354,10 +383,12 @@ class Replay:
         """Show the picture to those who came while it plays; they go on from where it was made of."""
         if self._wind is not None:
             return
-        place, seq, at = self.edge, self._seq, self._at
-        waiting, self._waiting = self._waiting, []
+        place, seq, at, wound = self.edge, self._seq, self._at, self._wound
         # Nothing comes meanwhile: the clock is held back by the few milliseconds that this takes.
         frames = await self._replays.picture(Place(seq, True), at)
+        if self._wound != wound:
+            return
+        waiting, self._waiting = self._waiting, []
         for connection, id_ in waiting:
             self._show(connection, self.frame("replaying"), id_, frames, place)
         self._tell_all()
@@ -416,6 +447,7 @@ class Replay:
         if self._wind is not None:
             return
         self._shown += page
+        self._is_live = self._is_live and not page
         now = self._now()
         due = self._pacing.due(page[0].at) if page else now
         if starved and now - due > SLACK_S and self._pacing.speed != "max":
@@ -492,6 +524,11 @@ class Replay:
         if left > 0 and self._pacing.speed != "max":
             return min(left, BEATS_S)
         if self._loop and self._first is not None:
+            if pacer is not None and pacer.is_writing:
+                return REST_S
+            rest = self._lap + LAP_S - now
+            if rest > 0:
+                return rest
             self._wind = self._first, self._start
             return 0.0
         if to is not None:
@@ -504,6 +541,7 @@ class Replay:
         """It has been told everything up to an event: it goes on after that one, live."""
         if connection not in self.watchers:
             return
+        connection.tell_held()
         connection.tell(self.frame("playhead", state="live"))
         edge = self._hub.tail.edge
         connection.take(self._hub.live, self._reel.seq, fill_to=edge)
@@ -614,9 +652,9 @@ class Replays:
                 else:
                     replay.act(remote, connection, id_)
         except Refused as refused:
-            self._refuse(connection, refused, id_)
+            self.refuse(connection, refused, id_)
 
-    def _refuse(self, connection: Connection, refused: Refused, id_: Any) -> None:
+    def refuse(self, connection: Connection, refused: Refused, id_: Any) -> None:
         connection.tell(_error(refused.code, refused.detail), id_)
         if isinstance(connection.feed, Silence):  # it came for nothing else
             connection.end(goodbyes.FAILED)
@@ -657,6 +695,7 @@ class Replays:
         self._coming += 1
         try:
             begun = await self.past.begun()
+            check_end(ask.to, begun)
             ask = ask._replace(start=max(ask.start, begun))
             place = await self._place(ask.start)
             then, at = place, ask.start
@@ -679,7 +718,7 @@ class Replays:
             raise Refused("bad_data", f"join: there is no replay {name!r:.40}")
         if connection.feed is replay:
             raise Refused("bad_data", "join: you watch it already")
-        if len(replay.watchers) >= WATCHERS:
+        if replay.is_full:
             raise Refused("crowded", f"{WATCHERS} watch it already, and no more may")
         replay.bring(connection, id_)
 
@@ -711,10 +750,12 @@ class Replays:
             try:
                 await work
             except Refused as refused:
-                self._refuse(connection, refused, id_)
+                self.refuse(connection, refused, id_)
             except StorageError as error:
                 log_.warning("a replay could not be read", reason=error.detail)
-                self._refuse(connection, Refused("failed", error.detail), id_)
+                self.refuse(connection, Refused("failed", error.detail), id_)
+            except Exception:
+                connection.fail()
 
         task = asyncio.create_task(guarded())
         self._work.add(task)
@@ -728,6 +769,17 @@ class Replays:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def check_end(to: int | None, begun: int) -> None:
+    """
+    Raises:
+        Refused: it is over before the tape begins.
+    """
+    if to is not None and to <= begun:
+        raise Refused(
+            "bad_data", f"to: the tape begins at {rfc3339(begun)}; a later moment would do"
+        )
 
 
 def room_of(id_: str) -> str:

@@ -25,6 +25,7 @@ from realtime.core.session import (
     check_room,
     watch,
 )
+from realtime.replay import Refused, check_end
 from web.handler import Border, Handler
 from web.problem import Problem
 from web.schemas import Moment
@@ -205,6 +206,11 @@ class Stream(Border):
         begun = await self.services.past.begun()
         if begun > self.services.spine.now():
             raise Problem(400, UNTAKEN, [("from", "nothing is on tape yet")])
+        try:
+            check_end(watched.to, begun)
+        except Refused as refused:
+            field, _, words = refused.detail.partition(": ")
+            raise Problem(400, UNTAKEN, [(field, words)]) from None
         # One that comes back goes on after what it was told last, if that can be proved to be of this log.
         after = self.services.hub.told(resumed) if resumed else None
         return watched._replace(after=after)

@@ -7,12 +7,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 from realtime.clock import Clock
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.times import parse_time, rfc3339
+from realtime.errors import StorageError
+from realtime.reel import PAGE
+from realtime.replay import LAP_S
 from storage.retention import Keep
 from tests.app import house
 from tests.clients import MSGPACK, Socket, Told, events, eventually, sockets
@@ -415,3 +419,116 @@ async def test_past_the_samples_it_plays_rollups_and_says_so(tmp_path: Path) -> 
             raw = [seq for seq in seqs if seq >= it.log.floor]
             assert raw == list(range(it.log.floor, it.spine.edge + 1))
             assert rolled == ticks[: len(rolled)]
+
+
+@pytest.mark.parametrize("road", ["socket", "stream"])
+@pytest.mark.gen_test(timeout=30)
+async def test_one_whose_first_picture_cannot_be_made_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs: Any, road: str
+) -> None:
+    """Who waits for it is told, and it takes no place among those that may play."""
+
+    async def broken(*_: Any) -> None:
+        raise StorageError("the disk is gone")
+
+    async with recorded(tmp_path, 30) as it:
+        monkeypatch.setattr(it.past, "standing", broken)
+        ask: dict[str, Any] = {"from": at(5.5)}
+        if road == "socket":
+            async with sockets(it.url) as socket:
+                await socket.until("snapshot")
+                told = await socket.ask("replay", ask)
+        else:
+            async with events(it.url, **ask) as stream:
+                told = await stream.until("error")
+                assert (await stream.next()).data["reason"] == "failed"
+        assert (told.event, told.data["code"]) == ("error", "failed")
+        assert it.replays.count == 0
+    logs.expect("a replay could not be read")
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_loop_takes_its_time(tmp_path: Path) -> None:
+    """A lap without an event in it, at the speed of reading, is half a second and not a storm of pictures."""
+    async with recorded(tmp_path, 30) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        ask = {"from": at(10.1), "to": at(10.2), "loop": True, "speed": "max"}
+        await begun(socket, **ask)
+        start = asyncio.get_running_loop().time()
+        for _ in range(3):
+            await socket.until("snapshot")
+        assert asyncio.get_running_loop().time() - start >= 3 * LAP_S - 0.1
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_one_that_ends_before_the_tape_begins_is_refused(tmp_path: Path) -> None:
+    """On either road, with the field and what would do."""
+    async with recorded(tmp_path, 5) as it:
+        ask: dict[str, Any] = {"from": at(-60), "to": at(-50)}
+        async with sockets(it.url) as socket:
+            told = await socket.ask("replay", ask)
+            assert told.event == "error" and told.data["detail"].startswith("to: the tape begins")
+        with pytest.raises(httpx.HTTPStatusError, match="400"):
+            async with events(it.url, **ask):
+                pass
+        assert it.replays.count == 0
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_in_the_rollups_it_ends_though_facts_without_end_follow(tmp_path: Path) -> None:
+    """A page of facts from after its end is not waited for over and over."""
+    async with recorded(tmp_path, 2) as it:
+        for n in range(10, 3_600, 5):
+            await tick(it, n)
+        await it.log.seal(it.log.head, all_of_it=True)
+        await it.log.forget(Keep(0.02, 60, 400, 3650, 0), BEGIN + 3_600 * S)
+        assert it.log.since(0) > BEGIN + 600 * S
+        async with sockets(it.url) as socket:
+            await socket.until("snapshot")
+            ask = {"from": at(300.5), "to": at(600.5), "speed": "max"}
+            await socket.ask("replay", ask)
+            await socket.until("playhead", state="ended")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_max_hz_held_back_is_told_before_it_is_live(tmp_path: Path) -> None:
+    """Laws no-gap-no-double, slow-costs-itself: every tick stands in one that was told, the last ones too."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await socket.ask("subscribe_to_metrics", {"max_hz": 0.2})
+        await begun(socket, **{"from": at(20.5), "speed": "max"})
+        await socket.until("playhead", state="live")
+        ticks = [one.data for one in socket.heard if one.event == "metrics"]
+        assert sum(one.get("conflated", 1) for one in ticks) == 39
+        assert ticks[-1]["at"] == at(59)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_step_over_much_that_others_sent_holds_little(tmp_path: Path) -> None:
+    """Law slow-costs-itself: what lies between two ticks is read no quicker than it is taken, and all of it told."""
+    async with recorded(tmp_path, 20) as it:
+        key = Key("x", (), "x")
+        for n in range(1_500):
+            moment = BEGIN + 20 * S + n * 1000
+            await it.spine.ingest(Batch([Columns("there", [moment], [key], [[n]])]))
+        first, last = it.spine.edge - 1_499, it.spine.edge
+        await record(it, 30, 40)
+        async with sockets(it.url) as socket:
+            await socket.until("snapshot")
+            answer = await begun(socket, **{"from": at(19.5), "paused": True})
+            replay = it.replays._open[answer.data["id"]]
+            most = 0
+
+            async def watch() -> None:
+                nonlocal most
+                while True:
+                    most = max(most, len(replay._shown))
+                    await asyncio.sleep(0)
+
+            watching = asyncio.create_task(watch())
+            await socket.ask("replay_step", {})
+            watching.cancel()
+            await socket.ask("ping")
+            assert 0 < most <= 5 * PAGE
+            heard = [one.data["seq"] for one in logged(socket.heard)]
+            assert [seq for seq in heard if first <= seq <= last] == [*range(first, last + 1)]
