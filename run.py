@@ -535,7 +535,9 @@ def show(settings: Settings) -> int:
 
     with tempfile.TemporaryDirectory(prefix="playhead-open-") as directory:
         manifest = unpack(Path(settings.asked["file"]), Path(directory))
-        title = f"{manifest.title}, " if manifest.title else ""
+        # Somebody wrote it, and a terminal does what it is told.
+        title = "".join(one if one.isprintable() else " " for one in manifest.title)
+        title += ", " if title else ""
         print(
             f"{title}{rfc3339(manifest.from_)[:19]}Z to {rfc3339(manifest.to)[:19]}Z on {manifest.source}"
         )

@@ -5,11 +5,13 @@ as one page that needs nothing else. Synchronous: for a thread, or for a command
 """
 
 import hashlib
+import lzma
 import secrets
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -18,8 +20,8 @@ from realtime.core.annotations import Search, found, since
 from realtime.core.changes import Bins, Change, ranked
 from realtime.core.columns import Column, numbers
 from realtime.core.frames import Data, of_event
-from realtime.core.naming import series_text
-from realtime.core.times import rfc3339
+from realtime.core.naming import check_source, series_text
+from realtime.core.times import EARLIEST, LATEST, rfc3339
 from realtime.core.views import View, evolve
 from realtime.errors import BadInput, FieldError, StorageBroken, StorageError
 from realtime.leaflet import leaflet
@@ -47,11 +49,21 @@ FACTS = 10_000
 """Facts among which the last start is looked for."""
 OPENED = 4 * MOST_BYTES
 """A file that unpacks to more was not made here."""
-TITLE_LENGTH = 200
+UNPACKING = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""All that a file can raise that is no ZIP, or one that was damaged; of bzip2 that is an OSError."""
+Moment = Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
 
 
 class Member(msgspec.Struct, frozen=True):
-    bytes: int
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
     sha256: str
 
 
@@ -62,8 +74,8 @@ class Manifest(msgspec.Struct, frozen=True):
     playhead: str
     format: int
     title: str
-    from_: int
-    to: int
+    from_: Moment
+    to: Moment
     created_at: int
     source: str
     of_epoch: str
@@ -164,16 +176,15 @@ def unpack(file: Path, directory: Path) -> Manifest:
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = _manifest(archive, file)
+            size = sum(member.bytes for member in manifest.files.values())
+            if size > OPENED:
+                raise StorageBroken(f"{file} says that it unpacks to {size:,} bytes", _HINT)
             for name, member in manifest.files.items():
-                if member.bytes > OPENED:
-                    raise StorageBroken(
-                        f"{file} says that {name} has {member.bytes:,} bytes", _HINT
-                    )
                 with archive.open(name) as packed:
                     to = directory / name if name in NEEDED else None
                     if _unpacked(packed, to, member) != member.sha256:
                         raise StorageBroken(f"{name} in {file} is not as it was written", _HINT)
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
+    except UNPACKING as error:
         if not zipfile.is_zipfile(file):
             raise StorageError(
                 f"{file} is no incident of Playhead", f"name a {SUFFIX} file"
@@ -203,7 +214,9 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
                 "open it with the version that wrote it, or a newer one",
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, AttributeError, UnicodeDecodeError) as error:
+        if manifest.source:
+            check_source(manifest.source)
+    except (ValueError, AttributeError) as error:  # msgspec's errors are of the former
         raise StorageBroken(f"the manifest of {file} cannot be read ({error})", _HINT) from error
     for name in NEEDED:
         if name not in manifest.files:

@@ -94,6 +94,10 @@ def flipped(body):
     return body[:500] + bytes([body[500] ^ 1]) + body[501:]
 
 
+def stating(**other):
+    return lambda body: msgspec.json.encode({**msgspec.json.decode(body), **other})
+
+
 @pytest.mark.parametrize(
     ("name", "change", "kind", "words"),
     [
@@ -111,6 +115,9 @@ def flipped(body):
             StorageError,
             "newer",
         ),
+        ("manifest.json", stating(to=1 << 62), StorageBroken, "manifest"),
+        ("manifest.json", stating(from_=-1), StorageBroken, "manifest"),
+        ("manifest.json", stating(source="a\n"), StorageBroken, "manifest"),
         (
             "manifest.json",
             lambda body: body.replace(b'"playhead.db": {', b'"other.db": {'),
@@ -133,6 +140,23 @@ def test_what_is_damaged_is_not_opened(made, tmp_path, name, change, kind, words
     assert told.value.hint
 
 
+def test_a_flipped_byte_anywhere_is_told(made, tmp_path):
+    """Where the flip is in compressed bytes it is no hash that differs: they cannot be unpacked at all."""
+    whole = made[1].read_bytes()
+    file, outcomes = tmp_path / "bad.playhead", set()
+    for number, place in enumerate(range(0, len(whole), max(1, len(whole) // 150))):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        try:
+            unpack(file, directory)
+        except StorageError as told:
+            outcomes.add("-3" if "Error -3" in told.detail else "told")
+        else:
+            outcomes.add("of no weight")
+    assert {"-3", "told"} <= outcomes
+
+
 @pytest.mark.parametrize("what", ["cut", "text", "none", "zip"])
 def test_what_is_none_is_said_to_be_none(made, tmp_path, what):
     """Half a file, some text, no file at all, somebody else's ZIP."""
@@ -151,7 +175,8 @@ def test_what_is_none_is_said_to_be_none(made, tmp_path, what):
 
 def test_bombs_are_not_unpacked(made, tmp_path, monkeypatch):
     """What unpacks to more than a package may hold was not made here."""
-    monkeypatch.setattr(incident, "OPENED", 1000)
+    sizes = [member.bytes for member in made[2].files.values()]
+    monkeypatch.setattr(incident, "OPENED", max(sizes))  # each alone would pass
     with pytest.raises(StorageBroken, match="bytes"):
         unpack(made[1], tmp_path)
 
