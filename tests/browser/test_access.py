@@ -16,6 +16,18 @@ SOURCE = "web-01"
 AT = 1_795_403_506
 """Some second of a night; the page is shown the quarter of an hour before it as well as now."""
 
+BOARD = {
+    "title": "All kinds",
+    "tags": ["a", "b"],
+    "panels": [
+        {"kind": "chart", "x": 0, "y": 0, "w": 6, "h": 6, "series": ["system_load"]},
+        {"kind": "tile", "x": 6, "y": 0, "w": 3, "h": 3, "series": ['system_load{period="1m"}']},
+        {"kind": "text", "x": 9, "y": 0, "w": 3, "h": 3, "text": "# To do\n- https://a.example"},
+        {"kind": "alerts", "x": 6, "y": 3, "w": 6, "h": 3},
+        {"kind": "tile", "x": 0, "y": 6, "w": 3, "h": 3, "series": ["not_yet"]},
+    ],
+}
+
 
 async def held_against(page: Any) -> str:
     """What axe-core finds, a line a rule and place; of the rules for WCAG 2.2 A and AA and of best practice."""
@@ -57,6 +69,22 @@ async def test_axe_finds_nothing(tmp_path: Path, scheme: Literal["dark", "light"
                 # What is asked for at leisure is there, and what fades in has come.
                 await watch.page.wait_for_timeout(1_500)
                 found[view] = await held_against(watch.page)
+            await watch.page.click('#rail-views a[data-view="dashboards"]')
+            await post(server.url, "/api/realtime/dashboards", BOARD)
+            await watch.page.click(".board-card a", timeout=PATIENCE_MS)
+            steps = (
+                ("dashboard", '.slot .chart[data-state="full"]', None),
+                ("edit", ".grip", "#board-start"),
+                ("panel", "dialog[open] form", ".slot .change"),
+            )
+            for name, there, press in steps:
+                if press:
+                    await watch.page.click(press)
+                await watch.page.wait_for_selector(there, timeout=PATIENCE_MS)
+                await watch.page.wait_for_timeout(1_000)
+                found[name] = await held_against(watch.page)
+            await watch.page.keyboard.press("Escape")
+            await watch.page.click("#board-cancel")
             await watch.page.keyboard.press("?")
             await watch.page.wait_for_selector("#keys[open]")
             found["keys"] = await held_against(watch.page)

@@ -43,6 +43,8 @@ const VIEWS = {
   alerts: () => import("./views/alerts.js"),
   events: () => import("./views/events.js"),
   performance: () => import("./views/performance.js"),
+  dashboards: () => import("./views/dashboards.js"),
+  dashboard: () => import("./views/dashboard.js"),
 };
 const RANGE = 900;
 // `dashboard/live` draws charts as well; the page asks for its own, so it takes the shortest.
@@ -420,6 +422,7 @@ sign();
 keys.on("o", t("overview of all sources"), () => visit("overview", "glance"));
 keys.on("g", t("to the host"), () => visit("host", "overview"));
 keys.on("x", t("explore"), () => visit("explore", "find-series"));
+keys.on("b", t("dashboards of your own"), () => visit("dashboards", "boards-title"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
 keys.on("v", t("events"), () => visit("events", "events"));

@@ -68,7 +68,7 @@ const LAST = [["playhead", "Playhead itself", /^playhead_/]];
 
 // Labels whose values are parts of one whole, and values that go against each other, in metrics nobody told us about.
 const PARTS = new Set(["mode", "state", "cpu_mode", "memory_state"]);
-const WAYS = [["receive", "transmit"], ["read", "write"], ["in", "out"], ["rx", "tx"], ["sent", "received"], ["hit", "miss"]];
+export const WAYS = [["receive", "transmit"], ["read", "write"], ["in", "out"], ["rx", "tx"], ["sent", "received"], ["hit", "miss"]];
 const ADDITIVE = new Set(["bytes", "By", "ratio", "bytes_per_second", "By/s", "per_second"]);
 
 export function plan(series) {

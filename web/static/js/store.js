@@ -103,6 +103,8 @@ const FOLDS = {
     else view.annotations.set(annotation.id, annotation);
     return ["annotations"];
   },
+  // Whoever shows a dashboard of somebody's own asks for it; that it was saved or removed is told to them.
+  layout: () => ["layouts"],
   system: (view, message) => {
     const source = view.sources.get(message.detail.source ?? message.source);
     if (source && message.what === "source_lost") source.state = "lost";
@@ -189,7 +191,8 @@ export class Store {
     for (const topic of topics) {
       // The recorder lives, whatever is watched; and a page that is loaded afresh has other columns.
       if (topic === "tick") this.#tell("beat", message);
-      if (!this.past || topic === "series") this.#tell(topic, message);
+      // How a dashboard is arranged has nothing to do with the moment it shows.
+      if (!this.past || topic === "series" || topic === "layouts") this.#tell(topic, message);
     }
     if (topics.length && NEWS.has(message.type)) this.#tell("news", message);
     return topics.length > 0;
@@ -271,7 +274,7 @@ export class Store {
     this.#tell("sources", at);
   }
 
-  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics tick leap series alerts notifications annotations
+  /** on(topic, fn(message)) → unsubscribe. Topics: load metrics tick leap series alerts notifications annotations layouts
    * sources link recording clock; playhead (it moved), beat (a live tick, seen or not), news (a live fact, seen or not). */
   on(topic, listener) {
     const all = this.listeners.get(topic) ?? new Set();

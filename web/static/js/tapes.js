@@ -9,6 +9,7 @@
 
 import { Ghosts } from "./ghosts.js";
 import { NONE, Table } from "./series.js";
+import { Weave } from "./weave.js";
 
 const GATHER_MS = 20;
 const MOST_AT_ONCE = 40;
@@ -34,6 +35,8 @@ export class Tape {
     this.until = Infinity;
     // The same of another time, to compare with: { table, until }.
     this.ghost = null;
+    // Of one source every row is whole.
+    this.weave = new Set(ids.map((id) => tapes.store.view.series.get(id)?.source)).size > 1 ? new Weave(ids.length) : null;
     this.changed = () => {};
   }
 
@@ -185,6 +188,7 @@ export class Tapes {
     const [was, ...columns] = old.rows();
     const last = at.length ? at[at.length - 1] : from;
     if (this.span.growing) for (let i = 0; i < was.length; i += 1) if (was[i] > last) tape.table.append(was[i], columns.map((column) => column[i]));
+    tape.weave?.seed(tape.table);
     tape.tier = tier;
     tape.state = "ready";
     tape.reason = "";
@@ -208,7 +212,8 @@ export class Tapes {
       }
     }
     for (const [tape, row] of rows) {
-      tape.table.append(at, row);
+      if (tape.weave) tape.weave.append(tape.table, at, row);
+      else tape.table.append(at, row);
       // A tick that was conflated on the way is not wrong, but seconds between are missing.
       const missing = conflated > 0 || (tape.table.overflowed && tape.table.first > this.span.shown().from) || (tape.ghost && at > tape.ghost.until);
       if (missing && !tape.stale) {

@@ -32,6 +32,7 @@ const KINDS = {
   alert: (data) => ({ type: "alert", ...log(data), alert: alert(data) }),
   notification: (data) => ({ type: "notification", ...log(data), notification: notification(data) }),
   annotation: (data) => ({ type: "annotation", ...log(data), annotation: annotation(data) }),
+  layout: (data) => ({ type: "layout", ...log(data), layout: layout(data) }),
   system: (data) => ({ type: "system", ...log(data), what: data.what, detail: data.detail ?? {} }),
   series: (data) => ({ type: "series", series: data.series }),
   snapshot: (data) => ({ type: "snapshot", ...first(data) }),
@@ -66,6 +67,11 @@ function notification(data) {
 /** What somebody marked: `until` is NaN where it is a moment. */
 export function annotation(data) {
   return { ...data, at: seconds(data.at), since: seconds(data.since), until: seconds(data.until) };
+}
+
+/** A dashboard of somebody's own, as frames and answers tell it; its `seq` is its version. */
+export function layout(data) {
+  return { ...data, at: seconds(data.at) };
 }
 
 /** `dashboard/live` (or a snapshot, which has no charts) → what the store loads. */

@@ -10,13 +10,13 @@ const RANK = { critical: 0, warning: 1 };
 // Of each side of what an alert's link leads to.
 const MARGIN_S = 120;
 
-/** `wanted(alert)` says which are listed: all when it is left out. */
-export function mount(root, page, wanted = () => true) {
+/** `wanted(alert)` says which are listed: all when it is left out. On a page with several lists each has an id and a title of its own. */
+export function mount(root, page, wanted = () => true, { id: named = "alerts-title", title = t("Alerts") } = {}) {
   const { store } = page;
   const list = el("ul.entries");
   const none = el("p.empty-line", { hidden: true });
   const aside = el("span.aside");
-  root.append(el("header", {}, el("h2", { id: "alerts-title" }, t("Alerts")), aside), list, none);
+  root.append(el("header", {}, el("h2", { id: named }, title), aside), list, none);
   const entries = new Map();
 
   const draw = () => {

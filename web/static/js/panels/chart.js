@@ -17,7 +17,10 @@ const LEGEND = 4;
 const SUMMARY_MS = 10_000;
 const FIGURES = ["newest", "least", "mean", "most"];
 
-/** `chart` as plan.js makes it; `page` has store, span and tapes. Fills the article `root`. */
+/**
+ * `chart` as plan.js makes it; `page` has store, span and tapes. Fills the article `root`. A chart of several sources says in
+ * each line whose it is; one with columns of its own gives them by `open() → Tape`; one on a dashboard already is `own`.
+ */
 export function mount(root, page, chart) {
   const { store, span, tapes } = page;
   root.id = `chart-${chart.id}`;
@@ -44,20 +47,24 @@ export function mount(root, page, chart) {
       if (shown) summarize();
     },
   }, "Σ");
+  const keep = el("button.button.small.icon.keep", {
+    type: "button", title: t("Add to a dashboard"), "aria-label": t("Add {title} to a dashboard", { title: t(chart.title) }),
+    onclick: async () => (await import("./offer.js")).offer(page, chart),
+  }, "+");
   const save = el("button.button.small.save", { type: "button", "aria-label": t("Save {title} as CSV", { title: t(chart.title) }), onclick: () => download() }, "CSV");
   const explore = el("a.button.small.explore", { href: page.route.href({ view: "explore" }), "aria-label": t("Explore {title}", { title: t(chart.title) }) }, t("Explore"));
   const lead = () => {
     const { view } = store;
     const fn = chart.lines.every(({ id }) => view.series.get(id)?.kind === "counter") ? "rate" : "";
-    explore.href = page.route.href({ view: "explore", series: joined(chart.lines.map(({ series }) => selector({ series, source: chart.source }))), fn });
+    explore.href = page.route.href({ view: "explore", series: joined(chart.lines.map(({ series, source = chart.source }) => selector({ series, source }))), fn });
   };
   // The time shown stands in the address, and has moved since: the link is made when somebody comes near.
   for (const near of ["pointerenter", "focusin"]) root.addEventListener(near, lead);
   plot.append(empty, haunted);
-  root.append(el("header", {}, el("span.title", {}, title, unit), legend, el("span.tools", {}, explore, more, save)), plot, figures_);
+  root.append(el("header", {}, el("span.title", {}, title, unit), legend, el("span.tools", {}, explore, chart.own ? null : keep, more, save)), plot, figures_);
   root.setAttribute("aria-labelledby", title.id);
 
-  const tape = tapes.open({ kind: chart.kind, ids: chart.lines.map(({ id }) => id) });
+  const tape = chart.open?.() ?? tapes.open({ kind: chart.kind, ids: chart.lines.map(({ id }) => id) });
   const after = veil();
   const marked = flags(page);
   let picture = null;
@@ -66,11 +73,11 @@ export function mount(root, page, chart) {
   // Handed to us: asking the element between two changes of text would lay the page out each time.
   let box = { width: 0, height: 0 };
 
-  const drawn_series = new Set(chart.lines.map(({ series }) => series));
+  const drawn_series = new Set(chart.lines.map(({ series, source = chart.source }) => `${source} ${series}`));
   let marks = [];
   const mark = () => {
     // Of the past it is known how long they went on.
-    marks = (store.past ? page.reel.alerts : store.view.spans).filter(({ rule, series, source }) => source === chart.source && ((chart.rule && rule === chart.rule) || drawn_series.has(series)));
+    marks = (store.past ? page.reel.alerts : store.view.spans).filter(({ rule, series, source }) => (source === chart.source && chart.rule && rule === chart.rule) || drawn_series.has(`${source} ${series}`));
   };
   mark();
   const whole = () => (chart.unit === "ratio" && chart.kind === "stack" ? 1 : chart.whole ? store.value(chart.whole, {}, chart.source) ?? NaN : NaN);
@@ -123,7 +130,7 @@ export function mount(root, page, chart) {
     if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown(), tape.ghost?.table);
     haunted.hidden = tape.ghost === null;
     if (tape.ghost) say(haunted, `┄ ${called(tape.ghost.shift_s)}${tape.ghost.table.length ? "" : t(": nothing recorded")}`);
-    say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier })].filter(Boolean).join(" "));
+    say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier }), chart.missing ? t("{n} more are not drawn", { n: chart.missing }) : ""].filter(Boolean).join(" "));
     after.move(picture.picture, store.playhead);
     marked.draw(picture.picture);
     read();
@@ -147,7 +154,7 @@ export function mount(root, page, chart) {
   function download() {
     const quoted = (field) => `"${field.replaceAll('"', '""')}"`;
     const rows = tape.table.rows();
-    const lines = [["at", ...chart.lines.map(({ series }) => quoted(series))].join(",")];
+    const lines = [["at", ...chart.lines.map(({ series, column = series }) => quoted(column))].join(",")];
     for (let i = 0; i < rows[0].length; i += 1) {
       lines.push(rows.map((column) => (Number.isNaN(column[i]) ? "" : String(column[i]))).join(","));
     }

@@ -17,7 +17,8 @@ export function mount({ views, sources, count, bar }, page) {
 
   const here = () => {
     for (const link of views.querySelectorAll("a")) {
-      if (link.dataset.view === page.view) link.setAttribute("aria-current", "page");
+      // One dashboard is a place among the dashboards.
+      if (link.dataset.view === (page.view === "dashboard" ? "dashboards" : page.view)) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     const shown = page.view === "host" ? route.get("source") || store.view.source : "";

@@ -16,7 +16,7 @@ export function mount(root, page, wanted = () => true) {
   const none = el("p.empty-line", { hidden: true }, t("No series is watched yet."));
   const more = el("p.note", { hidden: true });
   root.append(el("header", {}, el("h2", { id: "watched-title" }, t("Watched"))),
-    el("div.scroll", { tabindex: "0", role: "region", "aria-labelledby": "watched-title" }, el("table", {}, el("thead", {}, el("tr", {},
+    el("div.scroll", { tabindex: "0", role: "group", "aria-labelledby": "watched-title" }, el("table", {}, el("thead", {}, el("tr", {},
       ...[t("rule"), t("source"), t("now"), t("fires above"), t("distance")].map((name, k) => el(k > 1 ? "th.n" : "th", { scope: "col" }, name)))), body)), none, more);
   const rows = new Map();
 
