@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 FIGURES = """() => [
     ...[...document.querySelectorAll('.tile')]
         .map(one => [one.dataset.kpi, one.querySelector('.value').textContent]),
-    ...[...document.querySelectorAll('.chart .legend li:not([hidden])')]
+    ...[...document.querySelectorAll('.chart .legend li')]
         .filter(one => one.getBoundingClientRect().top < innerHeight)
         .map(one => [`${one.closest('.chart').id} ${one.title}`, one.textContent]),
     ['seq', document.querySelector('#tiles').dataset.seq],
@@ -186,7 +186,8 @@ async def test_marks_ghosts_and_company(tmp_path: Path) -> None:
         await page.wait_for_selector("#chart-load .haunted:not([hidden])", timeout=PATIENCE_MS)
         assert "5 s before" in await page.inner_text("#chart-load .haunted")
 
-        await page.keyboard.press("j")
+        await page.keyboard.press("ArrowLeft")
+        await page.keyboard.press("ArrowLeft")
         await is_past(watch)
         await page.keyboard.press("b")
         await page.fill("#mark-text", "Deploy <b>shop</b>")
@@ -206,14 +207,18 @@ async def test_marks_ghosts_and_company(tmp_path: Path) -> None:
         await page.evaluate(CLIPBOARD)
         await page.click("#dvr-share")
         await shows(watch, "() => window.copied")
-        other = await page.context.new_page()
+        # A tab behind another is not painted: this one is of another window.
+        assert page.context.browser is not None
+        other = await page.context.browser.new_page()
         await other.goto(await page.evaluate("window.copied"))
         guest = Watch(other, server.url)
         await shows(
             guest, "() => document.querySelector('.together')?.textContent.startsWith('2 ')"
         )
         assert await other.inner_text("#dvr-clock") == await page.inner_text("#dvr-clock")
+        stood = await page.inner_text("#dvr-clock")
         await page.keyboard.press("ArrowLeft")
+        await shows(watch, "at => document.querySelector('#dvr-clock').textContent !== at", stood)
         moved = await page.inner_text("#dvr-clock")
         await shows(guest, "at => document.querySelector('#dvr-clock').textContent === at", moved)
         # Whoever does not hold the remote is told so, and stays where the holder is.

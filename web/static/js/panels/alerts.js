@@ -3,12 +3,15 @@
 import { el, say, severity } from "../dom.js";
 import { clock, day, duration, text } from "../format.js";
 import { painter } from "../paint.js";
+import { micro } from "../wire.js";
 import { t } from "../words.js";
 import * as trigger from "./trigger.js";
 
 const RANK = { critical: 0, warning: 1 };
 // Of each side of what an alert's link leads to.
 const MARGIN_S = 120;
+// A hair later it is known.
+const KNOWN_S = 0.001;
 
 /** `wanted(alert)` says which are listed: all when it is left out. On a page with several lists each has an id and a title of its own. */
 export function mount(root, page, wanted = () => true, { id: named = "alerts-title", title = t("Alerts") } = {}) {
@@ -82,7 +85,7 @@ export function entry(page, alert) {
 export function place({ route, store }, alert) {
   const to = (alert.state === "resolved" ? alert.at : Math.min(store.now(), alert.since + MARGIN_S)) + MARGIN_S;
   const text = (at) => new Date(at * 1000).toISOString();
-  return route.href({ view: "host", source: alert.source, from: text(alert.since - MARGIN_S), to: text(Math.min(to, store.now())) });
+  return route.href({ view: "host", source: alert.source, at: micro(alert.at + KNOWN_S), from: text(alert.since - MARGIN_S), to: text(Math.min(to, store.now())) });
 }
 
 /** The counts outside the panel: bar and rail. */

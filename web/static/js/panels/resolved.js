@@ -3,7 +3,7 @@
 import { el, say } from "../dom.js";
 import { ago, duration } from "../format.js";
 import { t } from "../words.js";
-import { message } from "../wire.js";
+import { message, micro } from "../wire.js";
 import { entry } from "./alerts.js";
 
 const PAGE = 100;
@@ -11,6 +11,7 @@ const PAGE = 100;
 const MORE = 12;
 const LOOKED = 5;
 const MOST = 300;
+const MOVED_MS = 500;
 
 export function mount(root, page, wanted = () => true) {
   const { store, ask } = page;
@@ -55,6 +56,8 @@ export function mount(root, page, wanted = () => true) {
       const until = shown() + MORE;
       for (let pages = 0; pages < LOOKED && shown() < until && !ended; pages += 1) {
         const asked = new URLSearchParams({ type: "alert", order: "newest", limit: String(PAGE) });
+        // What ended after the moment that is watched has not ended yet.
+        if (store.past) asked.set("to", micro(store.playhead));
         if (before !== null) asked.set("before", String(before));
         const { events, next } = await ask(`/api/realtime/events?${asked}`);
         if (mine !== turn) return;
@@ -92,7 +95,13 @@ export function mount(root, page, wanted = () => true) {
     look();
   };
   again();
+  let timer = 0;
   const off = store.on("alerts", (heard) => {
+    // Another moment is watched, or now again.
+    if (heard.type === "past" || heard.type === "now") {
+      clearTimeout(timer);
+      timer = setTimeout(again, MOVED_MS);
+    }
     if (heard.type !== "alert" || heard.alert.state !== "resolved" || !wanted(heard.alert)) return;
     put(heard.alert, true);
     if (shown() > MOST) entries.pop().leave();
@@ -103,6 +112,7 @@ export function mount(root, page, wanted = () => true) {
   }, 60_000);
   const leave = () => {
     turn += 1;
+    clearTimeout(timer);
     off();
     clearInterval(minutely);
     clear();

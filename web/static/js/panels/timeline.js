@@ -110,9 +110,9 @@ export function mount(root, page, { watching }) {
     ask();
   };
   const look = () => reel.look(shown, Math.max(20, Math.min(1_000, Math.round(size.width / BAR_PX))));
-  /** To a moment, with the bar there. */
+  /** To a moment on the tape, with the bar there. */
   const go = (at) => {
-    player.seek(at);
+    player.seek(reel.begins > at ? reel.begins : at);
     if (player.past) set(reach(shown, player.at, reel.begins, now()));
   };
 
@@ -156,7 +156,7 @@ export function mount(root, page, { watching }) {
     track.setAttribute("aria-valuemin", (reel.begins || shown.from).toFixed(0));
     track.setAttribute("aria-valuemax", now().toFixed(0));
     track.setAttribute("aria-valuetext", player.past ? `${clock(at)}, ${date(at)}, ${t(player.playing ? "playing" : "paused")}` : `${clock(at)}, ${t("live")}`);
-    if (player.past) say(words, t("You are watching {time}, {day} · {ago}", { time: clock(at), day: day(at), ago: ago(behind) }));
+    if (player.past) say(words, told());
   };
 
   const words = el("span");
@@ -181,9 +181,14 @@ export function mount(root, page, { watching }) {
     hand.replaceChildren(el("option", { value: "", hidden: true }, t("Hand over")), ...others.map((one) => el("option", { value: one }, one.slice(0, 4))));
   };
 
+  const told = () => t("You are watching {time}, {day} · {ago}", { time: clock(player.at), day: day(player.at), ago: ago(now() - player.at) });
+  let was = false;
   /** How it plays. */
   const show = () => {
     const { past, playing } = player;
+    // Whoever does not see violet hears of it.
+    if (past !== was) page.announce(past ? told() : t("Live"));
+    was = past;
     const moves = past ? playing : true;
     document.documentElement.dataset.time = past ? "past" : "now";
     document.documentElement.dataset.play = playing ? "playing" : "";
@@ -193,10 +198,12 @@ export function mount(root, page, { watching }) {
     speed.value = String(player.speed);
     live.setAttribute("aria-pressed", String(!past));
     watching.hidden = !past;
-    say(notice, player.notice);
+    // The server's own figures are counted as it runs, and are on no tape.
+    const said = [player.notice, page.route.get("view") === "performance" ? t("the figures of the server are those of now") : ""].filter(Boolean).join(" · ");
+    say(notice, said);
     company();
     if (!player.holds) hand.value = "";
-    notice.hidden = !player.notice;
+    notice.hidden = !said;
     ask();
   };
 
@@ -324,7 +331,7 @@ export function mount(root, page, { watching }) {
   keys.on("End", t("live"), () => player.live());
 
   const off = [
-    player.on(show), reel.on(ask), span.on(ask), onTheme(ask),
+    player.on(show), page.route.on(show), reel.on(ask), span.on(ask), onTheme(ask),
     store.on("playhead", () => {
       const wanted = held || !player.playing ? shown : reach(shown, player.at, reel.begins, now());
       if (player.past && wanted !== shown) set(wanted);
@@ -365,7 +372,12 @@ function picture(canvas, size, { shown, reel, span, playhead, now }) {
     pen.fillRect(0, top - 4, Math.min(size.width, Math.max(0, x(playhead))), base - top + 4);
   }
   const { told } = reel;
-  if (told === null) return;
+  if (told === null) {
+    pen.fillStyle = colours.muted;
+    pen.font = colours.font;
+    if (reel.reason) pen.fillText(reel.reason, 4, base - 6);
+    return;
+  }
 
   for (const { since, until } of told.gaps) {
     const [a, b] = [Math.max(0, x(since)), Math.min(size.width, x(until))];

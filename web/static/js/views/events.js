@@ -3,7 +3,7 @@
 import { el, say, severity } from "../dom.js";
 import { clock, date, duration, text } from "../format.js";
 import { t } from "../words.js";
-import { message, rfc3339, seconds } from "../wire.js";
+import { message, micro, rfc3339, seconds } from "../wire.js";
 import { MARKS } from "../panels/notifications.js";
 
 const PAGE = 100;
@@ -14,6 +14,8 @@ const WANTED = 60;
 const MOST = 2_000;
 const TYPING_MS = 200;
 const MARGIN_S = 120;
+// A hair later it is known.
+const KNOWN_S = 0.001;
 
 const TYPES = { alert: "Alerts", notification: "Messages", annotation: "Annotations", system: "System", layout: "Dashboards", series: "New series" };
 const USUAL = ["alert", "notification", "annotation", "system", "layout"];
@@ -111,7 +113,7 @@ export function mount(root, page) {
     }
     const from = told.from ?? at;
     const to = told.to ?? at;
-    const place = { view: "host", source: event.source || store.view.source, from: rfc3339(from - MARGIN_S), to: rfc3339(Math.min(to + MARGIN_S, Math.max(store.now(), to + 1))) };
+    const place = { at: micro(at + KNOWN_S), view: "host", source: event.source || store.view.source, from: rfc3339(from - MARGIN_S), to: rfc3339(Math.min(to + MARGIN_S, Math.max(store.now(), to + 1))) };
     list.append(el("li.event", { "data-seq": String(event.seq), "data-type": event.type },
       Number.isNaN(at) ? el("span.when", {}, "–") : el("a.when", { href: route.href(place), title: t("Show the moment") }, el("time", { datetime: event.at }, clock(at))),
       told.shape, el("span.what", {}, told.title), el("span.from", {}, event.source), told.more ? el("p.more", {}, told.more) : null));

@@ -558,6 +558,7 @@ export default {
   "The file {file} cannot be used:": "Die Datei {file} ist nicht brauchbar:",
   "the highest": "der höchste",
   "The link is copied": "Link kopiert",
+  "the figures of the server are those of now": "die Zahlen des Servers sind die von jetzt",
   "The link leads to {time}": "Der Link führt zu {time}",
   "the lowest": "der niedrigste",
   "The moment watched": "Der gezeigte Moment",
