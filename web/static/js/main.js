@@ -403,6 +403,14 @@ player.on(() => {
   route.go({ at: player.past ? micro(player.at) : "", speed: player.speed === 1 ? "" : player.speed, play: "", replay: player.past && player.invited ? player.id : "" }, player.past === (route.get("at") !== ""));
 });
 
+/** What is on a wall comes when one is asked for, and goes by the address from then on. */
+let wall = null;
+const hang = () => {
+  if (route.get("wall") === "1") wall ??= import("./wall.js").then((one) => one.mount({ store, route, views: Object.keys(VIEWS) }));
+};
+route.on(hang);
+store.on("load", hang);
+
 watchTheme();
 document.documentElement.classList.add("loading");
 toasts.mount($("toasts"), store);
@@ -426,6 +434,10 @@ keys.on("b", t("dashboards of your own"), () => visit("dashboards", "boards-titl
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
 keys.on("v", t("events"), () => visit("events", "events"));
+keys.on("w", t("wall mode; Esc leaves it"), () => {
+  route.go({ wall: "1" });
+  document.documentElement.requestFullscreen?.().catch((failure) => console.info(`Not in full screen: ${failure.message}`));
+});
 keys.sheet($("keys"), $("open-keys"));
 
 /** To a place in a view, with the focus: the next Tab goes on from there, and a screen reader says where it is. */

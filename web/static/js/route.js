@@ -1,7 +1,7 @@
 // What is shown stands in the address: a link is a view, and Back goes back. Nothing else knows how it is spelled.
 
 // Parameters that belong to one view leave with it; these stay.
-const LASTING = ["range", "from", "to", "at", "speed", "against", "replay", "road", "tz", "lang"];
+const LASTING = ["range", "from", "to", "at", "speed", "against", "replay", "road", "tz", "lang", "wall", "rotate", "round", "night"];
 
 export class Route {
   /** `frame` is the window: its location, its history, its events. */
