@@ -19,14 +19,14 @@ LOOKED = 1_000
 
 class Dashboards(Receiver):
     async def get(self) -> None:
-        """All of them without their panels; one of them, as it is or was, whole."""
+        """All of them with the places of their panels; one of them, as it is or was, whole."""
         services, query = self.services, self.asked(LayoutsQuery)
         spine = services.spine
         if query.id is msgspec.UNSET:
             if query.version is not msgspec.UNSET:
                 raise Problem(400, "whose version is not said", [("id", "is missing")])
             saved = sorted(spine.view.layouts.values(), key=_title)
-            told = [_brief(services.tell(event)) for event in saved]
+            told = [_outlined(services.tell(event)) for event in saved]
         else:
             event = await self._one(query.id, query.version)
             self.set_header("Etag", f'"{event.seq}"')
@@ -132,6 +132,13 @@ def _is(event: Event, id_: str) -> bool:
 def _title(event: Event) -> tuple[str, str]:
     assert isinstance(event.data, Layout)
     return event.data.title.casefold(), event.data.id
+
+
+def _outlined(told: Data) -> Data:
+    """What stands where, for a picture from afar; what it shows is asked for one by one."""
+    sides = ("kind", "x", "y", "w", "h")
+    places = [{side: panel[side] for side in sides} for panel in told["panels"]]
+    return {**_brief(told), "places": places}
 
 
 def _brief(told: Data) -> Data:

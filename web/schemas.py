@@ -470,9 +470,19 @@ Version = Annotated[
 ]
 
 
+class Place(msgspec.Struct):
+    """Where a panel of some kind stands on the grid."""
+
+    kind: Literal["chart", "tile", "text", "alerts"]
+    x: int
+    y: int
+    w: int
+    h: int
+
+
 class LayoutShape(msgspec.Struct):
     """`seq` is the version. `provisioned` is the file it comes from, empty for one saved by hand. Lists leave
-    `panels` out; of one that was removed they are empty."""
+    `panels` out; that of all dashboards has their `places`. Of one that was removed they are empty."""
 
     id: str
     state: Literal["saved", "removed"]
@@ -485,6 +495,7 @@ class LayoutShape(msgspec.Struct):
     seq: int
     cursor: str
     panels: list[Panel] | UnsetType = UNSET
+    places: list[Place] | UnsetType = UNSET
 
 
 class LayoutsQuery(Asked, frozen=True):

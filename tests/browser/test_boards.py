@@ -246,6 +246,7 @@ async def test_taken_along_as_json_and_brought_back(tmp_path: Path) -> None:
         await shown(watch, "view=dashboards")
         await page.fill("#boards-search", "FLOOR")
         assert await page.locator(".board-card").count() == 1
+        assert await page.locator(".board-card .outline rect").count() == 1
         await page.click(".board-card a")
         await page.wait_for_selector("#board-notice >> text=floor.json", timeout=PATIENCE_MS)
         assert await page.locator("#board-start").count() == 0

@@ -21,7 +21,7 @@ async def drop(site, id_, **headers):
 
 @pytest.mark.gen_test
 async def test_saved_listed_given_and_removed(site):
-    """The list is by title and without panels; one is whole, with its version as its tag."""
+    """The list is by title and says of panels only where they stand; one is whole, with its version as its tag."""
     saved = await site.post(PATH, SHOP)
     assert saved.status == 200, saved.raw
     one = saved.data
@@ -30,7 +30,9 @@ async def test_saved_listed_given_and_removed(site):
     second = await site.post(PATH, {**SHOP, "title": "alpha", "id": "zulu"})
     listed = (await site.ask(PATH)).data
     assert [entry["id"] for entry in listed["dashboards"]] == ["zulu", "shop"]
-    assert listed["dashboards"][1] == {name: one[name] for name in one if name != "panels"}
+    places = [{side: TILE[side] for side in ("kind", "x", "y", "w", "h")}]
+    brief = {name: one[name] for name in one if name != "panels"}
+    assert listed["dashboards"][1] == {**brief, "places": places}
     given = await site.ask(f"{PATH}?id=shop")
     assert given.data["dashboards"] == [one]
     assert given.headers["Etag"] == saved.headers["Etag"]
