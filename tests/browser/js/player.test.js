@@ -327,3 +327,19 @@ test("sharing opens a replay that stands where one is, and tells its id; a repla
   await settle();
   assert.deepEqual([guest.player.at, guest.player.shared, guest.store.value("load")], [AT - 40, false, -40]);
 });
+
+test("a stretch is played over and over, until one goes elsewhere", async () => {
+  const made = road();
+  const { player } = alone(made);
+  player.loop(AT - 60, AT - 40);
+  const [stream] = made.opened;
+  assert.deepEqual([stream.wanted.at, stream.wanted.until], [AT - 60, AT - 40]);
+  stream.told(-60, "paused", { loop: true });
+  stream.told(-60, "playing", { answer: 1, loop: true });
+  assert.match(player.notice, /over and over/);
+  player.seek(AT - 50);
+  assert.equal(stream.said.at(-1)[0], "replay_seek");
+  player.seek(AT - 300);
+  assert.ok(stream.closed);
+  assert.deepEqual([made.opened.length, made.opened[1].wanted.at, made.opened[1].wanted.until, player.playing], [2, AT - 300, undefined, true]);
+});

@@ -34,7 +34,7 @@ export class Player {
     this.shown_at = NaN;
     this.asking = this.due = this.running = this.resting = this.went_on = false;
     this.road = 0;
-    this.stream = null;
+    this.stream = this.stretch = null;
     this.#forget();
   }
 
@@ -69,6 +69,17 @@ export class Player {
       this.live();
       return;
     }
+    const { from, to } = this.stretch ?? {};
+    if (!this.shared && (at < from || at > to)) {
+      // What plays ends there: elsewhere it is another.
+      const streams = this.playing && this.stream !== null;
+      this.stretch = null;
+      this.#close();
+      this.#move(at);
+      if (streams) this.#open();
+      this.#tell();
+      return;
+    }
     if (this.ready && (this.playing || this.shared) && this.stream.commands) {
       this.#say("replay_seek", { at: micro(at) });
       this.#move(at, false);
@@ -98,6 +109,15 @@ export class Player {
     this.dragging = this.went_on = false;
     this.seek(this.at);
     if (went_on && this.past && !this.playing) this.play();
+  }
+
+  /** A stretch (epoch s) over and over, until one leaves it. */
+  loop(from, to) {
+    this.#close();
+    this.playing = false;
+    this.stretch = { from, to };
+    this.#move(from);
+    this.play();
   }
 
   toggle() {
@@ -143,6 +163,7 @@ export class Player {
     this.at = this.shown_at = NaN;
     this.playing = this.dragging = this.invited = this.moved = false;
     this.road = 0;
+    this.stretch = null;
     this.notice = "";
     this.store.ahead = false;
     this.store.forward();
@@ -219,7 +240,7 @@ export class Player {
       this.#set(this.at);
       return;
     }
-    const mine = road.open({ at: this.at, speed: this.speed, join, known: this.store.now_view.known, cursor: this.cursor() }, {
+    const mine = road.open({ at: this.at, speed: this.speed, join, known: this.store.now_view.known, cursor: this.cursor(), until: this.stretch?.to }, {
       opened: (me) => {
         this.me = me;
       },
@@ -274,6 +295,7 @@ export class Player {
     this.#note([
       data.tier && data.tier !== "raw" ? t("from buckets of {tier}: the samples are gone", { tier: data.tier }) : "",
       data.skipped ? t("jumped a stretch in which nothing came") : "",
+      data.loop ? t("over and over") : "",
       data.gap ? t("some of it cannot be read") : "",
       this.stream.commands ? "" : t("over server-sent events"),
     ].filter(Boolean).join(" · "));

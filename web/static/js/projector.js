@@ -1,7 +1,7 @@
 // A replay's own connection, apart from the one that tabs share: what it brings belongs to the past alone.
 //
 // open(wanted, on) → { say(event, data) → id, close(), commands }
-//   wanted: { at, speed, join?, known }      epoch s; `join` is the id of a replay to watch instead
+//   wanted: { at, speed, known, join?, until? }   epoch s; `join` is the id of a replay to watch instead; with `until` it begins anew there
 //   on.told(data, id)       where it stands: `replaying` and `playhead` say the same; id of the command it answers
 //   on.frame(event, data)   one frame of the past
 //   on.opened(me)           who we are there
@@ -23,7 +23,7 @@ const fast = (speed) => speed === "max" || speed > FAST;
 export const websocket = {
   id: "websocket",
   title: "WebSocket",
-  open({ at, speed, join, known, cursor }, on) {
+  open({ at, speed, join, known, cursor, until }, on) {
     // With a cursor nothing is told of now but what comes in the meantime.
     const asked = new URLSearchParams({ rooms: "dashboard", compact: "true", known: String(known), cursor });
     const url = new URL(`/api/realtime/ws?${asked}`, location.href);
@@ -58,7 +58,7 @@ export const websocket = {
       if (event === "hello") {
         on.opened(data.client_id);
         pace(speed);
-        say("replay", join ? { join } : { from: micro(at), speed, paused: true, skip_idle_s: IDLE_S });
+        say("replay", join ? { join } : { from: micro(at), speed, paused: true, skip_idle_s: IDLE_S, ...(until && { to: micro(until), loop: true }) });
       } else if (event === "error") {
         on.refused(data.detail, id);
         if (!playing) end();
