@@ -90,9 +90,10 @@ class Protocol(WebSocketProtocol13):
                 if work > FAIR:
                     work = 0
                     await asyncio.sleep(0)
-        except StreamClosedError:
+        except (StreamClosedError, asyncio.CancelledError):
+            # Cancelled is only who listens still when the loop itself ends.
             self._abort()
-        except (Exception, asyncio.CancelledError):
+        except Exception:
             self.handler.log_exception(*sys.exc_info())
             self._abort()
         finally:
