@@ -4,8 +4,10 @@ import asyncio
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
+from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from realtime.core.times import rfc3339
@@ -54,9 +56,12 @@ class IncidentFile(Border):
             while chunk := await loop.run_in_executor(None, packed.read, CHUNK):
                 self.write(chunk)
                 try:
-                    await self.flush()
+                    async with asyncio.timeout(self.services.hub.limits.stall_s):
+                        await self.flush()
                 except StreamClosedError:  # whoever asked has gone
                     return
+                except TimeoutError:  # or takes nothing, and others wait for their turn
+                    return cast("HTTP1Connection", self.request.connection).stream.close()
         await self.finish()
 
 

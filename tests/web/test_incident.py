@@ -2,11 +2,17 @@
 
 import zipfile
 from io import BytesIO
+from random import Random
 
+import httpx
 import msgspec
 import pytest
 
+from realtime.core.batch import Batch, Columns, Key
 from realtime.errors import Closing, StorageBroken
+from storage.events import Number
+from tests.app import house
+from tests.clients import eventually, slow
 from tests.web.conftest import START
 from web import incident
 from web.app import ROUTES
@@ -56,6 +62,29 @@ async def test_a_bad_question_is_refused_by_field(site, query, status, field):
     await site.tick({CPU: 0.5})
     answer = await site.ask(PATH + query)
     assert (answer.status, list(answer.errors)) == (status, [field] if field else [])
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_takes_nothing_keeps_nobody_waiting(tmp_path):
+    """Law slow-costs-itself: after `stall_s` the connection is cut, the file goes, and the next has its turn."""
+    random = Random(7)
+    async with house(tmp_path, stall_s=1) as it:
+        now = it.clock.now()
+        ats = [now - 4_000_000 + n * 1_000 for n in range(4_000)]
+        for source in "abcd":
+            keys = [Key(f"m{n}", (), f"m{n}") for n in range(50)]
+            values: list[list[Number | None]] = [[random.random() for _ in ats] for _ in keys]
+            await it.spine.ingest(Batch([Columns(source, ats, keys, values)]))
+        head = f"GET {PATH}?from=-1h HTTP/1.1"
+        async with slow(it.url, head) as reader, httpx.AsyncClient(trust_env=False) as client:
+            await reader.until(b"Content-Length")
+            url = f"{it.url.rstrip('/')}{PATH}?from=-1m"
+            assert (await client.get(url)).status_code == 429
+            await eventually(lambda: not it.services.packing.locked())
+            await reader.rest()
+            size = int(reader.bytes.partition(b"Content-Length: ")[2].split()[0])
+            assert len(reader.bytes) < size
+            assert (await client.get(url)).status_code == 200
 
 
 @pytest.mark.gen_test
