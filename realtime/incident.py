@@ -23,7 +23,7 @@ from realtime.core.frames import Data, of_event
 from realtime.core.naming import check_source, series_text
 from realtime.core.times import EARLIEST, LATEST, rfc3339
 from realtime.core.views import View, evolve
-from realtime.errors import BadInput, FieldError, StorageBroken, StorageError
+from realtime.errors import BadInput, FieldError, NotWritable, StorageBroken, StorageError
 from realtime.leaflet import leaflet
 from storage import export
 from storage.backup import written
@@ -126,6 +126,7 @@ def pack(path: Path, target: Path, asked: Incident, progress: Progress = quiet) 
     """
     check_span(asked.start, asked.end)
     made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    _check_place(target, made)
     try:
         with look(path) as connection:
             asked = asked._replace(source=asked.source or _host(connection))
@@ -162,6 +163,18 @@ def pack(path: Path, target: Path, asked: Incident, progress: Progress = quiet) 
     finally:
         made.unlink(missing_ok=True)
     return manifest
+
+
+def _check_place(target: Path, made: Path) -> None:
+    """Before the work, and in words that are not of the log."""
+    try:
+        made.touch()
+        made.unlink()
+    except OSError as error:
+        raise NotWritable(
+            f"{target} cannot be written ({error.strerror or error})",
+            "choose another place, or correct its owner and permissions",
+        ) from error
 
 
 def unpack(file: Path, directory: Path) -> Manifest:

@@ -129,7 +129,7 @@ class Care:
         return 0
 
     def _backup(self) -> int:
-        file = Path(self._asked["file"])
+        file = self._target(self._asked["file"])
         done = backup(self._path, file, force="force" in self._asked, progress=self._progress)
         self._say(
             done,
@@ -170,9 +170,7 @@ class Care:
                 origin="flag",
             )
         wanted = self._wanted()
-        file = None if to == "-" else Path(to)
-        if file and file.exists() and "force" not in self._asked:
-            raise BadDial(f"{file} is there already.", "Choose another name, or say --force.")
+        file = None if to == "-" else self._new(to)
         damages: list[Damage] = []
         with look(self._path) as connection:
             names = {
@@ -208,6 +206,20 @@ class Care:
                 print(remark, file=self._err)
         return 1 if damages else 0
 
+    def _new(self, name: str) -> Path:
+        file = self._target(name)
+        if file.exists() and "force" not in self._asked:
+            raise BadDial(f"{file} is there already.", "Choose another name, or say --force.")
+        return file
+
+    def _target(self, name: str) -> Path:
+        """A file to write, which is none of the log's own: these no --force gives up."""
+        file = Path(name)
+        log = self._path.resolve()
+        if file.resolve() in {log, *(log.with_name(FILE + end) for end in ("-wal", "-shm"))}:
+            raise BadDial(f"{file} is the log itself.", "Choose another name.", origin="flag")
+        return file
+
     def _incident(self, words: list[str]) -> int:
         if words[0] != "incident" or len(words) != 2 or "start" not in self._asked:
             raise BadDial(
@@ -215,9 +227,7 @@ class Care:
                 "Say export incident --from TIME --to TIME FILE.",
                 origin="flag",
             )
-        file = Path(words[1])
-        if file.exists() and "force" not in self._asked:
-            raise BadDial(f"{file} is there already.", "Choose another name, or say --force.")
+        file = self._new(words[1])
         start, end = self._moment("start", EARLIEST), self._moment("end", self._now)
         title = self._asked.get("title", "")
         asked = Incident(start, end, title, "", self._now, self._version)

@@ -111,6 +111,34 @@ def test_an_incident_is_one_file(care, tmp_path):
     assert code == 1 and "nothing was recorded" in err
 
 
+@pytest.mark.parametrize("name", ["playhead.db", "link", "playhead.db-wal"])
+@pytest.mark.parametrize("command", ["backup", "incident", "export"])
+def test_the_log_is_not_written_over(care, tmp_path, command, name):
+    """Not even by force, and by whatever name it is called."""
+    path = tmp_path / "playhead.db"
+    fill(path)
+    (tmp_path / "link").symlink_to(path)
+    file, before = str(tmp_path / name), path.read_bytes()
+    asked: dict[str, dict[str, object]] = {
+        "backup": {"file": file},
+        "incident": {"words": ["incident", file], "start": "-1h", "end": "+1h"},
+        "export": {"out": file, "format": "csv"},
+    }
+    with pytest.raises(BadDial, match="is the log itself"):
+        care("export" if command == "incident" else command, force=True, **asked[command])
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["none/x.playhead", "file/x.playhead"])
+def test_an_incident_has_a_place_to_go(care, tmp_path, place):
+    """It is the target of which the sentence speaks, not the log."""
+    fill(tmp_path / "playhead.db")
+    (tmp_path / "file").touch()
+    asked = {"words": ["incident", str(tmp_path / place)], "start": "-1h", "end": "+1h"}
+    code, _, err = care("export", format="csv", **asked)
+    assert code == 1 and "x.playhead cannot be written" in err
+
+
 @pytest.mark.parametrize(
     "asked",
     [
