@@ -13,6 +13,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from typing import Any, Literal
 
 import structlog
@@ -39,8 +40,8 @@ from realtime.core.views import View
 from realtime.delivery import Hub
 from realtime.errors import Crowded, StorageError
 from realtime.past import Past, Place
-from realtime.reel import NEVER, PAGE, Reel, Shown
-from realtime.tail import Entry
+from realtime.reel import CELLS, NEVER, PAGE, Reel, Shown
+from realtime.tail import SAMPLE, Entry
 from storage.events import Event, Metrics, Unreadable
 
 BEATS_S = 0.25
@@ -51,6 +52,8 @@ REST_S = 3_600.0
 """How long nobody looks, where nothing is due."""
 TURN = 500
 """Entries that come due before others get the loop."""
+AHEAD_BYTES = CELLS * SAMPLE
+"""What may wait to be told, beside a page that is read: a page of wide ticks weighs as much."""
 LAP_S = 0.5
 """How long a lap of a loop takes at least: each begins with a whole picture."""
 WATCHERS = 100
@@ -295,7 +298,7 @@ class Replay:
 
     def _is_behind(self) -> bool:
         pacer = self._pacer
-        return pacer is not None and self.edge - pacer.place > PAGE
+        return pacer is not None and not self._is_near(pacer.place, self.edge)
 
     # --- the clock ------------------------------------------------------------------------------
 
@@ -422,7 +425,14 @@ class Replay:
             return False
         pacer = self._pacer
         place = self.edge if pacer is None else min(pacer.place, self.edge)
-        return self._reel.place - place <= PAGE
+        return self._is_near(place, self._reel.place)
+
+    def _is_near(self, place: int, last: int) -> bool:
+        """Whether what is to be told after a place is not yet all that may wait."""
+        if last - place > PAGE:
+            return False
+        waiting = islice(self._shown, self._index(place + 1), None)
+        return sum(shown.entry.size for shown in waiting) <= AHEAD_BYTES
 
     def _read_ahead(self) -> None:
         """What was read comes meanwhile, when it is due."""
@@ -550,6 +560,12 @@ class Replay:
         """What all have been told, or what those who are too far behind will not be told."""
         lowest = min((one.place for one in self.watchers), default=self.edge)
         lowest = max(lowest, self.edge - 2 * PAGE)
+        size = 0
+        for shown in reversed(self._shown):
+            size += shown.entry.size
+            if size > 3 * AHEAD_BYTES:
+                lowest = max(lowest, min(shown.entry.place, self.edge))
+                break
         pacer = self._pacer
         if pacer is not None:
             lowest = min(lowest, pacer.place)

@@ -15,8 +15,9 @@ from realtime.clock import Clock
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.times import parse_time, rfc3339
 from realtime.errors import StorageError
-from realtime.reel import PAGE
+from realtime.reel import CELLS, PAGE
 from realtime.replay import LAP_S
+from storage.events import Number
 from storage.retention import Keep
 from tests.app import house
 from tests.clients import MSGPACK, Socket, Told, events, eventually, sockets
@@ -532,3 +533,21 @@ async def test_a_step_over_much_that_others_sent_holds_little(tmp_path: Path) ->
             assert 0 < most <= 5 * PAGE
             heard = [one.data["seq"] for one in logged(socket.heard)]
             assert [seq for seq in heard if first <= seq <= last] == [*range(first, last + 1)]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_wide_ticks_are_read_ahead_by_their_weight(tmp_path: Path) -> None:
+    """Law slow-costs-itself: a hundred ticks of three thousand series are not a page."""
+    keys = [Key(f"m{n}", (), f"m{n}") for n in range(3_000)]
+    async with recorded(tmp_path, 1) as it:
+        for n in range(1, 150):
+            it.clock.at = moment = BEGIN + n * S
+            values: list[list[Number | None]] = [[n + place] for place in range(len(keys))]
+            await it.spine.ingest(Batch([Columns("here", [moment], keys, values)]), own=True)
+        async with sockets(it.url) as socket:
+            await socket.until("snapshot")
+            answer = await begun(socket, **{"from": at(1.5), "speed": 0.25})
+            replay = it.replays._open[answer.data["id"]]
+            await asyncio.sleep(2)
+            samples = [len(shown.entry.event.data.ids) for shown in replay._shown]
+            assert CELLS / 2 <= sum(samples) <= 3 * CELLS
