@@ -145,6 +145,7 @@ const ROWS_SHOWN = 18;
 function outline(places) {
   const root = document.createElementNS(SVG, "svg");
   root.setAttribute("viewBox", `0 0 120 ${ROWS_SHOWN * 4}`);
+  root.setAttribute("preserveAspectRatio", "none");
   root.setAttribute("class", "outline");
   root.setAttribute("aria-hidden", "true");
   for (const { kind, x, y, w, h } of places) {
