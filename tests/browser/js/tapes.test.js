@@ -54,6 +54,20 @@ test("charts that are looked at ask together, once; those out of sight never", a
   assert.deepEqual([...two.table.rows()[2]], [1, 2, 3]);
 });
 
+test("a screenful of more series than one question may have is asked in several", async (t) => {
+  const pass = clock(t);
+  const { tapes, asked } = room();
+  const many = Array.from({ length: 45 }, (_, k) => tapes.open({ kind: "line", ids: Array.from({ length: 12 }, (_, n) => 100 * k + n) }));
+  for (const tape of many) tape.look(true);
+  for (let k = 0; k < 5; k += 1) {
+    pass(1_000);
+    await settle();
+  }
+  const sizes = asked.map((query) => query.getAll("chart").flatMap((one) => one.split(":")[1].split(",")).length);
+  assert.deepEqual(sizes, [396, 144]);
+  assert.ok(many.every(({ state }) => state === "ready"));
+});
+
 test("ticks are appended to the history, those that came while it was under way too", async (t) => {
   const pass = clock(t);
   const { store, tapes } = room();

@@ -12,7 +12,9 @@ import { NONE, Table } from "./series.js";
 import { Weave } from "./weave.js";
 
 const GATHER_MS = 20;
+// The server's bounds for one question: charts, and series on all of them.
 const MOST_AT_ONCE = 40;
+const MOST_SERIES = 400;
 // Asking again for completeness' sake happens never more often than this.
 const WHOLE_MS = 3_000;
 const FAILED_MS = 5_000;
@@ -145,7 +147,11 @@ export class Tapes {
   async #load() {
     const due = Date.now() - WHOLE_MS;
     const all = [...this.wanted].filter((tape) => tape.seen && tape.asked_at <= due);
-    const some = all.slice(0, MOST_AT_ONCE);
+    const some = [];
+    for (let series = 0; some.length < Math.min(all.length, MOST_AT_ONCE); some.push(all[some.length])) {
+      series += all[some.length].ids.length;
+      if (some.length && series > MOST_SERIES) break;
+    }
     for (const tape of some) this.wanted.delete(tape);
     for (const tape of this.wanted) if (tape.seen) this.want(tape);
     if (some.length === 0 || !this.store.view.ready) return;
