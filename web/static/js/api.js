@@ -35,15 +35,18 @@ async function answered(path, options) {
   }
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) {
-    const told = (body.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`).join("; ");
-    const error = new Error([body.detail ?? body.title ?? t("The server answered {status}.", { status: answer.status }), told].filter(Boolean).join(" "));
-    error.status = answer.status;
-    throw error;
-  }
+  if (!answer.ok) throw refusal(answer.status, body);
   // A network that wants a sign-in first answers anything with a page of its own.
   if (body.data === undefined) throw new Error(t("Something on the way answered in the server's place; does this network want you to sign in?"));
   return body.data;
+}
+
+/** The Error of a refusal, in the words of its body (RFC 9457). */
+export function refusal(status, body) {
+  const told = (body.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`).join("; ");
+  const error = new Error([body.detail ?? body.title ?? t("The server answered {status}.", { status }), told].filter(Boolean).join(" "));
+  error.status = status;
+  return error;
 }
 
 /** Sends `body` as JSON → the envelope's data. */

@@ -32,7 +32,7 @@ import { standBy } from "./standby.js";
 import { Store } from "./store.js";
 import { Tapes } from "./tapes.js";
 import { speedName, speedOf } from "./timeline.js";
-import { first, message, micro, seconds } from "./wire.js";
+import { first, incident, message, micro, seconds } from "./wire.js";
 import { fill, language, preferred, speak, t } from "./words.js";
 
 // Each comes when it is visited: who looks at the overview of a hundred hosts needs no charts yet.
@@ -69,7 +69,7 @@ function ahead(view) {
 }
 ahead(route.get("view") || kept("view"));
 
-const store = new Store();
+const store = new Store({ incident: incident(document.documentElement.dataset.incident) });
 const seconds_of = (range) => controls.RANGES.find(([text]) => text === range)?.[1];
 const moment = (text) => (text ? Date.parse(text) / 1000 : NaN);
 
@@ -77,6 +77,8 @@ const moment = (text) => (text ? Date.parse(text) / 1000 : NaN);
 const shape = () => {
   const [from, to] = [moment(route.get("from")), moment(route.get("to"))];
   const still = from < to;
+  // Of an incident all is shown, unless the address says otherwise.
+  if (!still && store.incident && !route.get("range")) return { seconds: RANGE, from: store.incident.from, to: store.incident.to };
   return { seconds: seconds_of(route.get("range")) ?? seconds_of(kept("range")) ?? RANGE, from: still ? from : NaN, to: still ? to : NaN };
 };
 
@@ -85,13 +87,14 @@ const span = new Span({
   begun: () => store.now_view.sources.get(page.source)?.first_seen ?? NaN,
   seconds: RANGE,
   playhead: () => store.playhead,
+  whole: store.incident,
 });
 span.shape = shape();
 const tapes = new Tapes({ store, span, ask });
 const catalogue = new Catalogue({ store, ask });
 const keys = new Keys();
 const player = new Player({
-  store, ask, source: () => page.source, cursor: () => link.cursor,
+  store, ask, source: () => page.source, cursor: () => link.cursor, begins: () => reel.begins,
   roads: projector.ROADS.filter(({ id }) => !route.get("road") || { ws: "websocket" }[route.get("road")] === id || route.get("road") === id),
   warn: (words) => page.toast({ type: "warning", title: t("The replay"), more: words }),
 });
@@ -417,9 +420,13 @@ toasts.mount($("toasts"), store);
 connection.mount($("connection"), store, {
   banner: $("banner"), announce: $("announce"), hurry: () => link.hurry(), resume,
   back: (more) => page.toast({ type: "success", title: t("Live again"), more }),
-  past: () => (!player.past ? "" : player.playing ? t("Replay {speed}", { speed: speedName(player.speed) }) : t("Replay, paused")),
+  past: () => (!player.past ? store.incident ? t("Incident") : "" : player.playing ? t("Replay {speed}", { speed: speedName(player.speed) }) : t("Replay, paused")),
 });
 search.mount($("search"), page);
+if (store.incident) {
+  VIEWS.summary = () => import("./views/summary.js");
+  (await import("./panels/incident.js")).mount($("incident"), page);
+}
 controls.mount($("controls"), page);
 const places = rail.mount({ views: $("rail-views"), sources: $("sources"), count: $("sources-count"), bar: $("bar-source") }, page);
 alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
@@ -457,7 +464,7 @@ const lives = store.on("link", ({ state }) => {
   lives();
   standBy(() => store.link.state === "live");
 });
-pulse.start();
+if (!store.incident) pulse.start();
 // After the start: a page that opens in the background rests in its turn.
 new Attention({
   page: document, frame: window,

@@ -19,11 +19,11 @@ const FASTEST = 1000;
 
 export class Player {
   /**
-   * ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; roads: of `projector`, best first;
+   * ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; begins(): when an incident does; roads: of `projector`, best first;
    * frame(fn) calls once a frame is due; warn(words): something was refused.
    */
-  constructor({ store, ask, roads = [], source = () => store.now_view.source, cursor = () => "", frame = (fn) => requestAnimationFrame(fn), warn = () => {} }) {
-    Object.assign(this, { store, ask, roads, source, cursor, frame, warn });
+  constructor({ store, ask, roads = [], source = () => store.now_view.source, cursor = () => "", begins = () => NaN, frame = (fn) => requestAnimationFrame(fn), warn = () => {} }) {
+    Object.assign(this, { store, ask, roads, source, cursor, begins, frame, warn });
     this.listeners = new Set();
     this.at = NaN;
     this.speed = 1;
@@ -121,7 +121,11 @@ export class Player {
   }
 
   toggle() {
-    if (this.playing || !this.past) this.pause();
+    if (this.store.incident && !this.past) {
+      // From the end it plays all of it, as a film does.
+      this.seek(this.begins());
+      this.play();
+    } else if (this.playing || !this.past) this.pause();
     else this.play();
   }
 

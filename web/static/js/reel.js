@@ -34,9 +34,9 @@ export class Reel {
     store.on("load", news);
   }
 
-  /** When the tape begins (epoch s, NaN: not known yet). */
+  /** When the tape begins (epoch s, NaN: not known yet); of an incident that is open, when it does. */
   get begins() {
-    return this.told ? this.told.begins : NaN;
+    return this.told ? Math.max(this.told.begins, this.store.incident?.from ?? -Infinity) : NaN;
   }
 
   /** Look at a stretch { from, to }, in about so many bars. */

@@ -11,9 +11,9 @@ export const SHORTEST_S = 2;
 const YOUNGEST_S = 120;
 
 export class Span {
-  /** now() → the newest tick (epoch s); begun() → when the record begins (epoch s; NaN: not known); playhead() → NaN while live. */
-  constructor({ now, begun, seconds, playhead = () => NaN }) {
-    Object.assign(this, { now, begun, playhead });
+  /** now() → the newest tick (epoch s); begun() → when the record begins (epoch s; NaN: not known); playhead() → NaN while live; `whole` ({ from, to } or null): all there is, where nothing is added any more. */
+  constructor({ now, begun, seconds, playhead = () => NaN, whole = null }) {
+    Object.assign(this, { now, begun, playhead, whole });
     this.shape = { seconds, from: NaN, to: NaN };
     this.undo = [];
     this.listeners = new Set();
@@ -94,9 +94,10 @@ export class Span {
     return this.undo.length > 0;
   }
 
-  /** Up to now again, as wide as was chosen. */
+  /** Up to now again, as wide as was chosen; or all there is. */
   live() {
-    if (!this.moving) this.last(this.seconds);
+    if (this.whole) this.fix(this.whole.from, this.whole.to);
+    else if (!this.moving) this.last(this.seconds);
   }
 
   /** The playhead was moved from outside. What stands still turns its page when the playhead leaves it. */

@@ -171,7 +171,9 @@ function mark(view, alert) {
 }
 
 export class Store {
-  constructor() {
+  /** `incident` ({ title, source, from, to }) where one is open to be read: its end is the present, and stays it. */
+  constructor({ incident = null } = {}) {
+    this.incident = incident;
     this.now_view = blank();
     // What is shown: the one above, or another while the playhead stands in the past.
     this.view = this.now_view;
@@ -265,6 +267,7 @@ export class Store {
 
   /** What time it is really, whatever is watched. */
   present() {
+    if (this.incident) return this.incident.to;
     return Number.isNaN(this.ahead_s) ? this.now_view.at : performance.now() / 1000 + this.ahead_s;
   }
 

@@ -64,6 +64,13 @@ function notification(data) {
   return { ...data, at: seconds(data.at) };
 }
 
+/** The incident that is open, as the page is told of it: { title, source, from, to }; null where a server records. */
+export function incident(text) {
+  if (!text) return null;
+  const { title, source, from, to } = JSON.parse(text);
+  return { title, source, from: seconds(from), to: seconds(to) };
+}
+
 /** What somebody marked: `until` is NaN where it is a moment. */
 export function annotation(data) {
   return { ...data, at: seconds(data.at), since: seconds(data.since), until: seconds(data.until) };

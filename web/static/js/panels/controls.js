@@ -14,19 +14,20 @@ export const RANGES = [
 const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
 const STILL = "still";
 const PICK = "pick";
+const SAVE = "save";
 const HERE = "here";
 
 export function mount(root, page) {
   const { store, span, keys } = page;
   const still = el("option", { value: STILL, hidden: true });
   const select = el("select.select", { id: "range", "aria-label": t("Time shown") },
-    ...RANGES.map(([, seconds, label]) => el("option", { value: String(seconds) }, t(label))), still, el("option", { value: PICK }, t("Pick a time…")));
+    ...RANGES.map(([, seconds, label]) => el("option", { value: String(seconds) }, t(label))), still, el("option", { value: PICK }, t("Pick a time…")), el("option", { value: SAVE }, t("Save as incident…")));
   select.addEventListener("change", () => {
-    if (select.value !== PICK) span.last(Number(select.value));
-    else {
-      shown();
-      pick();
-    }
+    const chosen = select.value;
+    shown();
+    if (chosen === PICK) pick();
+    else if (chosen === SAVE) casefile();
+    else span.last(Number(chosen));
   });
   // Against: another time under the one that is shown.
   const picked = el("option", { value: "", hidden: true });
@@ -92,11 +93,13 @@ export function mount(root, page) {
     }
   };
   const pick = lazy(() => import("./picker.js"), (it) => it.open(page, RANGES));
+  const casefile = lazy(() => import("./casefile.js"), (it) => it.open(page));
   const actions = [
     ["refresh", t("Refresh all"), "u", () => page.refresh()],
     ["latest", t("Live metrics"), "m", lazy(() => import("./latest.js"), (it) => it.open(page))],
     ["performance", t("Performance"), "i", lazy(() => import("./server.js"), (it) => it.open(page))],
     ["csv", t("Export as CSV"), "e", lazy(() => import("./export.js"), (it) => it.save(page, "csv"))],
+    ["casefile", t("Save as incident"), "z", casefile],
     ["json", t("Export as JSON"), "", lazy(() => import("./export.js"), (it) => it.save(page, "json"))],
   ];
   const settings = lazy(() => import("./settings.js"), (it) => it.open(page, actions));

@@ -19,6 +19,10 @@ export const said = ({ since, until }) => (Number.isNaN(until) ? when(since) : `
 
 /** The dialog: a new mark at `at` (epoch s), or `one` that is there. `stretch` ({ from, to } or null) is what may be marked instead of a moment. */
 export function note(page, { at, stretch = null, one = null }) {
+  if (page.store.incident) {
+    page.toast({ type: "info", title: t("An incident is read-only: nothing can be written into it") });
+    return;
+  }
   const text = el("textarea", { id: "mark-text", required: true, maxlength: String(MOST_TEXT), rows: "3" }, one?.text ?? "");
   const tags = el("input", { id: "mark-tags", type: "text", maxlength: "400", placeholder: t("deploy, shop"), value: one?.tags.join(", ") ?? "" });
   const author = el("input", { id: "mark-author", type: "text", maxlength: "200", value: one?.author ?? kept("author") });
@@ -109,6 +113,6 @@ function entry(page, one) {
   const there = page.route.href({ view: "host", at: micro(one.since) });
   return el("li", { "data-id": one.id },
     el("span.mark-sign", { "aria-hidden": "true" }, "▾"), el("span.what", {}, one.text),
-    el("span.when", {}, el("button.button.small", { type: "button", "aria-label": t("Change {text}", { text: one.text }), onclick: () => note(page, { one }) }, t("Change"))),
+    el("span.when", {}, el("button.button.small", { type: "button", "data-writes": "", "aria-label": t("Change {text}", { text: one.text }), onclick: () => note(page, { one }) }, t("Change"))),
     el("p.more", {}, el("a.jump", { href: there }, said(one)), [one.tags.join(", "), one.author, one.source].filter(Boolean).map((words) => ` · ${words}`).join("")));
 }

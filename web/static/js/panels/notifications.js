@@ -10,7 +10,7 @@ export const MARKS = { info: "●", success: "✔", warning: "◆", error: "▲"
 export function mount(root, { store, test, bell }) {
   const list = el("ul.entries");
   const none = el("p.empty-line", { hidden: true }, t("No messages yet. Applications send them to POST /api/realtime/notifications."));
-  const button = el("button.button.small", { type: "button", id: "test-notification" }, t("Send a test"));
+  const button = el("button.button.small", { type: "button", id: "test-notification", "data-writes": "" }, t("Send a test"));
   button.addEventListener("click", async () => {
     button.disabled = true;
     await test();

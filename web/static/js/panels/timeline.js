@@ -52,6 +52,8 @@ function draw(root, shape) {
 /** Fills the footer `root`; `watching` is the badge that says that this is the past. */
 export function mount(root, page, { watching }) {
   const { store, player, reel, span, keys } = page;
+  // An incident has an end in place of a present.
+  const ends = store.incident !== null;
   const to = (at, direction, nothing) => {
     if (!Number.isNaN(at)) go(at);
     else if (direction > 0) player.live();
@@ -81,6 +83,7 @@ export function mount(root, page, { watching }) {
   /** Marks the moment under the playhead, or the stretch that was selected on a chart. */
   const marked = () => note(page, { at: player.past ? player.at : store.now_view.at, stretch: span.moving ? null : span.shown() });
   const mark = button("dvr-mark", t("Mark this moment"), "mark", marked);
+  mark.dataset.writes = "";
   mark.title = `${t("Mark this moment")} (B)`;
   const share = button("dvr-share", t("Watch together"), "share", async () => {
     share.disabled = true;
@@ -95,7 +98,12 @@ export function mount(root, page, { watching }) {
   root.append(el("div.dvr-left", {}, before, play, after, speed, el("p.dvr-time", {}, time, today)), track, el("div.dvr-right", {}, el("span.dvr-tools", {}, mark, link, share), live));
 
   // What is shown of the tape; the bar goes on with the time while its end is in sight.
-  let shown = whole(NaN, store.present() || 0);
+  const all = () => {
+    const { incident } = store;
+    const margin = incident ? 0.01 * (incident.to - incident.from) : 0;
+    return incident ? fit({ from: incident.from - margin, to: incident.to + margin }, incident.from, incident.to) : whole(reel.begins, store.present() || 0);
+  };
+  let shown = all();
   let following = true;
   let first = true;
   let size = { width: 0, height: 0 };
@@ -120,13 +128,13 @@ export function mount(root, page, { watching }) {
     if (!store.now_view.ready) return;
     if (first && !Number.isNaN(reel.begins)) {
       first = false;
-      shown = whole(reel.begins, now());
+      shown = all();
       if (player.past) shown = reach(shown, player.at, reel.begins, now());
       following = follows(shown, now());
       look();
     } else if (following && !held) {
       const length = shown.to - shown.from;
-      shown = first ? whole(reel.begins, now()) : fit({ from: shown.from + now() - at_paint, to: shown.to + now() - at_paint }, reel.begins, now());
+      shown = first ? all() : fit({ from: shown.from + now() - at_paint, to: shown.to + now() - at_paint }, reel.begins, now());
       if (!first && length < shown.to - shown.from - 1) shown.from = shown.to - length;
       look();
     }
@@ -146,16 +154,16 @@ export function mount(root, page, { watching }) {
     say(time, clock(at));
     say(today, date(at));
     const behind = now() - at;
-    const text = player.past ? t("{time} behind", { time: largest(behind) }) : t("LIVE");
+    const text = player.past ? t(ends ? "{time} left" : "{time} behind", { time: largest(behind) }) : t(ends ? "At the end" : "LIVE");
     if (live.dataset.said !== text) {
       live.dataset.said = text;
-      live.replaceChildren(...(player.past ? [el("b", {}, t("Go live")), el("span", {}, text)] : [el("b", {}, text)]));
-      live.setAttribute("aria-label", player.past ? t("Go live, {time} behind", { time: largest(behind) }) : t("Live"));
+      live.replaceChildren(...(player.past ? [el("b", {}, t(ends ? "To the end" : "Go live")), el("span", {}, text)] : [el("b", {}, text)]));
+      live.setAttribute("aria-label", ends ? `${t("To the end")}, ${text}` : player.past ? t("Go live, {time} behind", { time: largest(behind) }) : t("Live"));
     }
     track.setAttribute("aria-valuenow", at.toFixed(0));
     track.setAttribute("aria-valuemin", (reel.begins || shown.from).toFixed(0));
     track.setAttribute("aria-valuemax", now().toFixed(0));
-    track.setAttribute("aria-valuetext", player.past ? `${clock(at)}, ${date(at)}, ${t(player.playing ? "playing" : "paused")}` : `${clock(at)}, ${t("live")}`);
+    track.setAttribute("aria-valuetext", player.past ? `${clock(at)}, ${date(at)}, ${t(player.playing ? "playing" : "paused")}` : `${clock(at)}, ${t(ends ? "At the end" : "live")}`);
     if (player.past) say(words, told());
   };
 
@@ -181,15 +189,15 @@ export function mount(root, page, { watching }) {
     hand.replaceChildren(el("option", { value: "", hidden: true }, t("Hand over")), ...others.map((one) => el("option", { value: one }, one.slice(0, 4))));
   };
 
-  const told = () => t("You are watching {time}, {day} · {ago}", { time: clock(player.at), day: day(player.at), ago: ago(now() - player.at) });
+  const told = () => t("You are watching {time}, {day} · {ago}", { time: clock(player.at), day: day(player.at), ago: ends ? t("{time} before the end", { time: largest(now() - player.at) }) : ago(now() - player.at) });
   let was = false;
   /** How it plays. */
   const show = () => {
     const { past, playing } = player;
     // Whoever does not see violet hears of it.
-    if (past !== was) page.announce(past ? told() : t("Live"));
+    if (past !== was) page.announce(past ? told() : t(ends ? "At the end" : "Live"));
     was = past;
-    const moves = past ? playing : true;
+    const moves = past ? playing : !ends;
     document.documentElement.dataset.time = past ? "past" : "now";
     document.documentElement.dataset.play = playing ? "playing" : "";
     draw(play, moves ? "pause" : "play");
@@ -332,8 +340,8 @@ export function mount(root, page, { watching }) {
     else player.loop(from, Math.min(to, now() - 1));
   });
   keys.on("b", t("mark this moment"), marked);
-  keys.on("l", t("live"), () => player.live());
-  keys.on("End", t("live"), () => player.live());
+  keys.on("l", t(ends ? "to the end" : "live"), () => player.live());
+  keys.on("End", t(ends ? "to the end" : "live"), () => player.live());
 
   const off = [
     player.on(show), page.route.on(show), reel.on(ask), span.on(ask), onTheme(ask),

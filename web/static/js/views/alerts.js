@@ -22,7 +22,7 @@ export function mount(root, page) {
     ...Object.entries(SEVERITIES).map(([value, words]) => el("option", { value }, t(words))));
   const source = el("select.select", { id: "of-source", "aria-label": t("Source"), onchange: () => route.go({ of: source.value }, true) });
   const check = el("button.button", { type: "button", id: "check-alerts", onclick: () => busy(check, () => look(page)) }, t("Check alerts"));
-  const test = el("button.button", { type: "button", id: "test-alert", onclick: () => busy(test, () => tryOne(page)) }, t("Test alert"));
+  const test = el("button.button", { type: "button", id: "test-alert", "data-writes": "", onclick: () => busy(test, () => tryOne(page)) }, t("Test alert"));
   const sources = () => {
     const names = [...store.view.sources.keys()].sort();
     if (names.join("\n") === source.dataset.names) return;

@@ -520,7 +520,7 @@ export function mount(root, page) {
   const warn = (event) => draft?.dirty && event.preventDefault();
   addEventListener("beforeunload", warn);
   const off = [
-    keys.on("e", t("edit this dashboard"), () => !draft && saved && !saved.provisioned && !preview && edit()),
+    keys.on("e", t("edit this dashboard"), () => !draft && saved && !saved.provisioned && !preview && !store.incident && edit()),
     store.on("layouts", ({ layout }) => follow(layout)), store.on("load", load), store.on("sources", () => sources(panels())),
   ];
   load();

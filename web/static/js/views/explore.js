@@ -7,6 +7,7 @@ import { Hunt } from "../hunt.js";
 import { palette } from "../palette.js";
 import * as graph from "../panels/graph.js";
 import { readable } from "../plan.js";
+import { given } from "../saved.js";
 import { FUNCTIONS, MOST, aligned, command, joined, parted, question, selector, unitOf } from "../selection.js";
 import { t } from "../words.js";
 
@@ -292,7 +293,7 @@ export function mount(root, page) {
     const { from, to } = bounds();
     const got = await fetch(`/api/realtime/query?${asked(absolute(from), absolute(to))}`, { headers: { Accept: CSV }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     if (!got.ok) throw new Error((await got.json()).detail);
-    file(await got.blob(), name("csv"));
+    given(name("csv"), await got.blob());
   }
 
   async function picture() {
@@ -301,7 +302,7 @@ export function mount(root, page) {
     const { from, to } = bounds();
     const blob = await sheet(drawn.map(({ card, made }) => ({ title: `${card.querySelector("h3").textContent}  ${made.suffix}`, canvas: made.canvas, entries: made.entries() })),
       `${date(from)} ${clock(from)} – ${date(to)} ${clock(to)} ${timeZone()}`.trim());
-    file(blob, name("png"));
+    given(name("png"), blob);
   }
 
   fn.addEventListener("change", () => route.go({ fn: fn.value }));
@@ -355,13 +356,6 @@ function summary(column) {
     newest = value;
   }
   return count ? { newest, least, mean: sum / count, most } : { newest: NaN, least: NaN, mean: NaN, most: NaN };
-}
-
-function file(blob, name) {
-  const href = URL.createObjectURL(blob);
-  el("a", { href, download: name }).click();
-  // The browser has taken its reference once the click is handled; the object need not outlive it.
-  setTimeout(() => URL.revokeObjectURL(href), 1_000);
 }
 
 /** Charts with their titles, legends and time on one sheet → a PNG. */
