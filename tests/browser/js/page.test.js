@@ -260,3 +260,13 @@ test("what a view needs beyond the page is asked for at once, too", () => {
     assert.deepEqual(listed.sort(), [...graph(`js/views/${view}.js`)].filter((path) => !known.has(path)).sort(), view);
   }
 });
+
+test("a key that the page hears means one thing", () => {
+  // What a view binds while it is shown may mean more than that; what stands on every page may not.
+  const everywhere = [...graph("js/main.js")].filter((path) => !path.startsWith("js/views/") && path.endsWith(".js"));
+  const bound = everywhere.flatMap((path) => [...readFileSync(join(STATIC, path), "utf8").matchAll(/keys\.on\("([^"]+)"/g)].map(([, key]) => key));
+  const actions = [...readFileSync(join(STATIC, "js/panels/controls.js"), "utf8").matchAll(/^ {4}\["\w+", t\("[^"]+"\), "(.)"/gm)].map(([, key]) => key);
+  assert.ok(bound.length > 20 && actions.length > 3);
+  const all = [...bound, ...actions];
+  assert.deepEqual(all.filter((key, k) => all.indexOf(key) !== k), []);
+});

@@ -131,3 +131,8 @@ test("numbers and dates follow the language", () => {
   writeFor("en");
   assert.equal(figures(1204.5), "1,205");
 });
+
+test("no text is in the catalogue twice: the later would win, and nobody could tell", () => {
+  const lines = readFileSync(join(STATIC, "js/words/de.js"), "utf8").match(/^ {2}"(?:[^"\\]|\\.)*":/gm);
+  assert.equal(lines.length, Object.keys(german).length);
+});

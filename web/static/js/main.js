@@ -437,7 +437,7 @@ sign();
 keys.on("o", t("overview of all sources"), () => visit("overview", "glance"));
 keys.on("g", t("to the host"), () => visit("host", "overview"));
 keys.on("x", t("explore"), () => visit("explore", "find-series"));
-keys.on("b", t("dashboards of your own"), () => visit("dashboards", "boards-title"));
+keys.on("h", t("dashboards of your own"), () => visit("dashboards", "boards-title"));
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
 keys.on("v", t("events"), () => visit("events", "events"));

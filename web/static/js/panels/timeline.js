@@ -334,7 +334,7 @@ export function mount(root, page, { watching }) {
   keys.on("]", t("the next alert"), () => alert(1));
   keys.on("<", t("slower"), () => player.faster(faster(player.speed, -1)));
   keys.on(">", t("faster"), () => player.faster(faster(player.speed)));
-  keys.on("w", t("the selected stretch, over and over"), () => {
+  keys.on("q", t("the selected stretch, over and over"), () => {
     const { from, to } = span.shown();
     if (span.moving) page.announce(t("Select a stretch on a chart first"));
     else player.loop(from, Math.min(to, now() - 1));
