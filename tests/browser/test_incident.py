@@ -131,7 +131,7 @@ async def test_an_incident_goes_from_one_page_to_another(tmp_path):
         await page.click("#dvr-live")
         await page.wait_for_selector("html[data-time=now]", timeout=PATIENCE_MS)
         await page.select_option("#dvr-speed", "5")
-        await page.keyboard.press("Space")
+        await page.keyboard.press("k")
         await page.wait_for_selector("html[data-time=past][data-play=playing]", timeout=PATIENCE_MS)
         early = await page.evaluate(PLACE)
         await page.wait_for_selector("html[data-time=now]", timeout=PATIENCE_MS)
