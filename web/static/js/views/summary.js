@@ -13,6 +13,8 @@ import { t } from "../words.js";
 
 const WIDTH = 220;
 const HEIGHT = 34;
+// What never moved before is any number of deviations off.
+const MOST_SCORE = 1_000;
 
 const when = (at) => `${day(at)} ${clock(at)}`;
 
@@ -52,7 +54,7 @@ function fill(root, page, told) {
     severity(mark, one.severity);
     return [
       moment(seconds(one.from), { view: "host", source: one.source }),
-      el("span", {}, mark, " ", one.message), named(one),
+      el("div.said", {}, mark, " ", one.message), named(one),
       one.to === null ? t("still open") : when(seconds(one.to)),
     ];
   });
@@ -65,14 +67,14 @@ function fill(root, page, told) {
       line,
       number(text(one.unit, one.before)), number(text(one.unit, one.peak)),
       moment(seconds(one.at), { view: "host", source: one.source }),
-      number(fixed(one.score, 1)),
+      number(one.score > MOST_SCORE ? `> ${count(MOST_SCORE)}` : fixed(one.score, 1)),
     ];
   });
   const notes = told.annotations.map((each) => {
     const one = annotation(each);
     return [
       moment(one.since, { view: "host", source: "" }),
-      one.text, one.tags.join(", "),
+      el("div.said", {}, one.text), one.tags.join(", "),
       [one.author || one.source, each.later ? t("afterwards") : ""].filter(Boolean).join(" · "),
     ];
   });
