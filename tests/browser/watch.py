@@ -27,6 +27,8 @@ FLAGS = [
 ]
 PATIENCE_MS = 1000 * PATIENCE_S
 LOAD = 'system_load{period="1m"}'
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
+"""As on plain http from elsewhere, where browsers have no service workers."""
 LIVE_S = 3 * PATIENCE_S
 """For a whole story: several starts of a server and of a browser on a busy machine."""
 
@@ -102,7 +104,7 @@ async def watching(
             is_mobile=phone,
         )
         if not worker:
-            await context.add_init_script("delete Navigator.prototype.serviceWorker")
+            await context.add_init_script(NO_WORKER)
         page = await context.new_page()
         watch = Watch(page, url)
         page.on("request", lambda request: watch.requests.append(request.url))
