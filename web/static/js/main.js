@@ -22,6 +22,7 @@ import * as timeline from "./panels/timeline.js";
 import * as toasts from "./panels/toasts.js";
 import { Player } from "./player.js";
 import * as projector from "./projector.js";
+import * as paper from "./paper.js";
 import { Pulse } from "./pulse.js";
 import { Reel } from "./reel.js";
 import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
@@ -441,6 +442,7 @@ keys.on("h", t("dashboards of your own"), () => visit("dashboards", "boards-titl
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
 keys.on("v", t("events"), () => visit("events", "events"));
+paper.mount($("print"), page);
 keys.on("w", t("wall mode; Esc leaves it"), () => {
   route.go({ wall: "1" });
   document.documentElement.requestFullscreen?.().catch((failure) => console.info(`Not in full screen: ${failure.message}`));
