@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { ask, late } from "../../../web/static/js/api.js";
 import { CEILING_MS, FLOOR_MS, backoff } from "../../../web/static/js/backoff.js";
 import { ceiling, duration, figures, percent, text } from "../../../web/static/js/format.js";
+import { Keys } from "../../../web/static/js/keys.js";
 import { Pulse } from "../../../web/static/js/pulse.js";
 import { Table } from "../../../web/static/js/series.js";
 import { Store } from "../../../web/static/js/store.js";
@@ -186,6 +187,23 @@ test("another epoch is another log", () => {
 
 test("an unknown frame is let pass: the server may be newer than the page", () => {
   assert.equal(message("annotation_of_2031", {}), null);
+});
+
+test("a key that a view takes is given back when the view is left", (t) => {
+  let press;
+  const { document } = globalThis;
+  globalThis.document = { addEventListener: (_, listener) => { press = listener; }, querySelector: () => null };
+  t.after(() => { globalThis.document = document; });
+  const keys = new Keys();
+  const told = [];
+  keys.on("e", "export", () => told.push("export"));
+  const leave = keys.on("e", "edit", () => told.push("edit"));
+  const event = { key: "E", target: {}, preventDefault() {} };
+  press(event);
+  leave();
+  press(event);
+  press({ ...event, ctrlKey: true });
+  assert.deepEqual(told, ["edit", "export"]);
 });
 
 test("numbers for people", () => {

@@ -12,11 +12,14 @@ export class Keys {
     document.addEventListener("keydown", (event) => this.#press(event));
   }
 
-  /** on("p", "what it does", run) → unsubscribe. `event.key` as the browser names it; letters in lower case. */
+  /** on("p", "what it does", run) → unsubscribe. `event.key` as the browser names it; letters in lower case. A view may take a key for as long as it is shown. */
   on(key, words, run) {
-    this.bound.set(key, { words, run });
+    const one = { words, run };
+    this.bound.set(key, [...(this.bound.get(key) ?? []), one]);
     return () => {
-      if (this.bound.get(key)?.run === run) this.bound.delete(key);
+      const left = this.bound.get(key).filter((other) => other !== one);
+      if (left.length) this.bound.set(key, left);
+      else this.bound.delete(key);
     };
   }
 
@@ -26,7 +29,7 @@ export class Keys {
       const close = el("button.button", { type: "button", onclick: () => dialog.close() }, t("Close"));
       const name = (key) => (key === " " ? t("Space") : key.length === 1 ? key.toUpperCase() : key);
       dialog.replaceChildren(el("h2", { id: "keys-title" }, t("Keys")),
-        el("dl", {}, ...[...this.bound].flatMap(([key, { words }]) => [el("dt", {}, el("kbd", {}, name(key))), el("dd", {}, words)])), close);
+        el("dl", {}, ...[...this.bound].flatMap(([key, all]) => [el("dt", {}, el("kbd", {}, name(key))), el("dd", {}, all.at(-1).words)])), close);
       dialog.showModal();
     };
     opener.addEventListener("click", open);
@@ -40,9 +43,9 @@ export class Keys {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     // A dialog has its own keys; only the sheet's is heard behind it.
     if (key !== "?" && document.querySelector("dialog[open]")) return;
-    const one = this.bound.get(key);
-    if (one === undefined) return;
+    const all = this.bound.get(key);
+    if (all === undefined) return;
     event.preventDefault();
-    one.run(event);
+    all.at(-1).run(event);
   }
 }
