@@ -105,7 +105,9 @@ async def test_keys_take_the_focus_along(tmp_path: Path) -> None:
         await watch.live()
         for key, panel in (("a", "alerts"), ("n", "notifications"), ("g", "overview")):
             await watch.page.keyboard.press(key)
-            assert await watch.page.evaluate("document.activeElement.id") == panel
+            await watch.page.wait_for_function(
+                "id => document.activeElement.id === id", arg=panel, timeout=PATIENCE_MS
+            )
 
 
 @pytest.mark.gen_test(timeout=2 * LIVE_S)

@@ -65,7 +65,7 @@ async def tabs(
             await prepare(first)
         await first.page.context.add_init_script(WAYS[way])
         watches = [first, *[await another(first) for _ in range(count - 1)]]
-        await asyncio.gather(*[watch.open() for watch in watches])
+        await asyncio.gather(*[watch.open("/analytics?view=host") for watch in watches])
         for watch in watches:
             await watch.live()
         yield watches
@@ -98,7 +98,7 @@ async def test_tabs_share_one_connection(tmp_path: Path, way: str) -> None:
         await until(server, 1)
 
         four = await another(three)
-        await four.open()
+        await four.open("/analytics?view=host")
         await four.live()
         assert await connections(server) == 1
 
@@ -129,7 +129,7 @@ async def test_each_tab_is_told_everything_once(tmp_path: Path, way: str) -> Non
                 await one.page.goto("chrome://crash")
             await go_on(two, three)
             four = await another(three)
-            await four.open()
+            await four.open("/analytics?view=host")
             await four.live()
             await two.page.close()
             await go_on(three, four)
@@ -208,7 +208,7 @@ async def test_tabs_fall_and_climb_together(tmp_path: Path, way: str) -> None:
             await one.page.context.add_init_script(WAYS[way])
             two = await another(one)
             for watch in (one, two):
-                await watch.open()
+                await watch.open("/analytics?view=host")
                 await watch.live("sse")
             await until(server, 1)
             gate.refused = set()

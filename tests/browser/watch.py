@@ -56,6 +56,8 @@ class Watch:
         return float(text or "nan")
 
     async def seq(self) -> int:
+        """Of the state that the tiles show, once they show one."""
+        await self.page.wait_for_selector("#tiles[data-seq]", timeout=PATIENCE_MS)
         return int(await self.number("#tiles", "seq"))
 
     async def beyond(self, seq: int) -> None:

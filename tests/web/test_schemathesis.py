@@ -29,6 +29,8 @@ async def test_no_5xx_and_no_undocumented_answer(site, tmp_path):
         "--phases=examples,coverage,fuzzing",
         f"--max-examples={EXAMPLES}",
         "--generation-database=none",
+        # An alert that is tried lasts up to half a minute, and is answered when it is over.
+        "--request-timeout=60",
         "--seed=1",
         # Refusing what a schema cannot say (a selector's grammar, `from` before `to`) is our right.
         "--exclude-checks=positive_data_acceptance",

@@ -81,7 +81,6 @@ export class Tapes {
     });
   }
 
-  /** `counters`: they are such, though the store does not know these series. */
   /** Every chart is compared with itself so many seconds before; 0: with nothing. */
   against(shift_s) {
     if (!this.ghosts.set(shift_s)) return;
@@ -93,6 +92,7 @@ export class Tapes {
     this.#outdate();
   }
 
+  /** `counters`: they are such, though the store does not know these series. */
   open({ kind, ids, points = 600, counters = false }) {
     const tape = new Tape(this, kind, ids, points);
     this.open_.add(tape);

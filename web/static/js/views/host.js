@@ -57,6 +57,7 @@ export function mount(root, page) {
         if (id === "processes") {
           const card = el("article.card", { id: "processes", "aria-label": t("Processes") });
           place.grid.append(card);
+          place.first = card;
           place.leave = processes.mount(card, page, source);
         }
       }
@@ -69,6 +70,14 @@ export function mount(root, page) {
         old?.leave();
         if (!old) place.grid.append(card);
         placed.set(one.id, { card, ids, name: one.name, leave: chart.mount(card, page, { ...one, source }) });
+      }
+      // Charts stand in the order of the plan, whenever their series came: everybody sees the same page.
+      let before = place.first;
+      for (const one of charts) {
+        const { card } = placed.get(one.id);
+        const next = before ? before.nextElementSibling : place.grid.firstElementChild;
+        if (next !== card) place.grid.insertBefore(card, next);
+        before = card;
       }
     }
     for (const [id, one] of placed) {
@@ -102,7 +111,7 @@ export function mount(root, page) {
     });
     jumps.append(jump);
     root.append(one);
-    return { root: one, grid, jump, leave: null };
+    return { root: one, grid, jump, leave: null, first: null };
   };
 
   let described_at = 0;
