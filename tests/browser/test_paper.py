@@ -7,7 +7,7 @@ import pytest
 
 from tests.app import running
 from tests.browser.recording import columns
-from tests.browser.watch import LIVE_S, PATIENCE_MS, post, watching
+from tests.browser.watch import LIVE_S, PATIENCE_MS, post, settled, watching
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +33,7 @@ async def test_the_key_prints_every_chart(tmp_path: Path) -> None:
     """Ctrl+P loads what was out of sight, then prints one light column; afterwards the page is as it was."""
     async with running(tmp_path, source="web-01") as server, watching(server.url) as watch:
         await post(server.url, "/api/realtime/metrics", columns("web-01", int(time.time()), 900))
+        await settled(server.url)
         await watch.page.add_init_script(STUB)
         await watch.open("/analytics?view=host")
         await watch.live()

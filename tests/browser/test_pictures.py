@@ -3,7 +3,6 @@
 The past on them is the recorded half hour of a real host, its end a real second of this one.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ import pytest
 
 from tests.app import running
 from tests.browser.recording import columns
-from tests.browser.watch import LIVE_S, PATIENCE_MS, ask, post, watching
+from tests.browser.watch import LIVE_S, PATIENCE_MS, post, settled, watching
 
 pytestmark = pytest.mark.browser
 
@@ -38,10 +37,7 @@ async def test_pictures(tmp_path: Path) -> None:
         accepted = await post(server.url, "/api/realtime/metrics", past)
         assert accepted["rejected"] == []
     async with running(tmp_path, source=SOURCE) as server:
-        # Rates are there from the second tick on; a page of the first would grow under the eyes of who came so early.
-        for late in ("system_context_switches_per_second", "system_process_cpu_ratio"):
-            while not (await ask(server.url, "/api/realtime/series", match=late))["series"]:
-                await asyncio.sleep(0.2)
+        await settled(server.url)
         note = {"type": "success", "title": "Backup finished", "message": "verified in 2.1 s"}
         await post(server.url, "/api/realtime/notifications", note)
         for name, scheme, size, scale, phone in PICTURES:

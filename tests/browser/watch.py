@@ -1,5 +1,6 @@
 """A real Chromium that watches the page, and the words the tests ask it in."""
 
+import asyncio
 import contextlib
 import csv
 import io
@@ -151,6 +152,14 @@ async def ask(url: str, path: str, **query: Any) -> Any:
     """GET → the envelope's data."""
     answer = await AsyncHTTPClient().fetch(f"{url}{path}?{urlencode(query, doseq=True)}")
     return json.loads(answer.body)["data"]
+
+
+async def settled(url: str) -> None:
+    """Until what is told of two moments, and what is looked at more slowly, has come once: a page that is opened
+    before grows under the eyes of who came so early."""
+    for late in ("system_context_switches_per_second", "system_process_cpu_ratio"):
+        while not (await ask(url, "/api/realtime/series", match=late))["series"]:
+            await asyncio.sleep(0.2)
 
 
 async def post(url: str, path: str, body: Any) -> Any:
