@@ -743,6 +743,7 @@ class SeriesQuery(Asked, frozen=True):
 class KnownSeries(SeriesShape):
     first_seen: str | None
     last_seen: str | None
+    last_value: Number | None
 
 
 class SeriesFound(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""The series known: what can be asked for, and when it was last heard of."""
+"""The series known: what can be asked for, when it was last heard of, and what it said."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -68,4 +68,5 @@ def _known(view: View, id_: int) -> dict[str, Any]:
         **about(view.series[id_], view.texts[id_], view.owner[id_]),
         "first_seen": rfc3339(first) if first else None,
         "last_seen": rfc3339(latest[0]) if latest else None,
+        "last_value": latest[1] if latest else None,
     }

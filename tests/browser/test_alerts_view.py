@@ -56,6 +56,11 @@ async def test_what_is_watched_stands_as_the_api_says(tmp_path: Path) -> None:
         reading = {"name": "system_cpu_utilization_ratio", "source": "drill"}
         for value in (0.5, 0.97):
             await post(server.url, "/api/realtime/metrics", {**reading, "value": value})
+        # The host's newest series is younger than the drill's: a page that knows the host is not told of the drill.
+        host = (await ask(server.url, "/api/realtime/dashboard/live"))["source"]
+        await post(
+            server.url, "/api/realtime/metrics", {"name": "younger", "source": host, "value": 1}
+        )
         await watch.open("/analytics?view=alerts")
         await watch.live()
         row = "#watched tr[data-rule=cpu][data-source=drill]"

@@ -84,7 +84,7 @@ async def test_arranged_by_mouse_saved_and_put_back(tmp_path: Path) -> None:
         await saved(page)
         first = await one(server, "night-shift")
         assert standing(first) == [[0, 0, 6, 6], [6, 0, 3, 3]] == await places(page)
-        await until(page, "() => Number(document.querySelector('.slot .tile').dataset.value) > 0")
+        await until(page, "() => Number(document.querySelector('.slot .tile')?.dataset.value) > 0")
         kpis = (await ask(server.url, "/api/realtime/metrics/live"))["kpis"]
         value = await watch.number(".slot .tile", "value")
         assert value * 100 == pytest.approx(kpis["memory_percent"], abs=10)

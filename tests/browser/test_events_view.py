@@ -45,7 +45,7 @@ async def test_the_log_is_a_list(tmp_path: Path) -> None:
         assert "types=" in page.url
         await page.fill("#event-text", "ship")
         await page.wait_for_function(
-            "() => document.querySelector('#events').dataset.rows === '1'", timeout=PATIENCE_MS
+            "() => document.querySelector('#events')?.dataset.rows === '1'", timeout=PATIENCE_MS
         )
         await page.click("#events a.when")
         await page.wait_for_selector("html[data-view=host][data-span=still]", timeout=PATIENCE_MS)

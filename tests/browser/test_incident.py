@@ -84,7 +84,7 @@ async def test_an_incident_goes_from_one_page_to_another(tmp_path):
         truth = await ask(url, "/api/realtime/dashboard/live", hours=1)
         assert await page.get_attribute("html", "data-span") == "still"
         await page.wait_for_function(
-            "() => Number(document.querySelector('#chart-load').dataset.rows) > 4",
+            "() => Number(document.querySelector('#chart-load')?.dataset.rows) > 4",
             timeout=PATIENCE_MS,
         )
         shown = (await watch.rows("load"))[LOAD]

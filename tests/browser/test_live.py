@@ -21,7 +21,7 @@ async def test_paints_live_and_stays_on_its_origin(tmp_path: Path) -> None:
         await watch.beyond(seq + 2)
         before = await watch.number("#chart-load", "last-x")
         await watch.page.wait_for_function(
-            "x => Number(document.querySelector('#chart-load').dataset.lastX) >= x + 2",
+            "x => Number(document.querySelector('#chart-load')?.dataset.lastX) >= x + 2",
             arg=before,
             timeout=PATIENCE_MS,
         )

@@ -68,7 +68,7 @@ async def test_a_sample_with_a_strange_time_does_not_move_the_page(tmp_path: Pat
                 await post(server.url, "/api/realtime/metrics", sample)
         for _ in range(2):  # as it was pushed, and as a page finds it that comes later
             await watch.page.wait_for_function(
-                "x => Number(document.querySelector('#chart-load').dataset.lastX) >= x + 3",
+                "x => Number(document.querySelector('#chart-load')?.dataset.lastX) >= x + 3",
                 arg=before,
                 timeout=PATIENCE_MS,
             )

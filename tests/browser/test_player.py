@@ -81,7 +81,7 @@ async def test_the_past_is_watched_and_left(tmp_path: Path) -> None:
         await drag(watch, [0.9, 0.85, 0.8, 0.78])
         await is_past(watch)
         await shows(
-            watch, "seq => Number(document.querySelector('#tiles').dataset.seq) < seq", before
+            watch, "seq => Number(document.querySelector('#tiles')?.dataset.seq) < seq", before
         )
         place = await watch.seq()
         state = await ask(server.url, "/api/realtime/state", at=await at(watch))

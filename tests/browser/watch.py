@@ -64,7 +64,7 @@ class Watch:
     async def beyond(self, seq: int) -> None:
         """Until the tiles show a state after `seq`."""
         await self.page.wait_for_function(
-            "seq => Number(document.querySelector('#tiles').dataset.seq) > seq",
+            "seq => Number(document.querySelector('#tiles')?.dataset.seq) > seq",
             arg=seq,
             timeout=PATIENCE_MS,
         )
@@ -128,7 +128,7 @@ async def watching(
 async def same_as_recorded(watch: Watch, server: Server) -> None:
     """Every tick between the first and the last one on the chart, with the very values of the log."""
     await watch.page.wait_for_function(
-        "() => Number(document.querySelector('#chart-load').dataset.rows) > 6",
+        "() => Number(document.querySelector('#chart-load')?.dataset.rows) > 6",
         timeout=PATIENCE_MS,
     )
     shown = (await watch.rows("load"))[LOAD]

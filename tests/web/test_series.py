@@ -11,7 +11,7 @@ PATH = "/api/realtime/series"
 
 @pytest.mark.gen_test
 async def test_series_are_listed_with_all_that_is_known(site):
-    """Labels, unit, source, first and last seen."""
+    """Labels, unit, source, first and last seen, and what it said last."""
     reading = {"name": "jobs", "labels": {"queue": "mail"}, "value": 1, "unit": "jobs"}
     await site.post("/api/realtime/metrics", {**reading, "source": "app"})
     site.clock.pass_s(5)
@@ -28,6 +28,7 @@ async def test_series_are_listed_with_all_that_is_known(site):
         "help": "",
         "first_seen": "2026-11-23T03:11:46.000000Z",
         "last_seen": "2026-11-23T03:11:51.000000Z",
+        "last_value": 2,
     }
 
 

@@ -7,14 +7,14 @@ import { Catalogue, MOST } from "../../../web/static/js/catalogue.js";
 
 /** A server of so many series, in pages. */
 function served(total) {
-  const store = { view: { epoch: "e", source: "here" }, told: [], apply: (message) => store.told.push(...message.series) };
+  const store = { view: { epoch: "e", source: "here" }, told: [], last: [], apply: (message) => { store.told.push(...message.series); store.last.push(...message.metrics); } };
   const paths = [];
   const ask = async (path) => {
     paths.push(path);
     const asked = new URL(path, "http://x").searchParams;
     const [after, limit] = [Number(asked.get("after")), Number(asked.get("limit"))];
     const beyond = Math.min(total, after + limit);
-    return { series: Array.from({ length: beyond - after }, (_, k) => ({ id: after + k + 1 })), next: beyond < total ? beyond : null };
+    return { series: Array.from({ length: beyond - after }, (_, k) => ({ id: after + k + 1, last_seen: "2026-11-23T03:12:00.000000Z", last_value: k })), next: beyond < total ? beyond : null };
   };
   return { store, paths, catalogue: new Catalogue({ store, ask }) };
 }
@@ -54,4 +54,14 @@ test("a question that failed is asked again", async () => {
   await assert.rejects(catalogue.all(), /no/);
   await catalogue.all();
   assert.equal(times, 2);
+});
+
+test("series of some names come from every source, with what they said last", async () => {
+  const { store, paths, catalogue } = served(3);
+  await Promise.all([catalogue.named(["cpu", "memory"]), catalogue.named(["cpu", "memory"])]);
+  assert.equal(paths.length, 1);
+  assert.deepEqual(new URL(paths[0], "http://x").searchParams.getAll("match"), ["cpu", "memory"]);
+  assert.deepEqual(store.last[2], { id: 3, value: 2, at: Date.UTC(2026, 10, 23, 3, 12) / 1000 });
+  await catalogue.named([]);
+  assert.equal(paths.length, 1);
 });

@@ -1,6 +1,6 @@
 // Which series there are, of a source with what they said last, or of everybody: asked of the server once, kept up by frames after that.
 
-import { first } from "./wire.js";
+import { first, seconds } from "./wire.js";
 
 // Series that one question gives: few enough that taking them in holds up nobody.
 const PAGE = 2_000;
@@ -35,6 +35,12 @@ export class Catalogue {
     return this.#once(ALL, () => this.#leaf(progress));
   }
 
+  /** Resolves when every series of these names, of whichever source, is in the store with what it said last. */
+  named(names) {
+    this.#renew();
+    return names.length ? this.#once(`\n${names.join("\n")}`, () => this.#listed(names)) : Promise.resolve();
+  }
+
   #renew() {
     const { epoch } = this.store.view;
     if (epoch === this.epoch) return;
@@ -64,21 +70,33 @@ export class Catalogue {
     this.store.apply({ type: "known", series, metrics });
   }
 
-  /** Page after page. */
+  /** Everybody's. */
   async #leaf(progress) {
-    const { epoch } = this;
-    let after = 0;
-    let known = 0;
-    while (known < MOST) {
-      const { series, next } = await this.ask(`/api/realtime/series?${new URLSearchParams({ after: String(after), limit: String(PAGE) })}`);
-      if (this.epoch !== epoch) return;
-      this.store.apply({ type: "series", series });
-      known += series.length;
-      progress(known);
-      if (next === null) break;
-      after = next;
-    }
+    const known = await this.#listed([], progress);
+    if (known === null) return;
     this.cut = known >= MOST;
     this.held = true;
   }
+
+  /** Page after page of what any selector means, of everything without one → how many came; null: the log was replaced meanwhile. */
+  async #listed(selectors, progress = () => {}) {
+    const { epoch } = this;
+    const query = new URLSearchParams({ limit: String(PAGE) });
+    for (const selector of selectors) query.append("match", selector);
+    let known = 0;
+    for (let after = 0; after !== null && known < MOST;) {
+      query.set("after", String(after));
+      const { series, next } = await this.ask(`/api/realtime/series?${query}`);
+      if (this.epoch !== epoch) return null;
+      this.store.apply({ type: "known", series, metrics: newest(series) });
+      known += series.length;
+      progress(known);
+      after = next;
+    }
+    return known;
+  }
+}
+
+function newest(series) {
+  return series.filter(({ last_seen }) => last_seen).map(({ id, last_seen, last_value }) => ({ id, value: last_value, at: seconds(last_seen) }));
 }

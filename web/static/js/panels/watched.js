@@ -11,7 +11,7 @@ const MOST = 60;
 const SILENT_S = 120;
 
 export function mount(root, page, wanted = () => true) {
-  const { store } = page;
+  const { store, catalogue } = page;
   const body = el("tbody");
   const none = el("p.empty-line", { hidden: true }, t("No series is watched yet."));
   const more = el("p.note", { hidden: true });
@@ -45,13 +45,18 @@ export function mount(root, page, wanted = () => true) {
       before = row.row;
     }
     none.hidden = shown.length > 0;
-    more.hidden = found.length <= MOST;
-    say(more, t("The {n} nearest to firing of {all}.", { n: MOST, all: found.length }));
+    more.hidden = found.length <= MOST && !unknown;
+    say(more, unknown || t("The {n} nearest to firing of {all}.", { n: MOST, all: found.length }));
   };
 
   const { ask, stop } = painter(root, draw);
   ask();
-  const off = ["metrics", "alerts", "series", "load"].map((topic) => store.on(topic, ask));
+  // A page knows the series of the source it opened on; what is watched on all the others has to be asked for.
+  let unknown = "";
+  const learn = () => catalogue.named([...new Set(store.view.rules.map(({ kpi }) => KPIS[kpi]?.name).filter(Boolean))]).then(
+    () => (unknown = ""), (failure) => (unknown = failure.message)).then(ask);
+  learn();
+  const off = [...["metrics", "alerts", "series", "load"].map((topic) => store.on(topic, ask)), store.on("load", learn)];
   const leave = () => {
     stop();
     for (const one of off) one();
