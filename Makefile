@@ -48,20 +48,25 @@ arch: $(INSTALLED)  ## the import contracts of setup.cfg
 
 .PHONY: quick
 quick: $(HOUSE)  ## the tests that need seconds: no browser, no crashes, nothing slow
-	$(PY) -m pytest $(SPREAD) -m "not browser and not crash and not slow" $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m "not browser and not firefox and not crash and not slow" $(ARGS)
 
 .PHONY: test
 test: $(HOUSE) chromium strace  ## every test, real Chromium, kill -9 and power cuts included
-	$(PY) -m pytest $(SPREAD) $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m "not firefox" $(ARGS)
 
 .PHONY: browser
 browser: $(HOUSE) chromium  ## the tests in a real Chromium
 	$(PY) -m pytest -m browser $(ARGS)
 
+.PHONY: firefox
+firefox: $(HOUSE)  ## the page in a real Firefox
+	@tools/debian.sh firefox
+	$(PY) -m pytest -n 0 -m firefox $(ARGS)
+
 .PHONY: cover
 cover: $(HOUSE)  ## the quick tests again, and the lines and branches they missed
 	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest -m "not browser and not crash and not slow" $(ARGS)
+	$(PY) -m coverage run -m pytest -m "not browser and not firefox and not crash and not slow" $(ARGS)
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to one thing the house needs from the system: `debian.sh venv|npm|chromium|strace`. Silent when it is
+# Sees to one thing the house needs from the system: `debian.sh venv|npm|chromium|firefox|strace`. Silent when it is
 # there; installs it where that is possible on Debian and its kin; otherwise says what to do.
 set -euo pipefail
 
@@ -43,12 +43,16 @@ chromium)
   need="Chromium, for the browser tests,"
   command -v chromium >/dev/null || install chromium
   ;;
+firefox)
+  need="Firefox, for the tests in a second browser,"
+  command -v firefox >/dev/null || command -v firefox-esr >/dev/null || install firefox-esr
+  ;;
 strace)
   need="strace, for the tests of power cuts and failing disks,"
   command -v strace >/dev/null || install strace
   ;;
 *)
-  echo "usage: $0 venv|npm|chromium|strace" >&2
+  echo "usage: $0 venv|npm|chromium|firefox|strace" >&2
   exit 2
   ;;
 esac
