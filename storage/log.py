@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import zstandard
-from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import arrivals, codec, producers, receipts, schema, sqlite, tiers
+from storage import arrivals, codec, producers, receipts, sqlite, tiers
 from storage.archive import Archive, Columns, Segment
 from storage.arrivals import Arrival, AsOf
 from storage.checksum import crc
@@ -129,39 +128,34 @@ class Log:
     async def _open(self, now: int) -> None:
         await self._engine.open()
         async with self._engine.transaction() as connection:
-            found = (await connection.execute(select(schema.log))).mappings().one_or_none()
-            if found and found["crc"] not in (
-                None,
-                crc(found["epoch"], found["floor"], found["created_at"]),
-            ):
-                raise StorageBroken(
-                    "the log's own record, its epoch and its floor, is not as it was written",
-                    HEALED,
-                )
-            row: Mapping[str, Any] = dict(
-                found or {"epoch": secrets.token_hex(8), "head": 0, "floor": 1, "samples": 0}
+            found = await fetched(
+                connection, "SELECT epoch, head, floor, samples, created_at, crc FROM log"
             )
-            if found is None:
-                check = crc(row["epoch"], row["floor"], now)
-                await connection.execute(
-                    insert(schema.log).values(id=1, created_at=now, crc=check, **row)
+            if found:
+                [(epoch, head, floor, samples, created_at, check)] = found
+                if check not in (None, crc(epoch, floor, created_at)):
+                    raise StorageBroken(
+                        "the log's own record, its epoch and its floor, is not as it was written",
+                        HEALED,
+                    )
+            else:
+                epoch, head, floor, samples = secrets.token_hex(8), 0, 1, 0
+                await connection.exec_driver_sql(
+                    "INSERT INTO log (id, epoch, head, floor, samples, created_at, crc) "
+                    "VALUES (1, ?, ?, ?, ?, ?, ?)",
+                    (epoch, head, floor, samples, now, crc(epoch, floor, now)),
                 )
-            astray = await self._astray(connection, row["head"])
+            astray = await self._astray(connection, head)
             newest = 0
             for question in (
                 "SELECT max(seq) FROM events WHERE seq <= ?",
                 "SELECT max(last_seq) FROM segments WHERE last_seq <= ?",
             ):
-                found_seq = (await connection.exec_driver_sql(question, (row["head"],))).scalar()
-                newest = max(newest, found_seq or 0)
+                [(last,)] = await fetched(connection, question, (head,))
+                newest = max(newest, last or 0)
             await self._horizons.load(connection)
-            self.begun = row["head"] == 0
-        self.epoch, self.head, self.floor, self.samples = (
-            row["epoch"],
-            row["head"],
-            row["floor"],
-            row["samples"],
-        )
+            self.begun = head == 0
+        self.epoch, self.head, self.floor, self.samples = epoch, head, floor, samples
         given_up = self.floor == self.head + 1
         if self.head - newest > astray and not given_up:
             raise StorageBroken(
@@ -641,23 +635,18 @@ class Log:
 
     async def checkpoint(self, name: str, version: int) -> tuple[int, bytes] | None:
         """The newest view saved under `name` by a fold of this `version`, with its seq."""
-        table = schema.checkpoints
+        question = "SELECT version, seq, body, crc FROM checkpoints WHERE name = ?"
         async with self._engine.reader() as connection:
-            row = (
-                (await connection.execute(select(table).where(table.c.name == name)))
-                .mappings()
-                .one_or_none()
-            )
-        if row is None or row["version"] != version or row["seq"] > self.head:
+            found = await fetched(connection, question, (name,))
+        if not found:
             return None
-        cells = (row["name"], row["version"], row["seq"], row["body"])
+        [(by, seq, body, check)] = found
         # Disposable: what is not as it was written is folded anew.
-        if row["crc"] not in (None, crc(*cells)):
+        if by != version or seq > self.head or check not in (None, crc(name, by, seq, body)):
             return None
-        body = row["body"]
         if body[: len(ZSTD)] == ZSTD:
             body = zstandard.ZstdDecompressor().decompress(body)
-        return row["seq"], body
+        return seq, body
 
     async def save_checkpoint(self, name: str, version: int, seq: int, body: bytes) -> None:
         # Mostly names, which repeat themselves: a sixth is left. In a thread, for there may be many.

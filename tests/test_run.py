@@ -328,13 +328,20 @@ def test_what_is_no_incident_is_not_opened(tmp_path):
 UNNEEDED = {
     "alembic",
     "arro3",
+    "engineio",
     "mako",
+    "prometheus_client",
     "realtime.care.commands",
     "realtime.incident",
-    "storage.package",
+    "socketio",
+    "sqlalchemy.dialects.postgresql",
     "storage.export",
+    "storage.package",
     "storage.salvage",
+    "storage.schema",
+    "web.families",
     "web.selftest",
+    "web.socketio",
 }
 
 

@@ -4,6 +4,7 @@ The application and the OpenAPI document are both made from it, so neither can s
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from tornado.web import Application, RequestHandler
 from realtime.bodies import MSGPACK
 from realtime.core.layouts import Arrangement
 from realtime.core.media import MEDIA
-from web import schemas
+from web import doorway, schemas
 from web.alerts import Alerts, AlertTest
 from web.annotations import Annotations
 from web.assets import Analytics, AssetFile, Docs, Favicon, Offline, Service, Start
@@ -565,13 +566,13 @@ def serve_options() -> dict[str, Any]:
 def application(services: Services, routes: Sequence[Route] = ROUTES) -> Application:
     """The whole site."""
     if services.socketio:
-        routes = (*routes, services.socketio.route)
+        routes = (*routes, doorway.ROUTE)
     return Application(
         [_spec(route, services) for route in routes],
         default_handler_class=Nowhere,
         default_handler_args={"services": services, "route": NOWHERE},
         log_function=_note,
-        openapi=msgspec.json.encode(document(routes, services.version)),
+        openapi=cache(lambda: msgspec.json.encode(document(routes, services.version))),
     )
 
 

@@ -1,20 +1,8 @@
 """`/metrics`: the server itself in the Prometheus text format, or OpenMetrics where that is accepted."""
 
-import platform
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
-
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-    SummaryMetricFamily,
-)
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-from prometheus_client.registry import Collector
 
 from realtime.core.requests import EndpointStats
 from realtime.shelf import ShelfStats
@@ -26,10 +14,11 @@ from web.services import LogStats, Services
 TEXT = "text/plain"
 OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Figures(Collector):
+class Figures:
     """Everything `/metrics` tells, read at one moment."""
 
     version: str
@@ -44,122 +33,6 @@ class Figures(Collector):
     series: int
     alerts: Mapping[str, int]
     process: ProcessFigures
-
-    def collect(self) -> Iterator[Metric]:
-        build = InfoMetricFamily("playhead_build", "What is running.")
-        build.add_metric(
-            [],
-            {
-                "version": self.version,
-                "build": self.build,
-                "python": platform.python_version(),
-                "sqlite": self.log.sqlite_version,
-            },
-        )
-        yield build
-        yield from self._requests()
-        yield from self._log()
-        yield from self._cache()
-        yield _labelled(
-            "playhead_connections", "Open streams, by road.", "road", self.connections.items()
-        )
-        yield GaugeMetricFamily(
-            "playhead_loop_lag_seconds",
-            "How late the event loop ran lately, at worst.",
-            self.loop_lag_s,
-        )
-        yield _labelled("playhead_sources", "Sources, by state.", "state", self.sources.items())
-        yield GaugeMetricFamily("playhead_series", "Series known.", self.series)
-        yield _labelled(
-            "playhead_alerts_firing", "Open alerts, by severity.", "severity", self.alerts.items()
-        )
-        yield from _process(self.process)
-
-    def _requests(self) -> Iterator[Metric]:
-        label = ["endpoint"]
-        requests = CounterMetricFamily("playhead_http_requests", "Requests answered.", labels=label)
-        refused = CounterMetricFamily("playhead_http_refused", "Answers 4xx.", labels=label)
-        errors = CounterMetricFamily("playhead_http_errors", "Answers 5xx.", labels=label)
-        times = SummaryMetricFamily(
-            "playhead_http_request_duration_seconds",
-            "Time to answer, since the start.",
-            labels=label,
-        )
-        for one in self.endpoints:
-            name = [one.endpoint]
-            requests.add_metric(name, one.count)
-            refused.add_metric(name, one.refused)
-            errors.add_metric(name, one.errors)
-            for quantile, spent_ms in (
-                ("0.5", one.p50_ms),
-                ("0.95", one.p95_ms),
-                ("0.99", one.p99_ms),
-            ):
-                if spent_ms is not None:
-                    times.add_sample(
-                        times.name,
-                        {"endpoint": one.endpoint, "quantile": quantile},
-                        spent_ms / 1000,
-                    )
-            times.add_metric(name, one.count, (one.mean_ms or 0.0) * one.count / 1000)
-        yield from (requests, refused, errors, times)
-
-    def _log(self) -> Iterator[Metric]:
-        log = self.log
-        yield GaugeMetricFamily("playhead_log_head_seq", "The newest seq on disk.", log.head)
-        yield GaugeMetricFamily("playhead_log_floor_seq", "The oldest seq still held.", log.floor)
-        yield GaugeMetricFamily("playhead_log_events", "Events held.", log.events)
-        yield GaugeMetricFamily("playhead_log_bytes", "The log on disk, WAL included.", log.bytes)
-        yield GaugeMetricFamily("playhead_log_wal_bytes", "Its WAL.", log.wal_bytes)
-        yield GaugeMetricFamily(
-            "playhead_log_over_bytes", "Beyond the bound of retain_bytes.", log.over_bytes
-        )
-        yield CounterMetricFamily("playhead_log_commits", "Transactions committed.", log.commits)
-        commits = GaugeMetricFamily(
-            "playhead_commit_duration_seconds",
-            "Time to commit, over the last commits.",
-            labels=["quantile"],
-        )
-        commits.add_metric(["0.5"], log.commit_p50_s)
-        commits.add_metric(["0.99"], log.commit_p99_s)
-        yield commits
-        yield GaugeMetricFamily(
-            "playhead_queue_events", "Events waiting for their commit.", self.queue_events
-        )
-
-    def _cache(self) -> Iterator[Metric]:
-        cache = self.cache
-        for name, text, count in (
-            ("hits", "Answers found on the shelf.", cache.hits),
-            ("misses", "Answers not found there.", cache.misses),
-            ("evictions", "Entries that went for want of room.", cache.evictions),
-            ("expirations", "Entries that grew too old.", cache.expirations),
-            ("invalidations", "Entries outdated by an event.", cache.invalidations),
-        ):
-            yield CounterMetricFamily(f"playhead_cache_{name}", text, count)
-        yield GaugeMetricFamily("playhead_cache_entries", "Entries on the shelf.", cache.entries)
-        yield GaugeMetricFamily("playhead_cache_bytes", "Bytes they hold.", cache.bytes)
-
-
-def _labelled(name: str, text: str, label: str, pairs: Iterable[tuple[str, int]]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=[label])
-    for value, count in pairs:
-        family.add_metric([value], count)
-    return family
-
-
-def _process(process: ProcessFigures) -> Iterator[Metric]:
-    """By the names every Prometheus client library uses."""
-    yield CounterMetricFamily("process_cpu_seconds", "CPU time spent.", process.cpu_s)
-    for name, text, value in (
-        ("process_start_time_seconds", "Start, epoch seconds.", process.started_s),
-        ("process_resident_memory_bytes", "Resident memory.", process.resident_bytes),
-        ("process_virtual_memory_bytes", "Virtual memory.", process.virtual_bytes),
-        ("process_open_fds", "Open file descriptors.", process.open_fds),
-        ("process_max_fds", "File descriptors allowed.", process.max_fds),
-    ):
-        if value is not None:
-            yield GaugeMetricFamily(name, text, value)
 
 
 async def figures(services: Services) -> Figures:
@@ -187,14 +60,16 @@ async def figures(services: Services) -> Figures:
     )
 
 
-def _openmetrics(told: Figures) -> bytes:
-    return cast("bytes", generate_openmetrics(told))  # type: ignore[no-untyped-call]
+def _written(told: Figures, media: str) -> bytes:
+    # Loaded here and not above: Prometheus's library is of use to a server that is scraped, and to no start.
+    from web import families
+
+    return families.openmetrics(told) if media == OPENMETRICS else families.text(told)
 
 
 class Exposition(Handler):
     async def get(self) -> None:
         told = await figures(self.services)
-        if chosen(self.request.headers.get("Accept", ""), (TEXT, OPENMETRICS)) == OPENMETRICS:
-            await self.send(_openmetrics(told), OPENMETRICS_TYPE)
-        else:
-            await self.send(generate_latest(told), CONTENT_TYPE_PLAIN_0_0_4)
+        media = chosen(self.request.headers.get("Accept", ""), (TEXT, OPENMETRICS))
+        body = await asyncio.get_running_loop().run_in_executor(None, _written, told, media)
+        await self.send(body, OPENMETRICS_TYPE if media == OPENMETRICS else TEXT_TYPE)

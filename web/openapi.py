@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the route table: what is checked is what is documented."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -179,7 +180,8 @@ def _problem(text: str, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 class OpenApi(Handler):
-    """Made once from the table the routes were made of."""
+    """Made from the table the routes were made of, when it is first asked for, and once."""
 
     async def get(self) -> None:
-        await self.send(self.application.settings["openapi"])
+        made: Callable[[], bytes] = self.application.settings["openapi"]
+        await self.send(await asyncio.get_running_loop().run_in_executor(None, made))

@@ -24,8 +24,8 @@ from web.guard import Guard
 
 if TYPE_CHECKING:
     from web.assets import Assets
+    from web.doorway import Doorway
     from web.schemas import SummaryShape
-    from web.socketio import Door
 
 
 class LogStats(Protocol):
@@ -136,7 +136,7 @@ class Services:
     """What is shown, where it is an incident that was opened: then nothing is written."""
     summary: "SummaryShape | None" = None
     """What happened in it."""
-    socketio: "Door | None" = None
+    socketio: "Doorway | None" = None
     """For clients of Socket.IO, where the extra is installed and the dial allows."""
 
     def tell(self, event: Event) -> Data:

@@ -37,11 +37,10 @@ from web.handler import logger
 from web.params import fields_of
 from web.problem import Problem, shown
 from web.protocol import TEXT, Protocol, framed
-from web.route import Operation, Route
+from web.route import Route
 from web.services import Services
 from web.stream import GRACE_S, Place, push
 
-PATH = "/socket.io/"
 PING_INTERVAL_S, PING_TIMEOUT_S = 25, 20
 """As the original's, and every Socket.IO server's."""
 CONNECT_S = 20.0
@@ -286,8 +285,8 @@ class Door:
         self.engine.on("disconnect", self._went)
 
     @property
-    def route(self) -> Route:
-        return ROUTE
+    def handler(self) -> "type[SocketIo]":
+        return SocketIo
 
     def start(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -332,8 +331,8 @@ class SocketIo(Socket):
 
     def initialize(self, services: Services, route: Route) -> None:
         super().initialize(services, route)
-        assert services.socketio is not None
-        self._door = services.socketio
+        assert services.socketio is not None and services.socketio.door is not None
+        self._door = services.socketio.door
         self._came: asyncio.Queue[str | bytes | None] = asyncio.Queue()
 
     def prepare(self) -> None:
@@ -499,12 +498,3 @@ class SocketIo(Socket):
 
 def _no(field: str, detail: str) -> Problem:
     return Problem(400, "not a request of Engine.IO that can be served", [(field, detail)])
-
-
-ROUTE = Route(
-    PATH,
-    SocketIo,
-    {"GET": Operation("Socket.IO"), "POST": Operation("Socket.IO")},
-    timed=False,
-    hidden=True,
-)

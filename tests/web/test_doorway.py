@@ -1,0 +1,54 @@
+"""The road of Socket.IO is there for whoever takes it, and costs nothing until then."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.app import house
+from tests.clients import eventually
+
+pytest.importorskip("engineio")
+
+SHAKE = "/socket.io/?EIO=4&transport=polling"
+
+
+def doorway(it) -> Any:
+    return it.services.socketio
+
+
+@pytest.mark.gen_test
+async def test_one_door_for_all_who_knock_at_once(tmp_path):
+    """The first clients of a server wait for the same loading, and all get in."""
+    async with house(tmp_path) as it, httpx.AsyncClient(base_url=it.url, trust_env=False) as http:
+        assert doorway(it).door is None
+        answers = await asyncio.gather(*(http.get(SHAKE) for _ in range(5)))
+        assert [answer.status_code for answer in answers] == [200] * 5
+        assert len(doorway(it).door.clients) == 5
+
+
+@pytest.mark.gen_test
+async def test_nobody_waits_for_one_who_left(tmp_path):
+    """A client that hangs up while the road is loaded opens no session, and shuts nobody out."""
+    async with house(tmp_path) as it, httpx.AsyncClient(base_url=it.url, trust_env=False) as http:
+        loaded = asyncio.get_running_loop().create_future()
+        doorway(it)._loading = loaded
+        with contextlib.suppress(httpx.ReadTimeout):
+            await http.get(SHAKE, timeout=0.2)
+        await eventually(lambda: not it._server._connections)
+        from web.socketio import Door
+
+        loaded.set_result(Door)
+        assert (await http.get(SHAKE)).status_code == 200
+        assert len(doorway(it).door.clients) == 1
+
+
+@pytest.mark.gen_test
+async def test_the_refused_load_nothing(tmp_path):
+    """Who is refused by its headers does not make the server load anything."""
+    async with house(tmp_path) as it, httpx.AsyncClient(base_url=it.url, trust_env=False) as http:
+        answer = await http.get(SHAKE, headers={"Origin": "http://evil.example"})
+        assert answer.status_code == 403
+        assert doorway(it).door is None
