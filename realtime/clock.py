@@ -1,5 +1,7 @@
 """The one place where time comes from. Tests hand in a clock of their own."""
 
+import asyncio
+import contextlib
 import time
 
 
@@ -11,6 +13,12 @@ class Clock:
     def monotonic(self) -> float:
         """Seconds that only go forward: what waiting is measured with."""
         return time.monotonic()
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Until it is set, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
 
 class Still(Clock):

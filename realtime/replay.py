@@ -303,7 +303,7 @@ class Replay:
     # --- the clock ------------------------------------------------------------------------------
 
     def _now(self) -> float:
-        return self._hub.clock.monotonic()
+        return self._replays.clock.monotonic()
 
     @property
     def _pacer(self) -> Connection | None:
@@ -329,11 +329,7 @@ class Replay:
             if wait <= 0:
                 await asyncio.sleep(0)
                 continue
-            try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+            await self._replays.clock.wait(self._changed, wait)
 
     def _over(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -631,6 +627,8 @@ class Replays:
         most: int,
     ) -> None:
         self.hub = hub
+        self.clock = hub.clock
+        """What paces them all."""
         self.past = past
         self._host = host
         self._snapshot = snapshot

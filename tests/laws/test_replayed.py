@@ -9,6 +9,7 @@ import pytest
 
 from realtime.core.decide import Desk
 from realtime.core.times import rfc3339
+from tests.bench import hour
 from tests.clients import MSGPACK, events, sockets
 from tests.realtime.test_replay import (
     at,
@@ -20,8 +21,6 @@ from tests.realtime.test_replay import (
     tick,
 )
 from tests.storage.test_sealer import write
-
-SPEEDS: tuple[Any, ...] = (1, 10, 100, "max")
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -43,16 +42,36 @@ async def test_same_frames(tmp_path: Path) -> None:
             if sealed:
                 await it.log.seal(it.log.head, all_of_it=True)
             for protocol in ("", MSGPACK):
-                for speed in SPEEDS:
+                for speed in hour.SPEEDS:
                     async with sockets(it.url, protocol) as socket:
                         await socket.until("snapshot")
                         await begun(socket, **span, speed=speed)
                         await socket.until("playhead", state="ended")
                         assert digest(socket.heard) == wanted, (sealed, protocol, speed)
-            for speed in SPEEDS:
+            for speed in hour.SPEEDS:
                 async with events(it.url, **span, speed=speed) as stream:
                     await stream.until("playhead", state="ended")
                     assert digest(stream.heard) == wanted, (sealed, "sse", speed)
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=180)
+async def test_same_frames_over_an_hour(tmp_path: Path) -> None:
+    """Law same-frames: every byte of an hour, with alerts, words, sources that come and go, and late data in it, is
+    told again as it was told live, at every speed and on both roads, off rows and off segments."""
+    async with hour.recorded(tmp_path) as (it, live):
+        wanted = live["ws"].digest
+        assert live["sse"].digest == wanted
+        assert live["ws"].count["metrics"] > hour.SECONDS
+        assert {name.encode() for name in live["ws"].count} == hour.LOGGED
+        it.replays.clock = hour.Hasty()
+        for speed in hour.SPEEDS:
+            for road in hour.ROADS:
+                assert (await hour.replayed(it.url, road, speed)).digest == wanted, (road, speed)
+        await it.log.seal(it.log.head, all_of_it=True)
+        for speed in (10, "max"):
+            for road in hour.ROADS:
+                assert (await hour.replayed(it.url, road, speed)).digest == wanted, (road, speed)
 
 
 @pytest.mark.gen_test(timeout=60)

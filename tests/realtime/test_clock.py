@@ -1,6 +1,9 @@
 """The clock is the system's: these tests only see that it is read in the units that are promised."""
 
+import asyncio
 import time
+
+import pytest
 
 from realtime.clock import Clock, Still
 
@@ -28,3 +31,15 @@ def test_a_clock_can_stand_still():
     time.sleep(0.01)
     assert (clock.now(), clock.now()) == (7, 7)
     assert clock.monotonic() > before
+
+
+@pytest.mark.gen_test
+async def test_it_waits_for_what_happens_and_no_longer_than_it_is_told():
+    """The event that is set ends it at once; else the time does, and neither is an error."""
+    event = asyncio.Event()
+    before = time.monotonic()
+    await Clock().wait(event, 0.02)
+    assert 0.015 < time.monotonic() - before < 2 and not event.is_set()
+    asyncio.get_running_loop().call_later(0.01, event.set)
+    await asyncio.wait_for(Clock().wait(event, 60), 5)
+    assert event.is_set()
