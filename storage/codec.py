@@ -1,4 +1,5 @@
-"""Facts to bytes and back. The bytes are msgpack arrays in the order of the struct's fields.
+"""Facts to bytes and back. The bytes are msgpack arrays in the order of the struct's fields; of facts that are
+long and repeat themselves, as declarations of many series do, a zstd frame of them, which no array begins like.
 
 An upcaster turns the payload of an older version into the next one, on read (law history-is-frozen).
 Fields may be appended to a version with a default only before its release.
@@ -9,6 +10,7 @@ from typing import Any
 
 import msgpack
 import msgspec
+import zstandard
 
 from storage.errors import StorageBroken, StorageError
 from storage.events import KINDS, Fact, Metrics, Series
@@ -29,12 +31,19 @@ UNREADABLE = (
     TypeError,
     msgpack.UnpackException,
     msgspec.ValidationError,
+    zstandard.ZstdError,
 )
 """All that bytes can raise that are not what was packed."""
 
 _packed = msgspec.msgpack.Encoder().encode
 """The same bytes as msgpack's own, in a quarter of the time."""
 
+
+LONG = 512
+"""Bytes from which a fact is compressed; shorter ones find room beside others."""
+_LEVEL = 3
+_UNFOLDED = 2**28
+"""No payload is longer when it is decompressed."""
 
 _TICK = b"\x92"
 """An array of two begins."""
@@ -61,7 +70,10 @@ def encode(fact: Fact) -> bytes:
     if isinstance(fact, Metrics):  # the hot road: no walk over fields, lists go to C as they are
         return _packed((fact.ids, fact.values))
     try:
-        return msgpack.packb([_plain(getattr(fact, name)) for name in fact.__struct_fields__])
+        body = msgpack.packb([_plain(getattr(fact, name)) for name in fact.__struct_fields__])
+        if not LONG <= len(body) <= _UNFOLDED:
+            return body
+        return min(body, zstandard.compress(body, _LEVEL), key=len)
     except (OverflowError, ValueError) as error:
         # Whole numbers beyond 64 bits, text that has no UTF-8: what lets such pass is to be mended, but one fact
         # that cannot be written is no reason to write none any more.
@@ -84,7 +96,7 @@ def decode(type_: str, version: int, body: bytes) -> Fact:
         if kind is Metrics and version == Metrics.version:
             ids, values = msgpack.unpackb(body, use_list=False)
             return Metrics(ids, values)
-        payload: Payload = msgpack.unpackb(body)
+        payload: Payload = msgpack.unpackb(_unfolded(body))
         while version < kind.version:
             payload = UPCASTERS[type_, version](payload)
             version += 1
@@ -96,6 +108,14 @@ def decode(type_: str, version: int, body: bytes) -> Fact:
         return msgspec.convert(dict(zip(kind.__struct_fields__, payload, strict=False)), kind)
     except UNREADABLE as error:
         raise StorageBroken(f"the payload of a {type_} event cannot be read ({error})") from error
+
+
+def _unfolded(body: bytes) -> bytes:
+    if body[: len(zstandard.FRAME_HEADER)] != zstandard.FRAME_HEADER:
+        return body
+    if not 0 < zstandard.frame_content_size(body) <= _UNFOLDED:
+        raise ValueError("it would be longer than any when it is decompressed")
+    return zstandard.ZstdDecompressor().decompress(body, allow_extra_data=False)
 
 
 def samples(body: bytes) -> tuple[list[int], list[int | float]]:

@@ -4,12 +4,13 @@ import struct
 
 import msgpack
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import codec
 from storage.errors import StorageBroken, StorageError
-from storage.events import Layout, Metrics, Notification, canonical
+from storage.events import Declared, Layout, Metrics, Notification, Series, canonical
 from tests.storage.conftest import facts
 
 
@@ -45,6 +46,37 @@ def test_what_has_no_bytes_is_an_error_with_a_name(option):
     with pytest.raises(StorageError, match="type layout cannot be written") as caught:
         codec.encode(Layout("a", "saved", "A", [panel]))
     assert not isinstance(caught.value, StorageBroken)
+
+
+MANY = Declared([Series(place, f"system_disk_{place}_bytes", {}) for place in range(1, 200)])
+
+
+def test_a_long_fact_that_repeats_itself_is_short():
+    """Declarations of many series take a fifth, and come back the same."""
+    body = codec.encode(MANY)
+    plain = zstandard.decompress(body)
+    assert len(body) < len(plain) / 5
+    assert codec.decode("series", 1, body) == MANY
+    # As all were written before.
+    assert codec.decode("series", 1, plain) == MANY
+    assert codec.encode(Layout("a", "saved", "A", []))[0] & 0xF0 == 0x90
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        zstandard.compress(b"\x91" * 999)[:-3],
+        zstandard.compress(b"\x91" * 999) + b"\0",
+        zstandard.compress(b""),
+        zstandard.ZstdCompressor(write_content_size=False).compress(b"\x90" * 999),
+        b"\x28\xb5\x2f\xfd",
+        b"\x28\xb5\x2f\xfd\xa0\x01\x00\x00\x10",
+    ],
+)
+def test_a_frame_that_cannot_be_unfolded_is_a_broken_log(frame):
+    """Cut, with more behind it, of no length, of none that it tells, or of more than any has."""
+    with pytest.raises(StorageBroken, match="cannot be read"):
+        codec.decode("series", 1, frame)
 
 
 @given(st.lists(facts))
