@@ -410,7 +410,12 @@ def _size(sleeve: Sleeve) -> int:
     """Bytes, roughly: three numbers a tick, and some hundred bytes of objects a column or constant."""
     head, places = sleeve
     named = sum(len(shape.ids) for shape in head.shapes)
-    return 24 * len(head.seqs) + 100 * (len(places) + len(head.constants)) + 100 * named + 1000
+    return (
+        24 * len(head.seqs)
+        + 100 * (len(places) + len(head.constants) + len(head.mirrors))
+        + 100 * named
+        + 1000
+    )
 
 
 def _body(segment: Segment, place: Place | None, bodies: Mapping[int, bytes]) -> bytes | None:

@@ -1,12 +1,11 @@
 """Segments into a log that is being made: by whoever copies a log in parts."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from storage import strips
-from storage.sealer import FORMAT
 from storage.segments import Head, Sealed, Shape, digest
 
 
@@ -17,7 +16,7 @@ def press(out: sqlite3.Connection, id_: int, sealed: Sealed, previous: bytes) ->
     out.execute(
         "INSERT INTO segments (id, first_seq, last_seq, start_at, end_at, ticks, samples, format, "
         "head, directory, hash, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (id_, *sealed[:6], FORMAT, sealed.head, directory, hash_, previous),
+        (id_, *sealed[:6], sealed.head[0], sealed.head, directory, hash_, previous),
     )
     out.executemany(
         "INSERT INTO strips (place, body) VALUES (?, ?)",
@@ -31,5 +30,5 @@ def without(head: Head, lost: Sequence[int]) -> Head:
     if not lost:
         return head
     shapes = [Shape(shape.source, shape.ids[~np.isin(shape.ids, lost)]) for shape in head.shapes]
-    constants: Mapping[int, float] = head.constants
-    return Head(head.seqs, head.ats, head.shape_of, shapes, dict(constants))
+    mirrors = {id_: both for id_, both in head.mirrors.items() if id_ not in lost}
+    return Head(head.seqs, head.ats, head.shape_of, shapes, dict(head.constants), mirrors)

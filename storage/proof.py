@@ -14,7 +14,6 @@ from storage.rows import EVENT as EVENT
 from storage.rows import LATEST as LATEST
 from storage.scan import Lost, readable
 from storage.scan import rows as scan
-from storage.sealer import FORMAT
 from storage.segments import Head, column, digest
 from storage.strips import Place
 
@@ -248,7 +247,7 @@ def _check_meta(meta: Meta, head: Head, tell: Tell) -> None:
         ("end_at", meta.end_at, int(head.ats.max())),
         ("ticks", meta.ticks, len(head.seqs)),
         ("samples", meta.samples, head.samples),
-        ("format", meta.format, FORMAT),
+        ("format", meta.format, head.format),
     ):
         if said != proved:
             tell(Damage("segments", str(meta.id), f"{name} is {said!r}, its head says {proved}"))

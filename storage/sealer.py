@@ -17,7 +17,6 @@ from storage.engine import Engine
 from storage.errors import Damaged, StorageBroken
 from storage.segments import Head, Sealed, Tick, column, digest, holds, seal
 
-FORMAT = 1
 GENESIS = bytes(32)
 """What the first segment's hash is chained to."""
 PAGE = 500
@@ -197,7 +196,7 @@ class Sealer:
                     sealed.end_at,
                     sealed.ticks,
                     sealed.samples,
-                    FORMAT,
+                    sealed.head[0],
                     sealed.head,
                     directory,
                     digest(previous, sealed.head, sealed.columns),

@@ -27,8 +27,8 @@ from storage.packing import (
     unpack_ints,
 )
 
-FORMAT: Final = 1
-"""The first byte of every head."""
+PLAIN, MIRRORED = 1, 2
+"""The first byte of a head: the format. The second also tells of mirrors."""
 
 IDS: Final = 2**32
 """Ids of series lie below."""
@@ -57,7 +57,8 @@ class Tick(NamedTuple):
 class Sealed(NamedTuple):
     """A segment that is not yet stored. `end_at` is the newest time, itself inside.
 
-    Series that never moved have no column: the head knows them.
+    Series that never moved have no column: the head knows them. Those that tell the same, or the same from the
+    other side, have the same one.
     """
 
     first_seq: int
@@ -80,7 +81,8 @@ class Shape(NamedTuple):
 class Head:
     """All of a segment but what moved: decoded once, small, never changed.
 
-    `shape_of[i]` is the place in `shapes` of the i-th tick; ticks are in the order of `seqs`.
+    `shape_of[i]` is the place in `shapes` of the i-th tick; ticks are in the order of `seqs`. The values of a
+    series in `mirrors` are what its column lacks to the number there: what is free, of what is used.
     """
 
     __slots__ = (
@@ -89,6 +91,7 @@ class Head:
         "ats",
         "constants",
         "in_order",
+        "mirrors",
         "seqs",
         "shape_of",
         "shapes",
@@ -101,12 +104,14 @@ class Head:
         shape_of: Ints,
         shapes: Sequence[Shape],
         constants: dict[int, float],
+        mirrors: dict[int, float],
     ) -> None:
         self.seqs = seqs
         self.ats = ats
         self.shape_of = shape_of
         self.shapes = shapes
         self.constants = constants
+        self.mirrors = mirrors
         for shared in (seqs, ats, shape_of):
             shared.flags.writeable = False
         self.in_order = bool((ats[1:] >= ats[:-1]).all())
@@ -123,9 +128,13 @@ class Head:
             read = cls(*_read(unguard(head, "the head of a segment")))
         except (ValueError, IndexError, struct.error, zstandard.ZstdError) as error:
             raise Damaged(f"the head of a segment cannot be read ({error})") from error
-        if not read.constants.keys() <= read._series:
+        if not (read.constants.keys() | read.mirrors.keys()) <= read._series:
             raise Damaged("the head of a segment has a value for a series that no tick names")
         return read
+
+    @property
+    def format(self) -> int:
+        return MIRRORED if self.mirrors else PLAIN
 
     @property
     def samples(self) -> int:
@@ -185,13 +194,20 @@ def seal(ticks: Sequence[Tick]) -> Sealed:
     begins = np.cumsum(np.bincount(owners, minlength=len(series)))[:-1]
     columns: dict[int, bytes] = {}
     constants: dict[int, float] = {}
+    mirrors: dict[int, float] = {}
+    twins = _Twins()
     # Without any series there is still one part, an empty one.
     for id_, column in zip(series.tolist(), np.split(values[order], begins), strict=False):
         bits = column.view("<u8")
         if (bits == bits[0]).all():
             constants[id_] = float(column[0])
+        elif (twin := twins.of(column)) is not None:
+            columns[id_], mirrored = twin
+            if mirrored is not None:
+                mirrors[id_] = mirrored
         else:
             columns[id_] = pack(column)
+            twins.add(column, columns[id_])
     return Sealed(
         first_seq=ticks[0].seq,
         last_seq=ticks[-1].seq,
@@ -199,9 +215,40 @@ def seal(ticks: Sequence[Tick]) -> Sealed:
         end_at=int(ats.max()),
         ticks=len(ticks),
         samples=len(values),
-        head=_write(seqs, ats, shape_of, shapes, constants),
+        head=_write(seqs, ats, shape_of, shapes, constants, mirrors),
         columns=columns,
     )
+
+
+class _Twins:
+    """Columns that are packed already, for those whose values are the same to the bit, or what one number less
+    the values is. Found by hashes, and then compared."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, tuple[Doubles, bytes]] = {}
+        self._rises: dict[int, tuple[Doubles, bytes]] = {}
+
+    def add(self, values: Doubles, packed: bytes) -> None:
+        self._values[_hash(values)] = values, packed
+        with np.errstate(all="ignore"):  # of infinities nothing is left
+            self._rises[_hash(values - values[0])] = values, packed
+
+    def of(self, values: Doubles) -> tuple[bytes, float | None] | None:
+        """The packed column, and what its values are to be taken from, unless they are these."""
+        found = self._values.get(_hash(values))
+        if found and found[0].tobytes() == values.tobytes():
+            return found[1], None
+        with np.errstate(all="ignore"):
+            found = self._rises.get(_hash(values[0] - values))
+            if found:
+                both = float(values[0] + found[0][0])
+                if (both - found[0]).tobytes() == values.tobytes():
+                    return found[1], both
+        return None
+
+
+def _hash(values: Doubles) -> int:
+    return hash(values.tobytes())
 
 
 def column(head: Head, series: int, body: bytes | None) -> tuple[Ints, Doubles]:
@@ -441,6 +488,9 @@ def _column(head: Head, series: int, body: bytes | None, count: int) -> Doubles:
     values = unpack(body)
     if len(values) != count:
         raise Damaged(f"series {series} has {len(values):,} values for {count:,} ticks")
+    if series in head.mirrors:
+        mirrored: Doubles = head.mirrors[series] - values
+        return mirrored
     return values
 
 
@@ -469,6 +519,7 @@ def _write(
     shape_of: Ints,
     shapes: Sequence[Shape],
     constants: Mapping[int, float],
+    mirrors: Mapping[int, float],
 ) -> bytes:
     sources = list(dict.fromkeys(shape.source for shape in shapes))
     names = [source.encode() for source in sources]
@@ -485,13 +536,22 @@ def _write(
             _u4([sources.index(shape.source) for shape in shapes]),
             _u4([len(shape.ids) for shape in shapes]),
             _steps(ids),
-            _steps(np.array(list(constants), dtype="<u4")),
-            np.array(list(constants.values()), dtype="<f8").tobytes(),
+            *_numbers(constants),
+            *((_u4([len(mirrors)]), *_numbers(mirrors)) if mirrors else ()),
         ]
     )
     if len(content) > HEAD_MOST:
         raise ValueError("these ticks differ too much in what they name for one segment")
-    return guard(bytes([FORMAT]) + zstandard.compress(content, LEVEL))
+    format_ = MIRRORED if mirrors else PLAIN
+    return guard(bytes([format_]) + zstandard.compress(content, LEVEL))
+
+
+def _numbers(of: Mapping[int, float]) -> tuple[bytes, bytes]:
+    """The ids, and a double for each."""
+    return (
+        _steps(np.array(list(of), dtype="<u4")),
+        np.array(list(of.values()), dtype="<f8").tobytes(),
+    )
 
 
 def _u4(values: Sequence[int]) -> bytes:
@@ -503,8 +563,10 @@ def _steps(ids: NDArray[np.uint32]) -> bytes:
     return np.diff(ids, prepend=np.uint32(0)).astype("<u4").tobytes()
 
 
-def _read(body: bytes) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float]]:
-    if body[0] != FORMAT:
+def _read(
+    body: bytes,
+) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float], dict[int, float]]:
+    if body[0] not in (PLAIN, MIRRORED):
         raise Damaged(f"a segment has the unknown format {body[0]}")
     size = zstandard.frame_content_size(body[1:])
     if not 0 < size <= HEAD_MOST:
@@ -517,8 +579,8 @@ def _read(body: bytes) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float]]
     owners = pieces.u4(shapes)
     lengths = pieces.u4(shapes)
     ids = pieces.ids(entries)
-    still = pieces.ids(constants)
-    values = np.frombuffer(pieces.take(8 * constants), dtype="<f8")
+    still = pieces.numbers(constants)
+    mirrors = pieces.numbers(int(pieces.u4(1)[0])) if body[0] == MIRRORED else {}
     if pieces.left():
         raise Damaged("the head of a segment goes on behind its end")
     if (
@@ -530,16 +592,15 @@ def _read(body: bytes) -> tuple[Ints, Ints, Ints, list[Shape], dict[int, float]]
     ):
         raise Damaged("the head of a segment contradicts itself")
     parts = np.split(ids, np.cumsum(lengths)[:-1])
-    if (still[1:] <= still[:-1]).any() or any(
-        len(set(part.tolist())) != len(part) for part in parts
-    ):
+    if still.keys() & mirrors.keys() or any(len(set(part.tolist())) != len(part) for part in parts):
         raise Damaged("the head of a segment names a series twice")
     return (
         seqs,
         ats,
         shape_of,
         [Shape(names[owner], part) for owner, part in zip(owners.tolist(), parts, strict=True)],
-        dict(zip(still.tolist(), values.tolist(), strict=True)),
+        still,
+        mirrors,
     )
 
 
@@ -564,3 +625,11 @@ class _Pieces:
 
     def ids(self, count: int) -> NDArray[np.uint32]:
         return np.cumsum(self.u4(count), dtype=np.uint32)
+
+    def numbers(self, count: int) -> dict[int, float]:
+        """A double for each of so many ids, which ascend."""
+        ids = self.ids(count)
+        if (ids[1:] <= ids[:-1]).any():
+            raise Damaged("the head of a segment names a series twice")
+        values = np.frombuffer(self.take(8 * count), dtype="<f8")
+        return dict(zip(ids.tolist(), values.tolist(), strict=True))

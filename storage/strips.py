@@ -4,7 +4,7 @@ A row of its own for every column of a few hundred bytes would leave a fifth of 
 is long enough to fill its pages, and short enough that a reader of one series loads little else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -27,12 +27,19 @@ class Place(NamedTuple):
 def cut(columns: Mapping[int, bytes]) -> tuple[bytes, list[bytes]]:
     """The directory and the strips of a segment's columns, which lie in the order of their series' ids."""
     series = sorted(columns)
-    lengths = [len(columns[id_]) for id_ in series]
+    known: dict[bytes, int] = {}
+    lengths: list[int] = []
     strips: list[bytearray] = []
-    for place, id_ in zip(_places(lengths), series, strict=True):
-        if place.begin == 0:
+    for nth, id_ in enumerate(series):
+        body = columns[id_]
+        first = known.setdefault(body, nth)
+        if first < nth:
+            lengths.append(-1 - first)
+            continue
+        lengths.append(len(body))
+        if not strips or len(strips[-1]) >= STRIP_BYTES:
             strips.append(bytearray())
-        strips[-1] += columns[id_]
+        strips[-1] += body
     ids = pack_ints(np.array(series, np.int64))
     # The first packed list is told apart from the second by its length, which stands in front.
     directory = len(ids).to_bytes(4, "little") + ids + pack_ints(np.array(lengths, np.int64))
@@ -47,15 +54,18 @@ def read(directory: bytes) -> dict[int, Place]:
     size = int.from_bytes(directory[:4], "little")
     series = unpack_ints(directory[4 : 4 + size]).tolist()
     lengths = unpack_ints(directory[4 + size :]).tolist()
-    if len(series) != len(lengths) or any(length < 0 for length in lengths):
+    if len(series) != len(lengths):
         raise Damaged("the directory of a segment names columns without a length")
-    return dict(zip(series, _places(lengths), strict=True))
-
-
-def _places(lengths: list[int]) -> Iterator[Place]:
+    places: dict[int, Place] = {}
     strip = begin = 0
-    for length in lengths:
+    for nth, (id_, length) in enumerate(zip(series, lengths, strict=True)):
+        if length < 0:  # it is the one of an earlier series, which is told by its number
+            if -1 - length >= nth:
+                raise Damaged("the directory of a segment names a column that is none of it")
+            places[id_] = places[series[-1 - length]]
+            continue
         if begin >= STRIP_BYTES:
             strip, begin = strip + 1, 0
-        yield Place(strip, begin, begin + length)
+        places[id_] = Place(strip, begin, begin + length)
         begin += length
+    return places

@@ -24,7 +24,6 @@ from storage.events import Declared, Draft, Metrics, Series
 from storage.log import Log
 from storage.migrate import migrate
 from storage.rollups import BLOCK, Sheaf, coarser, fold_all, merge_all, width
-from storage.sealer import FORMAT
 from tests.bench import recording
 from tests.bench.recording import SECOND
 
@@ -113,7 +112,7 @@ def _segments(connection: sqlite3.Connection, repeats: int) -> int:
             seqs, ats = one.head.seqs + repeat * LOOP, one.head.ats + repeat * LOOP * SECOND
             last = int(seqs[-1])
             head = segments._write(
-                seqs, ats, one.head.shape_of, one.head.shapes, one.head.constants
+                seqs, ats, one.head.shape_of, one.head.shapes, one.head.constants, one.head.mirrors
             )
             digest = segments.digest(previous, head, one.columns)
             connection.execute(
@@ -122,7 +121,7 @@ def _segments(connection: sqlite3.Connection, repeats: int) -> int:
                 (
                     id_,
                     *(int(seqs[0]), last, int(ats[0]), int(ats[-1])),
-                    *(len(seqs), one.samples, FORMAT, head, one.directory, digest, previous),
+                    *(len(seqs), one.samples, head[0], head, one.directory, digest, previous),
                 ),
             )
             connection.executemany(

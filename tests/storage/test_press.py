@@ -40,3 +40,17 @@ def test_lost_series_were_never_in_it():
     bodies = {id_: body for id_, body in sealed.columns.items() if id_ != 2}
     [first, *_] = unseal(without(head, [2]), bodies)
     assert (list(first.ids), list(first.values)) == ([1, 3], [1, 7])
+
+
+def test_a_lost_series_leaves_the_other_that_shares_its_column():
+    """Either of the two: the one that was packed, and the one that is told from the other side."""
+    told = [Tick(n, 1000 + n, "a", (1, 2), (n * n, 500 - n * n)) for n in range(1, 9)]
+    sealed = seal(told)
+    head = Head.read(sealed.head)
+    assert list(head.mirrors) == [2]
+    for lost, kept in ((1, 2), (2, 1)):
+        rest = without(head, [lost])
+        again = seal(unseal(rest, {kept: sealed.columns[kept]}))
+        ticks = unseal(Head.read(again.head), again.columns)
+        assert [tick.values[0] for tick in ticks] == [tick.values[kept - 1] for tick in told]
+        assert lost not in rest.mirrors

@@ -23,7 +23,13 @@ from storage.segments import Head, Tick, column, digest, seal, unseal
 from tests.bench.recording import names, ticks
 
 ROOT = Path(__file__).resolve().parents[2]
-FROZEN = json.loads((ROOT / "tests" / "data" / "segment-format-1.json").read_text())
+FROZEN = [
+    frozen
+    for number in (1, 2)
+    for frozen in json.loads(
+        (ROOT / "tests" / "data" / f"segment-format-{number}.json").read_text()
+    )["segments"]
+]
 NOW = 1_795_403_506_000_000
 
 doubles = st.one_of(
@@ -39,7 +45,8 @@ sources = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size
 
 @st.composite
 def spans(draw):
-    """Ticks of several sources whose series come, go and change places; times jump, seqs have holes."""
+    """Ticks of several sources whose series come, go and change places; times jump, seqs have holes. Some tell
+    what another tells, or what a number less it is."""
     of = draw(st.lists(sources, min_size=1, max_size=3))
     pool = draw(
         st.lists(
@@ -54,12 +61,18 @@ def spans(draw):
         )
     )
     seq, at = draw(st.integers(1, 2**40)), draw(st.integers(-(2**50), 2**52))
+    pair = st.tuples(st.sampled_from(pool), st.sampled_from(pool), st.none() | doubles)
+    twins = draw(st.lists(pair, max_size=3))
     told = []
     for _ in range(draw(st.integers(1, 25))):
         source, ids, count = draw(st.sampled_from(shapes))
         seq += draw(st.sampled_from([1, 1, 1, 2, 90]))
         at += draw(st.sampled_from([1_000_000, 1_000_000, 999_613, 0, -3, -3_600_000_000, 10**15]))
         values = draw(st.lists(doubles, min_size=count, max_size=count))
+        for one, other, both in twins:
+            if one in ids[:count] and other in ids[:count]:
+                value = values[ids.index(one)]
+                values[ids.index(other)] = value if both is None else canonical(both - float(value))
         told.append(Tick(seq, at, source, list(ids[:count]), values))
     return told
 
@@ -160,13 +173,13 @@ def test_where_a_span_is_cut_changes_nothing(cuts):
     assert spelled(again) == spelled(told)
 
 
-def test_half_an_hour_of_a_real_host_takes_three_tenths_of_a_byte_a_sample():
+def test_half_an_hour_of_a_real_host_takes_a_quarter_of_a_byte_a_sample():
     """Heads, columns and checksums together, in segments of ten minutes."""
     told = [seal(recorded(first, first + 600)) for first in (0, 600, 1200)]
-    size = sum(len(s.head) + sum(map(len, s.columns.values())) for s in told)
+    size = sum(len(s.head) + sum(map(len, set(s.columns.values()))) for s in told)
     samples = sum(s.samples for s in told)
     assert samples == 1800 * 191
-    assert size / samples <= 0.30
+    assert size / samples <= 0.25
 
 
 def test_processes_that_come_and_go_do_not_bloat_the_head():
@@ -268,8 +281,58 @@ def test_a_frame_that_would_unfold_to_much_is_not_unfolded():
 
 def test_a_format_of_the_future_is_called_unknown():
     """A segment of another format is not guessed at."""
-    with pytest.raises(Damaged, match="unknown format 2"):
-        Head.read(guard(b"\x02" + SMALL.head[1:-4]))
+    with pytest.raises(Damaged, match="unknown format 3"):
+        Head.read(guard(b"\x03" + SMALL.head[1:-4]))
+
+
+TWINS = seal(
+    [
+        Tick(place, NOW + place, "a", [1, 2, 3, 4, 5], [value, 100 - value, value, 2 * value, 0])
+        for place, value in enumerate([20, 20.5, 31, 4, 99.25], 1)
+    ]
+)
+
+
+def test_who_tells_the_same_shares_a_column():
+    """What is sent and what is received over a loop, what is used and what is free: packed once."""
+    assert TWINS.columns[1] == TWINS.columns[2] == TWINS.columns[3] != TWINS.columns[4]
+    head = Head.read(TWINS.head)
+    assert (head.format, head.mirrors) == (2, {2: 100.0})
+    assert Head.read(SMALL.head).format == 1
+    for id_, told in ((1, [20, 20.5, 31]), (2, [80, 79.5, 69]), (3, [20, 20.5, 31])):
+        assert column(head, id_, TWINS.columns[id_])[1][:3].tolist() == told
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[0.1, 0.2, 0.7], [0.9, 0.8, 0.30000000000000004]],
+        [[5.0, 0.0, 1.0], [0.0, -0.0, 4.0]],
+        [[float("inf"), 1.0, 2.0], [float("-inf"), 3.0, 2.0]],
+        [[float("nan"), 1.0, 2.0], [1.0, 3.0, 2.0]],
+        [[1.7e308, -1.7e308, 0.0], [1.7e308, 1.7e308, 0.0]],
+    ],
+)
+def test_almost_a_mirror_is_none(values):
+    """What does not come back to the bit keeps a column of its own."""
+    told = [
+        Tick(place, NOW, "a", [1, 2], [canonical(value) for value in pair])
+        for place, pair in enumerate(zip(*values, strict=True), 1)
+    ]
+    sealed = seal(told)
+    assert spelled(unseal(Head.read(sealed.head), sealed.columns)) == spelled(told)
+
+
+@pytest.mark.parametrize(
+    ("ids", "what"), [([7], "no tick names"), ([5], "twice"), ([2, 2], "twice"), ([3, 2], "twice")]
+)
+def test_mirrors_of_a_head_that_somebody_made_up(ids, what):
+    """Of a series it does not name or that never moved, or told twice."""
+    content = zstandard.decompress(TWINS.head[1:-4])[: -4 - 12]
+    steps = np.diff(np.array(ids, "<u4"), prepend=np.uint32(0)).astype("<u4").tobytes()
+    content += struct.pack("<I", len(ids)) + steps + bytes(8 * len(ids))
+    with pytest.raises(Damaged, match=what):
+        Head.read(guard(b"\x02" + zstandard.compress(content)))
 
 
 A: Any = Tick(1, NOW, "a", [1], [1])
@@ -323,7 +386,7 @@ def test_a_digest_vouches_for_all_before_it():
     assert digest(b"", b"head", {2: b"b", 1: b"a"}) in told
 
 
-@pytest.mark.parametrize("frozen", FROZEN["segments"], ids=lambda frozen: frozen["what"])
+@pytest.mark.parametrize("frozen", FROZEN, ids=lambda frozen: frozen["what"])
 def test_what_the_first_release_sealed_can_be_read_for_ever(frozen):
     """Law history-is-frozen: these bytes are never made anew."""
     head = bytes.fromhex(frozen["head"])
@@ -371,7 +434,7 @@ def test_the_example_of_the_page_is_true():
 
 def stranger(head, columns):
     assert zlib.crc32(head[:-4]) == struct.unpack("<I", head[-4:])[0]
-    assert head[0] == 1
+    assert head[0] in (1, 2)
     content = zstandard.decompress(head[1:-4])
     t, s, h, e, c, *packed = struct.unpack_from("<8I", content)
     place = 32
@@ -396,9 +459,16 @@ def stranger(head, columns):
     owners, lengths = u32(h), u32(h)
     entries = ids(e)
     constants = dict(zip(ids(c), struct.unpack(f"<{c}d", take(8 * c)), strict=True))
+    mirrors = {}
+    if head[0] == 2:
+        (m,) = u32(1)
+        mirrors = dict(zip(ids(m), struct.unpack(f"<{m}d", take(8 * m)), strict=True))
     assert place == len(content)
     assert len(seqs) == len(ats) == len(shape_of) == t
-    left = {id_: iter(stranger_column(body)) for id_, body in columns.items()}
+    left = {}
+    for id_, body in columns.items():
+        told = stranger_column(body)
+        left[id_] = iter([mirrors[id_] - value for value in told] if id_ in mirrors else told)
     told = []
     for seq, at, shape in zip(seqs, ats, shape_of, strict=True):
         begin = sum(lengths[:shape])
