@@ -71,8 +71,8 @@ cover: $(HOUSE)  ## the quick tests again, and the lines and branches they misse
 	$(PY) -m coverage report
 
 .PHONY: screenshots
-screenshots: $(HOUSE) chromium  ## take the README's pictures again, in a real Chromium
-	PICTURES=docs/images $(PY) -m pytest tests/browser/test_pictures.py $(ARGS)
+screenshots: $(HOUSE) chromium  ## take the pictures of README and docs again, in a real Chromium
+	PICTURES=docs/images $(PY) -m pytest tests/browser/test_pictures.py tests/browser/test_gallery.py $(ARGS)
 
 .PHONY: bench
 bench: $(HOUSE)  ## measure, and print the table

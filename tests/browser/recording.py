@@ -7,6 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from realtime.core.naming import parse_series
+from storage.events import Declared, Draft, Metrics, Series
+from storage.log import Log
+from storage.migrate import migrate
+
+SECOND = 1_000_000
 RECORDING = Path(__file__).resolve().parent.parent / "data" / "host-recording.jsonl.gz"
 MODES = ("user", "system", "iowait", "softirq", "steal", "nice", "irq")
 CORES = (0, 1)
@@ -38,6 +44,26 @@ def columns(source: str, end: int, seconds: int) -> dict[str, Any]:
         "series": {name: [tick[name] for tick in ticks] for name in ticks[0]},
         "units": UNITS,
     }
+
+
+async def tape(directory: Path, source: str, end: int, seconds: int) -> None:
+    """The log of a data directory as `source` left it: the first `seconds` of the recording, until `end` (epoch s)."""
+    directory.mkdir()
+    path = directory / "playhead.db"
+    migrate(path)
+    told = columns(source, end, seconds)
+    ids = tuple(range(1, len(told["series"]) + 1))
+    series = [
+        Series(id_, name, dict(labels), unit=UNITS.get(name, ""))
+        for id_, (name, labels) in zip(ids, map(parse_series, told["series"]), strict=True)
+    ]
+    begin = told["at"][0] * SECOND
+    log = Log(path)
+    await log.open(begin)
+    await log.append([Draft(begin, source, Declared(series))])
+    for at, *values in zip(told["at"], *told["series"].values(), strict=True):
+        await log.append([Draft(at * SECOND, source, Metrics(ids, tuple(values)))])
+    await log.close()
 
 
 def readings(before: Values, now: Values, interval_s: float) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 
 from tests.app import running
-from tests.browser.recording import columns
+from tests.browser.recording import tape
 from tests.browser.watch import LIVE_S, PATIENCE_MS, post, settled, watching
 
 pytestmark = pytest.mark.browser
@@ -32,10 +32,7 @@ async def test_pictures(tmp_path: Path) -> None:
     """Both themes and a phone: nothing wider than the screen, nothing moves while it loads."""
     kept = Path(os.environ.get("PICTURES", tmp_path))
     kept.mkdir(parents=True, exist_ok=True)
-    async with running(tmp_path, source="recorder") as server:
-        past = columns(SOURCE, int(time.time()), PAST_S)
-        accepted = await post(server.url, "/api/realtime/metrics", past)
-        assert accepted["rejected"] == []
+    await tape(tmp_path / "data", SOURCE, int(time.time()), PAST_S)
     async with running(tmp_path, source=SOURCE) as server:
         await settled(server.url)
         note = {"type": "success", "title": "Backup finished", "message": "verified in 2.1 s"}

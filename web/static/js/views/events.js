@@ -1,7 +1,7 @@
 // The log as a list: what happened, newest first, page by page from the end. Ticks are not told; charts show them.
 
 import { el, say, severity } from "../dom.js";
-import { clock, date, duration, text } from "../format.js";
+import { clock, date, day, duration, text } from "../format.js";
 import { t } from "../words.js";
 import { message, micro, rfc3339, seconds } from "../wire.js";
 import { MARKS } from "../panels/notifications.js";
@@ -180,6 +180,13 @@ export function mount(root, page) {
   };
 }
 
+/** One detail of the recorder's own events. */
+function told([name, value]) {
+  // The log keeps times in microseconds.
+  if (name === "last_seen") return t("last seen {when}", { when: `${day(value / 1e6)} ${clock(value / 1e6)}` });
+  return `${name.replaceAll("_", " ")} ${value}`;
+}
+
 /** An event in words: { shape, title, more, from?, to? }; the last two where it speaks of another time than its own. */
 export function said({ type, at, data, seq, source }) {
   const mark = (kind) => el("span.mark", { "data-type": kind, role: "img", "aria-label": t(kind) }, MARKS[kind] ?? MARKS.info);
@@ -203,7 +210,7 @@ export function said({ type, at, data, seq, source }) {
     return { shape: mark("info"), title: t(data.state === "removed" ? "Dashboard {title} removed" : "Dashboard {title} saved", { title: data.title }), more: [data.author, data.provisioned].filter(Boolean).join(" · ") };
   }
   if (type === "system") {
-    const detail = Object.entries(data.detail ?? {}).filter(([, value]) => typeof value !== "object").map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · ");
+    const detail = Object.entries(data.detail ?? {}).filter(([, value]) => typeof value !== "object").map(told).join(" · ");
     return { shape: mark(/lost|failed/.test(data.what) ? "warning" : "info"), title: t(SYSTEM[data.what] ?? data.what), more: detail };
   }
   if (type === "series") return { shape: mark("info"), title: t("{n} new series", { n: data.series.length }), more: data.series.slice(0, 8).map(({ series }) => series).join(", ") + (data.series.length > 8 ? ", …" : "") };

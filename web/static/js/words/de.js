@@ -262,6 +262,7 @@ export default {
   "Last 7 days": "Letzte 7 Tage",
   "Last heard from on {day} at {time}, {ago} ago.": "Zuletzt erreicht am {day} um {time}, vor {ago}.",
   "Last hour": "Letzte Stunde",
+  "last seen {when}": "zuletzt gesehen {when}",
   "least": "kleinster",
   "Let alerts come to the desktop while nobody looks at this page.": "Alarme auf dem Desktop zeigen, während niemand diese Seite ansieht.",
   "Light": "Hell",
