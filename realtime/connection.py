@@ -227,13 +227,17 @@ class Connection:
         if hub.closing:
             self.end(goodbyes.STOPPING)
             return
-        place = hub.resolve(cursor_text) if cursor_text else None
-        self._tell(hub.hello(self.client_id, place if isinstance(place, int) else None))
-        if watch is None:
-            self.place_at(place)
-        else:
+        if watch is not None:
+            self._tell(hub.hello(self.client_id, watch.after, watch.begin))
+            if watch.reset is not None:
+                self.session.forget()
+                self._tell(hub.reset(watch.reset, watch.begin))
             self.feed = SILENCE
             hub.obey(self, watch, None)
+            return
+        place = hub.resolve(cursor_text) if cursor_text else None
+        self._tell(hub.hello(self.client_id, place if isinstance(place, int) else None))
+        self.place_at(place)
 
     @_border
     def receive(self, message: str | bytes) -> None:
@@ -281,8 +285,8 @@ class Connection:
 
     @_border
     def beat(self) -> None:
-        """A heartbeat, unless the client has still to read what came before it."""
-        if not self._writes and not self._ended:
+        """A heartbeat, unless the client has still to read what came before it, or has no place yet to be told."""
+        if not self._writes and not self._ended and self.feed is not SILENCE:
             self._send(self.hub.heartbeat(self.wire, self._told()))
 
     @_border

@@ -575,15 +575,14 @@ class Hub:
             text, self.log.epoch, self.log.floor, self.tail.edge, self.limits.resume_events
         )
 
-    def told(self, text: str) -> int | None:
-        """The event of this log at which a cursor stands, however long ago; None if it is none of ours."""
-        place = resolve(text, self.log.epoch, 0, self.tail.edge, self.tail.edge)
-        return place if isinstance(place, int) else None
+    def told(self, text: str) -> int | Reset:
+        """The event of this log at which a cursor stands, however long ago."""
+        return resolve(text, self.log.epoch, 0, self.tail.edge, self.tail.edge)
 
-    def hello(self, client_id: str, after: int | None) -> Frame:
+    def hello(self, client_id: str, after: int | None, begin: int | None = None) -> Frame:
         """`cursor` is where this client stands: the frames after it are what follows. `after` is where
-        it resumes, None when it starts from a snapshot."""
-        place = self.cursor if after is None else cursor(self.log.epoch, after)
+        it resumes, None when it starts from a snapshot: of now, or of the event `begin`."""
+        place = self._cursor_at(begin if after is None else after)
         return Frame(
             "hello",
             {
@@ -605,10 +604,13 @@ class Hub:
             },
         )
 
-    def reset(self, reset: Reset) -> Frame:
-        return Frame(
-            "reset", {"reason": reset.reason, "detail": reset.detail, "cursor": self.cursor}
-        )
+    def reset(self, reset: Reset, begin: int | None = None) -> Frame:
+        """It goes on from now, or after the event `begin`."""
+        place = self._cursor_at(begin)
+        return Frame("reset", {"reason": reset.reason, "detail": reset.detail, "cursor": place})
+
+    def _cursor_at(self, seq: int | None) -> str:
+        return self.cursor if seq is None else cursor(self.log.epoch, seq)
 
     def heartbeat(self, wire: Wire, told: int) -> bytes:
         """The `heartbeat` of a moment for all who stand at the same place."""

@@ -712,12 +712,13 @@ class Replays:
             check_end(ask.to, begun)
             ask = ask._replace(start=max(ask.start, begun))
             place = await self._place(ask.start)
-            then, at = place, ask.start
-            if ask.after is not None:
-                then, at = Place(ask.after, True), await self.past.moment(ask.after)
             until = None
             if ask.to is not None:
                 until = (await self.past.place(ask.to)).seq
+            then, at = place, ask.start
+            if ask.after is not None:
+                then = Place(ask.after if until is None else min(ask.after, until), True)
+                at = await self.past.moment(then.seq)
         finally:
             self._coming -= 1
         replay = Replay(self, ask, until)

@@ -14,6 +14,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from realtime.audience import Send
 from realtime.connection import Connection, Gone
+from realtime.core.cursor import Reset
 from realtime.core.frames import Wire
 from realtime.core.goodbyes import Goodbye
 from realtime.core.session import (
@@ -177,7 +178,8 @@ class Stream(Border):
         place = self.asked(Watched)
         session = place.session()
         hub = self.services.hub
-        resumed = self.request.headers.get("Last-Event-ID")
+        # A browser that comes back by itself says where it stood in a header, and the address is old.
+        resumed = self.request.headers.get("Last-Event-ID") or place.cursor
         watched = await self._watched(place, resumed)
         hub.admit(self.request.remote_ip or "", session.taste.rooms)
         if self.request.version == "HTTP/1.0":
@@ -190,8 +192,7 @@ class Stream(Border):
         self.write(b"retry: %d\n\n" % random.randrange(1500, 4500))
         self.flush()
         self._connection = Connection(hub, session, self, self.request.remote_ip or "")
-        # A browser that comes back by itself says where it stood in a header, and the address is old.
-        self._connection.start(resumed or place.cursor, watched)
+        self._connection.start(resumed, watched)
         await self._left
         # What the kernel holds by now it may still deliver; nothing else follows on this connection.
         with contextlib.suppress(TimeoutError, StreamClosedError):
@@ -211,9 +212,15 @@ class Stream(Border):
         except Refused as refused:
             field, _, words = refused.detail.partition(": ")
             raise Problem(400, UNTAKEN, [(field, words)]) from None
+        place_then = await self.services.past.place(max(watched.start, begun))
+        watched = watched._replace(begin=place_then.seq)
+        if not resumed:
+            return watched
         # One that comes back goes on after what it was told last, if that can be proved to be of this log.
-        after = self.services.hub.told(resumed) if resumed else None
-        return watched._replace(after=after)
+        after = self.services.hub.told(resumed)
+        if isinstance(after, Reset):
+            return watched._replace(reset=after)
+        return watched._replace(after=max(after, place_then.seq))
 
     def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":
         if self._stream.closed():

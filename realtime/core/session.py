@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import msgspec
 
 from realtime.core import goodbyes
+from realtime.core.cursor import Reset
 from realtime.core.goodbyes import Goodbye
 from realtime.core.pacing import Speed, check_speed
 from realtime.core.selectors import Selector
@@ -68,7 +69,8 @@ class MetricsAnswer(NamedTuple):
 
 class Watch(NamedTuple):
     """A replay from a moment (µs), to another or until it is live; it goes on `after` an event that was told
-    before. What comes more than `skip_us` later than the one before is not waited for."""
+    before, or says by `reset` why it does not. What comes more than `skip_us` later than the one before is not waited
+    for. `begin` is the event after which it begins, where that is known."""
 
     start: int
     to: int | None = None
@@ -78,6 +80,8 @@ class Watch(NamedTuple):
     loop: bool = False
     skip_us: int = 0
     after: int | None = None
+    reset: Reset | None = None
+    begin: int | None = None
 
 
 class Join(NamedTuple):

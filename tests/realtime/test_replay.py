@@ -379,19 +379,63 @@ async def test_over_sse_it_is_asked_for_in_the_address(tmp_path: Path) -> None:
         assert (await stream.until("metrics")).data["at"] == at(30)
 
 
+@pytest.mark.parametrize("way", ["header", "address"])
 @pytest.mark.gen_test(timeout=30)
-async def test_a_stream_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> None:
-    """A browser repeats the address and says in a header what it heard last; a cursor of another log is not believed,
-    and the replay begins."""
+async def test_a_stream_that_comes_back_goes_on_where_it_was(tmp_path: Path, way: str) -> None:
+    """Law prove-or-reset: a browser repeats the address and says in a header what it heard last, others say it in the
+    address; the rest is told and no `reset`."""
     async with recorded(tmp_path, 30) as it:
         ask: dict[str, Any] = {"from": at(9.5), "to": at(20.5), "speed": 50}
         async with events(it.url, **ask) as stream:
             told = await stream.until("metrics", at=at(14))
-        for id_, first in ((told.id, at(15)), ("other:7", at(10))):
-            ask["speed"] = "max"
-            async with events(it.url, {"Last-Event-ID": id_}, **ask) as stream:
-                assert (await stream.until("metrics")).data["at"] == first
+        ask["speed"] = "max"
+        header = {"Last-Event-ID": told.id} if way == "header" else {}
+        ask |= {"cursor": told.id} if way == "address" else {}
+        async with events(it.url, header, **ask) as stream:
+            hello = await stream.until("hello")
+            assert hello.data["resumed"] and hello.data["cursor"] == told.id
+            assert (await stream.until("metrics")).data["at"] == at(15)
+            await stream.until("playhead", state="ended")
+            assert "reset" not in {one.event for one in stream.heard}
+
+
+@pytest.mark.parametrize(
+    ("id_", "reason"), [("other:7", "epoch"), ("x", "malformed"), ("{epoch}:99999", "future")]
+)
+@pytest.mark.gen_test(timeout=30)
+async def test_a_stream_that_comes_back_from_elsewhere_is_told_so(
+    tmp_path: Path, id_: str, reason: str
+) -> None:
+    """Law prove-or-reset: what cannot be proved to be of this log is said before the replay begins anew."""
+    async with recorded(tmp_path, 30) as it:
+        ask: dict[str, Any] = {"from": at(9.5), "to": at(12.5), "speed": "max"}
+        header = {"Last-Event-ID": id_.format(epoch=it.log.epoch)}
+        async with events(it.url, header, **ask) as stream:
+            await stream.until("playhead", state="ended")
+        names = [told.event for told in stream.heard if told.event != "playhead"]
+        assert names[:4] == ["hello", "reset", "replaying", "snapshot"]
+        hello, reset, _, picture = stream.heard[:4]
+        assert reset.data["reason"] == reason and not hello.data["resumed"]
+        # From whichever of them it would come back, nothing is skipped.
+        assert hello.data["cursor"] == reset.data["cursor"] == picture.data["cursor"]
+        assert [one.data["at"] for one in stream.heard if one.event == "metrics"] == [
+            at(n) for n in (10, 11, 12)
+        ]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_stream_that_comes_back_from_outside_its_span_stays_in_it(tmp_path: Path) -> None:
+    """A place before its beginning is its beginning, and one behind its end is its end."""
+    async with recorded(tmp_path, 30) as it:
+        ask: dict[str, Any] = {"from": at(9.5), "to": at(12.5), "speed": "max"}
+        for seq, wanted in ((2, [10, 11, 12]), (it.spine.edge, [])):
+            header = {"Last-Event-ID": f"{it.log.epoch}:{seq}"}
+            async with events(it.url, header, **ask) as stream:
                 await stream.until("playhead", state="ended")
+            (picture,) = [one for one in stream.heard if one.event == "snapshot"]
+            assert picture.data["at"] == at(wanted[0] - 1 if wanted else 12)
+            told = [one.data["at"] for one in stream.heard if one.event == "metrics"]
+            assert told == [at(n) for n in wanted]
 
 
 @pytest.mark.gen_test(timeout=60)
