@@ -14,7 +14,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import structlog
 
@@ -24,6 +24,7 @@ from realtime.core.cursor import Reset
 from realtime.core.frames import Frame, Wire
 from realtime.core.pacing import Pacing, State
 from realtime.core.session import (
+    ROOMS,
     GoLive,
     Hand,
     Join,
@@ -73,6 +74,19 @@ class Refused(Exception):
         self.detail = detail
 
 
+class Rooms(NamedTuple):
+    """Those a watcher was in when it came, and those it was put into."""
+
+    own: frozenset[str]
+    given: frozenset[str]
+
+    def after(self, now: frozenset[str]) -> frozenset[str]:
+        """Its own when it goes: with what it joined since, as far as there may be so many, without what it left."""
+        kept = self.own - (self.given - now)
+        joined = sorted(now - self.given - kept)
+        return kept | frozenset(joined[: max(0, ROOMS - len(kept))])
+
+
 class Replay:
     """One playhead and those who watch it; as a feed its places are those of its reel."""
 
@@ -81,8 +95,7 @@ class Replay:
     def __init__(self, replays: "Replays", ask: Watch, until: int | None) -> None:
         self.id = secrets.token_hex(6)
         self.holder: Connection | None = None
-        self.watchers: dict[Connection, frozenset[str]] = {}
-        """With the rooms that each goes back to."""
+        self.watchers: dict[Connection, Rooms] = {}
         self.edge = 0
         self._replays = replays
         self._hub = replays.hub
@@ -159,7 +172,8 @@ class Replay:
     def left(self, connection: Connection) -> None:
         rooms = self.watchers.pop(connection, None)
         if rooms is not None:
-            connection.session.taste = connection.session.taste._replace(rooms=rooms)
+            session = connection.session
+            session.taste = session.taste._replace(rooms=rooms.after(session.taste.rooms))
         if self.holder is connection:
             self.holder = None
         self._changed.set()
@@ -174,6 +188,7 @@ class Replay:
         for task in (self._task, self._ahead):
             if task:
                 task.cancel()
+                self._replays.outlast(task)
 
     # --- the remote -----------------------------------------------------------------------------
 
@@ -411,10 +426,10 @@ class Replay:
     def _enter(self, connection: Connection) -> None:
         connection.take(self, NEVER)
         session = connection.session
-        rooms = session.taste.rooms
-        self.watchers[connection] = rooms
-        wanted = rooms if self._rooms is None or connection is not self.holder else self._rooms
-        session.taste = session.taste._replace(rooms=wanted | {room_of(self.id)})
+        own = session.taste.rooms
+        wanted = own if self._rooms is None or connection is not self.holder else self._rooms
+        rooms = self.watchers[connection] = Rooms(own, wanted | {room_of(self.id)})
+        session.taste = session.taste._replace(rooms=rooms.given)
 
     def _wants_more(self) -> bool:
         if self._pacing.state != "playing" or self._reel.is_over or self._wind is not None:
@@ -692,6 +707,11 @@ class Replays:
     def ended(self, replay: Replay) -> None:
         self._open.pop(replay.id, None)
 
+    def outlast(self, task: "asyncio.Task[None]") -> None:
+        """It is over before this is."""
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
     async def picture(self, place: Place, at: int) -> Callable[[Wire], bytes]:
         """The `snapshot` frame of what stood at a place, as bytes for each wire, made once for all."""
         standing = await self.past.standing(place, at)
@@ -772,9 +792,7 @@ class Replays:
             except Exception:
                 connection.fail()
 
-        task = asyncio.create_task(guarded())
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self.outlast(asyncio.create_task(guarded()))
 
     async def close(self) -> None:
         """Nothing is played any more."""

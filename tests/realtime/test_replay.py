@@ -13,6 +13,7 @@ import pytest
 
 from realtime.clock import Clock
 from realtime.core.batch import Batch, Columns, Key
+from realtime.core.session import ROOMS
 from realtime.core.times import parse_time, rfc3339
 from realtime.errors import StorageError
 from realtime.reel import CELLS, PAGE
@@ -364,6 +365,50 @@ async def test_it_hears_the_rooms_it_asked_for_and_goes_back_to_its_own(tmp_path
         assert {one.event for one in logged(socket.heard)} == {"alert"}
         await record(it, 60, 62)
         assert (await socket.until("metrics")).data["at"] == at(60)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_rooms_joined_or_left_while_watching_stay_so(tmp_path: Path) -> None:
+    """Its own rooms are those it had, with what it joined since and without what it left; never more than may be."""
+    async with recorded(tmp_path, 30) as it, sockets(it.url, rooms="kitchen,hall,alerts") as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(9.5), "rooms": ["alerts", "metrics"], "paused": True})
+        await socket.ask("join_room", {"room": "cellar"})
+        await socket.ask("leave_room", {"room": "alerts"})
+        await socket.ask("live")
+        await socket.until("snapshot")
+        (connection,) = it.hub._connections
+        assert connection.session.taste.rooms == {"kitchen", "hall", "cellar"}
+        assert [it.hub.present(room) for room in ("cellar", "kitchen", "alerts")] == [1, 1, 0]
+        await begun(socket, **{"from": at(9.5), "rooms": [], "paused": True})
+        for n in range(ROOMS - 1):
+            answer = await socket.ask("join_room", {"room": f"room {n}"})
+            assert answer.event == "joined_room", answer
+            await asyncio.sleep(0.01)
+        await socket.ask("live")
+        await socket.until("snapshot")
+        rooms = connection.session.taste.rooms
+        assert len(rooms) == ROOMS and {"kitchen", "hall", "cellar"} < rooms
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+@pytest.mark.gen_test(timeout=30)
+async def test_when_the_server_closes_nothing_of_a_replay_goes_on(
+    tmp_path: Path, has_left: bool
+) -> None:
+    """Its clock and its reading are over, and not merely told to be, before the log is closed under them; also when
+    its watchers were sent away a moment before."""
+    async with recorded(tmp_path, 300) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        answer = await begun(socket, **{"from": at(0.5), "speed": 1000})
+        replay = it.replays._open[answer.data["id"]]
+        await eventually(lambda: replay._ahead is not None)
+        tasks = [replay._task, replay._ahead]
+        if has_left:
+            assert replay.holder is not None
+            replay.holder.gone()
+        await it.replays.close()
+        assert all(task.done() for task in tasks) and it.replays.count == 0
 
 
 @pytest.mark.gen_test(timeout=30)
