@@ -12,6 +12,7 @@ What a client may send is checked here before engineio sees it, which would log 
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -50,6 +51,9 @@ WAITING = 2 * BURST
 RECORD = b"\x1e"
 """Ends a packet, as in a payload of Engine.IO; JSON writes the character as an escape."""
 
+PORTION = Payload.max_decode_packets
+"""Packets that python-socketio's client reads of one answer to a poll; of more it takes none, and leaves."""
+
 STILL_READ = ("tornado.handler", "HTTP_CONNECTION", "HTTP_UPGRADE")
 CLIENT_SAYS = (CLOSE, PING, PONG, MESSAGE, UPGRADE)
 
@@ -61,13 +65,42 @@ def in_packets(data: bytes) -> bytes:
 WIRE = Wire("socketio", "json", in_packets)
 
 
+class Portions(asyncio.Queue[Any]):
+    """engineio's queue, of which it gets no more at once than a client reads of one answer."""
+
+    def _init(self, maxsize: int) -> None:
+        self._queue: deque[Any] = deque()
+        self._taken = 0
+
+    async def get(self) -> Any:
+        self._taken = 0
+        return await super().get()
+
+    def get_nowait(self) -> Any:
+        size = _size(self._queue[0]) if self._queue else 0
+        if self._taken and self._taken + size > PORTION:
+            raise asyncio.QueueEmpty()
+        self._taken += size
+        return super().get_nowait()
+
+
+def _size(packet: Any) -> int:
+    return packet.size if isinstance(packet, Parcel) else 1
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]
+    def create_queue(self, *args: Any, **kwargs: Any) -> Portions:
+        return Portions(*args, **kwargs)
+
+
 class Parcel:
     """Whole packets in engineio's queue, and who waits for them to leave; a packet to engineio's eyes."""
 
     packet_type = MESSAGE
 
-    def __init__(self, packets: bytes, waiting: list["asyncio.Future[None]"]) -> None:
-        self.data = packets
+    def __init__(self, packets: list[bytes], waiting: list["asyncio.Future[None]"]) -> None:
+        self.size = len(packets)
+        self.data = RECORD.join(packets)
         self._waiting = waiting
 
     def encode(self, b64: bool = False) -> "str | Parcel":
@@ -81,6 +114,9 @@ class Parcel:
     def leave(self, handler: "SocketIo") -> None:
         """By the socket, in as many pieces as are waited for: a slow reader is seen to read."""
         data = b"".join(framed(one, TEXT) for one in self.data.split(RECORD))
+        if not self._waiting:
+            push(handler.stream, data)
+            return
         step = len(data) // len(self._waiting) + 1
         for place, future in enumerate(self._waiting):
             left = push(handler.stream, memoryview(data)[place * step : (place + 1) * step])
@@ -188,10 +224,16 @@ class Client:
         # Pieces are cut anywhere; what is handed on is whole packets.
         end = self._part.rfind(RECORD)
         if end >= 0:
-            parcel = Parcel(bytes(self._part[:end]), self._waiting)
+            packets = bytes(self._part[:end]).split(RECORD)
             del self._part[: end + 1]
-            self._waiting = []
-            self.engine.queue.put_nowait(parcel)
+            waiting, self._waiting = self._waiting, []
+            parcels = -(-len(packets) // PORTION)
+            for place in range(parcels):
+                part = packets[place * PORTION : (place + 1) * PORTION]
+                who = waiting[
+                    len(waiting) * place // parcels : len(waiting) * (place + 1) // parcels
+                ]
+                self.engine.queue.put_nowait(Parcel(part, who))
         return future
 
     def direct(self) -> None:
@@ -270,7 +312,7 @@ class Door:
         self._tasks: set[asyncio.Task[None]] = set()
         log = logging.getLogger("engineio")
         log.setLevel(logging.WARNING)  # at info it writes what people send
-        self.engine = engineio.AsyncServer(
+        self.engine = Engine(
             async_mode="tornado",
             async_handlers=False,
             cors_allowed_origins=[],  # judged in prepare, like every other request

@@ -18,7 +18,8 @@ from realtime.connection import MESSAGE_BYTES, PIECE_BYTES
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.goodbyes import ABUSE
 from tests.app import PATIENCE_S, house, running
-from tests.clients import Reader, Told, eventually, slow
+from tests.clients import Reader, Told, eventually, slow, sockets
+from tests.realtime import test_replay as past
 
 # The lock brings them; a house without the extra is whole as well.
 aiohttp = pytest.importorskip("aiohttp")
@@ -196,6 +197,104 @@ async def test_every_message_of_the_original(tmp_path):
         assert (await one.until("alert")).data["state"] == "firing"
         asked = (await one.ask("request_metrics"))["data"]
         assert asked["series"][CPU]["value"] == 0.99
+
+
+@transports
+@pytest.mark.gen_test(timeout=60)
+async def test_a_moment_that_is_over_plays_again(tmp_path, transports):
+    """Law same-frames on this road: what the library's own client hears of a replay is what it heard live, by every
+    command of the contract, asked with an acknowledgement or without; behind it comes now, with no gap."""
+    async with past.recorded(tmp_path, 1) as it, clients(it.url, transports) as one:
+        await one.until("snapshot")
+        await past.record(it, 1, 40)
+        await one.until("notification", message="at 30")
+        await one.until("metrics", seq=it.spine.edge)
+        live = past.logged(one.heard)
+        assert {told.event for told in live} == {"metrics", "alert", "notification"}
+
+        one.heard.clear()
+        answer = await one.ask(
+            "replay", {"from": past.at(0.5), "to": past.at(38.5), "speed": "max"}
+        )
+        assert answer["event"] == "replaying" and answer["data"]["state"] == "playing"
+        await one.until("playhead", state="ended")
+        assert one.heard[0].event == "snapshot"
+        wanted = [told for told in live if told.data["at"] < past.at(38.5)]
+        assert past.digest(one.heard) == past.digest(wanted)
+
+        paused = await one.ask("replay", {"from": past.at(9.5), "paused": True})
+        assert paused["data"]["state"] == "paused"
+        await one.until("snapshot", at=past.at(9))
+        assert (await one.ask("replay_step", {"by": "tick"}))["event"] == "replaying"
+        await one.until("metrics", at=past.at(10))
+        await one.it.emit("replay_seek", {"at": past.at(20.5)})
+        assert (await one.until("replaying")).data["at"] == past.at(20.5)
+        assert len((await one.until("snapshot")).data["alerts"]) == 1
+        assert (await one.ask("replay_speed", {"speed": 20}))["data"]["speed"] == 20
+        assert (await one.ask("replay_play"))["data"]["state"] == "playing"
+        await one.until("metrics", at=past.at(25))
+        assert (await one.ask("replay_pause"))["data"]["state"] == "paused"
+        refused = await one.ask("replay", {"from": "yesterday"})
+        assert refused["event"] == "error" and "from: 'yesterday'" in refused["data"]["detail"]
+        assert (await one.ask("live"))["data"]["state"] == "live"
+        await one.until("snapshot", at=past.at(39))
+
+        one.heard.clear()
+        await one.ask("replay", {"from": past.at(0.5), "speed": "max"})
+        await one.until("playhead", state="live")
+        await past.record(it, 40, 42)
+        await one.until("metrics", seq=it.spine.edge)
+        assert one.seqs == list(range(live[0].data["seq"], it.spine.edge + 1))
+
+
+@pytest.mark.gen_test
+async def test_much_at_once_is_told_in_as_many_answers_as_the_client_reads(tmp_path):
+    """By polling: the library's client takes no more than so many packets of one answer, and would leave."""
+    async with house(tmp_path) as it, clients(it.url, ["polling"]) as one:
+        await one.until("snapshot")
+        notes = (it.spine.notify("info", f"number {n}") for n in range(100))
+        await asyncio.gather(*notes)
+        await one.until("notification", seq=it.spine.edge)
+        assert one.seqs == list(range(one.seqs[0], it.spine.edge + 1)) and len(one.seqs) == 100
+        assert one.ended == [] and [told.event for told in one.heard].count("hello") == 1
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_replay_is_watched_together_with_other_roads(tmp_path):
+    """Who joins by Socket.IO sees the playhead of one on a WebSocket, and may be handed the remote; whoever is cut off
+    leaves it."""
+    async with past.recorded(tmp_path, 40) as it, sockets(it.url) as two:
+        await two.until("snapshot")
+        replay = await past.begun(two, **{"from": past.at(9.5), "paused": True})
+        async with clients(it.url) as one:
+            await one.until("snapshot")
+            joined = await one.ask("replay", {"join": replay.data["id"]})
+            assert joined["data"]["watchers"][1] == one.it.get_sid()
+            assert (await one.ask("replay_play"))["data"]["code"] == "not_holder"
+            await two.ask("replay_hand", {"to": one.it.get_sid()})
+            await one.ask("replay_seek", {"at": past.at(20.5)})
+            assert (await two.until("snapshot", at=past.at(20))).data["alerts"]
+        await eventually(lambda: it.hub.present(replay.data["room"]) == 1)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_replay_waits_for_who_does_not_read(tmp_path):
+    """Law slow-costs-itself: of a client by polling that does not poll, no more is read than two pages."""
+    async with past.recorded(tmp_path, 600) as it, web(it) as http:
+        sid = await opened(http)
+        ask = json.dumps(["replay", {"from": past.at(0.5), "speed": "max"}])
+        await http.post(address(sid), content="40")
+        while "snapshot" not in (await http.get(address(sid))).text:
+            pass
+        await http.post(address(sid), content=f"42{ask}")
+        await eventually(lambda: it.replays._open)
+        await asyncio.sleep(1)
+        (replay,) = it.replays._open.values()
+        place = replay._reel.place
+        assert place <= 220 and len(replay._shown) <= 220
+        told = 0
+        while told < 500:
+            told += (await http.get(address(sid))).text.count('42["metrics"')
 
 
 @transports
