@@ -150,7 +150,8 @@ async def test_prove_or_reset(tmp_path: Path, logs: Any) -> None:
 @pytest.mark.gen_test(timeout=60)
 async def test_slow_costs_itself(tmp_path: Path) -> None:
     """Law slow-costs-itself: for who does not read nothing is read, and twenty others do not notice."""
-    async with recorded(tmp_path, 600) as it, sockets(it.url) as slow:
+    # It is not let go meanwhile, however long the twenty take here.
+    async with recorded(tmp_path, 600, stall_s=600) as it, sockets(it.url) as slow:
         await begun_behind(slow)
         (replay,) = it.replays._open.values()
         connection = replay.holder
