@@ -43,7 +43,14 @@ async def compact(path: Path, now: int, progress: Progress = quiet) -> Compacted
             samples = log.samples
         finally:
             await log.close()
-        _shrink(path, progress)
+        with translated(path.parent):
+            connection = sqlite3.connect(path, isolation_level=None)
+            try:
+                progress("rollups", 0, 0)
+                _dense(connection)
+                _shrink(connection, progress)
+            finally:
+                connection.close()
     finally:
         lock.release()
     after = _size(path)
@@ -51,23 +58,34 @@ async def compact(path: Path, now: int, progress: Progress = quiet) -> Compacted
     return Compacted(made, samples, before, after, ratio)
 
 
-def _shrink(path: Path, progress: Progress) -> None:
+def _dense(connection: sqlite3.Connection) -> None:
+    """A block of rollups was written anew with each segment of its time, and the pages that hold the beginnings
+    of such rows split each time: written in order they are full. Everything else was only ever appended."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("CREATE TEMP TABLE moving AS SELECT place, body FROM rollups")
+        connection.execute("DELETE FROM rollups")
+        connection.execute("INSERT INTO rollups (place, body) SELECT place, body FROM moving")
+        connection.execute("DROP TABLE moving")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _shrink(connection: sqlite3.Connection, progress: Progress) -> None:
     """Without VACUUM, which would need as much room again: free pages go, the others stay what they are."""
-    with translated(path.parent):
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            (total,) = connection.execute("PRAGMA freelist_count").fetchone()
-            left = total
-            while left:
-                progress("pages", total - left, total)
-                connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
-                (now_left,) = connection.execute("PRAGMA freelist_count").fetchone()
-                if now_left >= left:  # a file made without auto_vacuum keeps its free pages
-                    break
-                left = now_left
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        finally:
-            connection.close()
+    (total,) = connection.execute("PRAGMA freelist_count").fetchone()
+    left = total
+    while left:
+        progress("pages", total - left, total)
+        connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+        (now_left,) = connection.execute("PRAGMA freelist_count").fetchone()
+        if now_left >= left:  # a file made without auto_vacuum keeps its free pages
+            break
+        left = now_left
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _size(path: Path) -> int:
