@@ -5,13 +5,16 @@ time of the last. A constant series is its value. Most others are numbers of few
 last and total are whole multiples of a common unit, and each is kept as its distance from what the others let
 expect (a counter's max is its last). What is left is cut to the bits the widest needs, or goes through pco.
 
-A *varint* is LEB128; signed ones are zigzag first. The bytes are the format (1), and then, the last four being
-the CRC-32 of all before:
+A *varint* is LEB128; signed ones are zigzag first. The bytes are the format (1, or 2 if bodies are shared), and then,
+the last four being the CRC-32 of all before:
 
 - varint shapes, and for each: varint n; a column of places in the block (0 to 359), from each of which its
   own number in the column has been taken; a column of counts; a column of µs from the begin of the bucket to
   its last sample.
-- varint series, and for each: varint id, less the id before; varint which shape; varint bytes of its body.
+- varint series, and for each: varint id, less the id before; varint which shape; varint bytes of its body. In format 2
+  these can be 0: then it has the body of an earlier series, and a varint of 2 × that one's number here follows. One
+  more, and a signed varint behind it: its numbers are those of kind 1 that are left of so many when the other's are
+  taken away, as what is free is of what is used; so its min is what the other's max leaves.
 - The bodies. Their first byte has the kind in bits 0–1, `places` in bits 2–4, flags in bits 5–7.
   0, constant: signed varint, which is ÷ 10**places. 3, constant: a little-endian double.
   1, numbers: varint unit, or 0, varint `halvings` and varint unit; columns `min`, `last - min`, `max - min` and
@@ -31,7 +34,7 @@ History is frozen: another layout is another first byte.
 import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +63,15 @@ from storage.rollups import (
     width,
 )
 
-FORMAT: Final = 1
+PLAIN, SHARED = 1, 2
+"""Formats."""
 CONSTANT, NUMBERS, DOUBLES, CONSTANT_DOUBLE = range(4)
 FROM_LAST, UNDER_LAST, OF_THREE = 1 << 5, 1 << 6, 1 << 7
 """How the distances are told: min from the last before, max from the last, total from a third of all three."""
 
 PCO: Final = 65
 """Widths of a column: 0 to 64 bits, or one of pco's words by its place in `_WORDS`."""
-ENOUGH: Final = 48
+ENOUGH: Final = 24
 """Numbers for which pco may pay: it has to tell how they are spread first."""
 
 _WORDS: Final = (("u1", "u8"), ("<u2", "u16"), ("<u4", "u32"), ("<u8", "u64"))
@@ -94,6 +98,7 @@ def pack_buckets(sheaf: Sheaf, block: int, tier: int) -> bytes:
     high = np.maximum.reduceat(buckets.max, starts).tolist() if len(index) else []
     shapes: dict[bytes, int] = {}
     shared, directory, bodies = _Writer(), _Writer(), bytearray()
+    twins = _Twins()
     before = 0
     for nth, (first, last) in enumerate(itertools.pairwise(edges.tolist())):
         rows = slice(first, last)
@@ -104,18 +109,21 @@ def pack_buckets(sheaf: Sheaf, block: int, tier: int) -> bytes:
             shared.column(index[rows] - np.arange(last - first))
             shared.column(buckets.count[rows])
             shared.column(late[rows])
+        series = int(sheaf.series[first])
+        directory.number(series - before)
+        directory.number(shapes[shape])
+        before = series
         if low[nth] == high[nth]:
             body = _constant(low[nth], places[nth])
         else:
             some = buckets.take(rows)
-            body = _numbers(some, places[nth]) or _doubles(some)
-        series = int(sheaf.series[first])
-        directory.number(series - before)
-        directory.number(shapes[shape])
+            whole = _whole(some, places[nth])
+            if whole and twins.told(directory, nth, shapes[shape], whole, some.count):
+                continue
+            body = _numbers(whole, some.count) if whole else _doubles(some)
         directory.number(len(body))
-        before = series
         bodies += body
-    start = _Writer(bytes([FORMAT]))
+    start = _Writer(bytes([SHARED if twins.found else PLAIN]))
     start.number(len(shapes))
     start.bytes += shared.bytes
     start.number(len(edges) - 1)
@@ -144,18 +152,82 @@ class _Shape:
     late: Ints
 
 
+class _Whole(NamedTuple):
+    """Min, max and last as whole numbers of 10**-places × 2**-halvings, and the totals as kind 1 has them."""
+
+    places: int
+    halvings: int
+    numbers: Ints
+    total: Ints
+
+    def mirrored(self, both: int, count: Ints) -> "_Whole":
+        """What is left of so many."""
+        return self._replace(
+            numbers=both - self.numbers[[1, 0, 2]], total=both * count - self.total
+        )
+
+    def same(self, other: "_Whole") -> bool:
+        return self[:2] == other[:2] and all(map(np.array_equal, self[2:], other[2:]))
+
+
+class _Twins:
+    """Series of a block that have a body, for those that tell the same or what it leaves."""
+
+    def __init__(self) -> None:
+        self.found = False
+        self._rises: dict[tuple[int, bytes], tuple[int, _Whole]] = {}
+
+    def told(self, directory: "_Writer", nth: int, shape: int, whole: _Whole, count: Ints) -> bool:
+        """Whether it could be told by another; else it will be asked for itself."""
+        last = whole.numbers[2]
+        rise = last - last[0]
+        for key, mirrored in ((rise, 0), (-rise, 1)):
+            other, one = self._rises.get((shape, key.tobytes()), (0, None))
+            if one is None:
+                continue
+            both = int(last[0]) + int(one.numbers[2][0])
+            if mirrored and whole.halvings:
+                continue
+            if whole.same(one.mirrored(both, count) if mirrored else one):
+                directory.number(0)
+                directory.number(2 * other + mirrored)
+                if mirrored:
+                    directory.signed(both)
+                self.found = True
+                return True
+        self._rises[shape, rise.tobytes()] = nth, whole
+        return False
+
+
+class _Entry(NamedTuple):
+    """Where the body of a series begins behind the directory. `both`: of how much it tells what is left."""
+
+    series: int
+    shape: _Shape
+    place: int
+    both: int | None
+
+
 class _Unpacked:
     """Series are read one by one, and turned into doubles and totals all at once."""
 
     def __init__(self, reader: "_Reader", wanted: Collection[int] | None) -> None:
-        if reader.byte() != FORMAT:
+        if reader.byte() not in (PLAIN, SHARED):
             raise Damaged("a block of buckets is packed in an unknown way")
         shapes = [self._shape(reader) for _ in range(reader.number())]
-        entries, series = [], 0
+        entries: list[_Entry] = []
+        series = place = 0
         for _ in range(reader.number()):
             series += reader.number()
-            entries.append((series, shapes[reader.number()], reader.number()))
-        held = [shape for series, shape, _ in entries if wanted is None or series in wanted]
+            shape, length = shapes[reader.number()], reader.number()
+            if length:
+                entries.append(_Entry(series, shape, place, None))
+                place += length
+            else:
+                other, mirrored = divmod(reader.number(), 2)
+                both = reader.signed() if mirrored else None
+                entries.append(_Entry(series, shape, entries[other].place, both))
+        held = [one.shape for one in entries if wanted is None or one.series in wanted]
         self._rows = sum(len(shape.index) for shape in held)
         self._shapes = held
         self._ids: list[int] = []
@@ -164,14 +236,13 @@ class _Unpacked:
         self._units = np.ones(self._rows, np.int64)
         self._limbs: list[tuple[int, Ints, int]] = []
         self._constants: list[tuple[float, int, int]] = []
-        place, row = reader.place, 0
-        for series, shape, length in entries:
-            if wanted is None or series in wanted:
-                reader.place = place
-                self._ids.append(series)
-                self._read(reader, shape, row)
-                row += len(shape.index)
-            place += length
+        begin, row = reader.place, 0
+        for one in entries:
+            if wanted is None or one.series in wanted:
+                reader.place = begin + one.place
+                self._ids.append(one.series)
+                self._read(reader, one.shape, row, one.both)
+                row += len(one.shape.index)
 
     def _shape(self, reader: "_Reader") -> _Shape:
         size = reader.number()
@@ -180,9 +251,11 @@ class _Unpacked:
         index = reader.column(size) + np.arange(size)
         return _Shape(index, reader.column(size), reader.column(size))
 
-    def _read(self, reader: "_Reader", shape: _Shape, row: int) -> None:
+    def _read(self, reader: "_Reader", shape: _Shape, row: int, both: int | None) -> None:
         flags, size = reader.byte(), len(shape.index)
         kind, places = flags & 3, flags >> 2 & 7
+        if both is not None and kind != NUMBERS:
+            raise Damaged("a block tells what is left by what is no number")
         rows = slice(row, row + size)
         if kind == CONSTANT:
             self._constants.append((reader.signed() / 10**places, row, size))
@@ -193,6 +266,9 @@ class _Unpacked:
             if not unit:
                 halvings, unit = reader.number(), reader.number()
             numbers, total = _expected(flags, shape.count, reader, unit)
+            if both is not None:
+                whole = _Whole(places, halvings, numbers, total).mirrored(both, shape.count)
+                numbers, total = whole.numbers, whole.total
             self._values[:, rows] = numbers / (10.0**places * 2.0**halvings)
             if halvings:
                 self._limbs.append((row, *_halved(total, 10 ** (PLACES - places), halvings)))
@@ -261,7 +337,8 @@ def _constant(value: float, places: int) -> bytes:
     return bytes(writer.bytes)
 
 
-def _numbers(buckets: Buckets, places: int) -> bytes | None:
+def _whole(buckets: Buckets, places: int) -> _Whole | None:
+    """None for what is to be kept as doubles."""
     found = _units(buckets, places)
     if found is None:
         return None
@@ -277,9 +354,13 @@ def _numbers(buckets: Buckets, places: int) -> bytes | None:
     whole = np.rint(values * scale)
     if not (whole / scale == values).all():
         return None
-    numbers = whole.astype(np.int64)
+    return _Whole(places, halvings, whole.astype(np.int64), total)
+
+
+def _numbers(whole: _Whole, count: Ints) -> bytes:
+    places, halvings, numbers, total = whole
     unit = int(np.gcd(np.gcd.reduce(numbers, axis=None), np.gcd.reduce(total)))
-    flags, columns = _distances(numbers // unit, total // unit, buckets.count)
+    flags, columns = _distances(numbers // unit, total // unit, count)
     writer = _Writer(bytes([NUMBERS | places << 2 | flags]))
     if halvings:
         writer.number(0)

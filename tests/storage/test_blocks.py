@@ -1,5 +1,7 @@
 """Blocks of buckets come back from their bytes bit for bit, and say so when they cannot."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,10 +42,11 @@ kinds = st.sampled_from(
 
 @st.composite
 def sheaves(draw):
-    """A few series in one block, each of a kind: constant, counters, decimals, anything at all."""
+    """A few series in one block, each of a kind: constant, counters, decimals, anything at all; what another
+    tells, or what that leaves of a number."""
     tier = draw(st.sampled_from(TIERS))
     block = block_of(NOW, tier)
-    given_columns = {}
+    given_columns: dict[int, tuple[Any, Any]] = {}
     shared = draw(st.lists(st.integers(0, width(tier) * BLOCK - 1), min_size=1, max_size=60))
     for id_ in draw(st.lists(st.integers(1, 2**31 - 1), max_size=5, unique=True)):
         ats = np.array(shared, np.int64)
@@ -57,6 +60,13 @@ def sheaves(draw):
             values[:] = values[0]
         elif shape == "counter":
             values.sort()
+        if given_columns and draw(st.booleans()):
+            ats, values = draw(st.sampled_from(list(given_columns.values())))
+            both = draw(st.none() | kind)
+            if both is not None and np.isfinite(both - values).all():
+                values = both - values
+            given_columns[id_] = (ats, values)
+            continue
         given_columns[id_] = (block_start(block, tier) + ats, values)
     return fold_all(given_columns, tier), block, tier
 
@@ -106,6 +116,27 @@ def test_a_constant_series_costs_next_to_nothing():
 
     assert size(1) < 40
     assert size(101) - size(1) < 100 * 8
+
+
+@pytest.mark.parametrize(
+    ("told", "most"),
+    [
+        (lambda value: value, 8),
+        (lambda value: 2**34 - value, 16),
+        (lambda value: 2**34 - 1.5 - value, 1000),  # not of the same decimals
+    ],
+)
+def test_who_tells_the_same_or_what_is_left_shares_a_body(told, most):
+    """What is used, and what is free: some bytes more, and both as they were."""
+    ats = block_start(BLOCK_60, 60) + np.arange(1800) * 1_000_000
+    used = np.cumsum(np.random.default_rng(1).integers(-50, 80, 1800)) * 4096.0
+    one = {3: (ats.astype(np.int64), used.astype(np.float64))}
+    both = fold_all({**one, 9: (one[3][0], told(one[3][1]))}, 60)
+    body = pack_buckets(both, BLOCK_60, 60)
+    assert len(body) - len(pack_buckets(fold_all(one, 60), BLOCK_60, 60)) <= most
+    assert same(both, unpack_buckets(body, BLOCK_60, 60))
+    alone = unpack_buckets(body, BLOCK_60, 60, {9})
+    assert differing(alone.split()[9], both.split()[9]) == []
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -160,8 +191,18 @@ def test_numbers_of_every_sort_come_back(values):
 def test_another_layout_is_refused():
     """A whole block of a format to come is not misread."""
     with pytest.raises(Damaged, match="unknown way"):
-        unpack_buckets(packing.guard(b"\x02rest"), BLOCK_60, 60)
+        unpack_buckets(packing.guard(b"\x03rest"), BLOCK_60, 60)
     with pytest.raises(Damaged, match="cannot be read"):
         unpack_buckets(packing.guard(b"\x01\x01"), BLOCK_60, 60)
     with pytest.raises(Damaged, match="claims 361 buckets"):
         unpack_buckets(packing.guard(b"\x01\x01\xe9\x02"), BLOCK_60, 60)
+    shape = b"\x01\x01" + b"\0\0" + b"\0\2" + b"\0\0"  # one: a bucket of one sample at the begin
+    for entries in (b"\1" + b"\5\0\0\0", b"\2" + b"\5\0\2" + b"\1\0\0\4"):
+        with pytest.raises(Damaged, match="cannot be read"):
+            unpack_buckets(packing.guard(b"\2" + shape + entries + b"\0\x0e"), BLOCK_60, 60)
+    left = b"\2" + b"\5\0\2" + b"\1\0\0\1\x0e" + b"\0\x0e"
+    with pytest.raises(Damaged, match="by what is no number"):
+        unpack_buckets(packing.guard(b"\2" + shape + left), BLOCK_60, 60)
+    again = b"\2" + b"\5\0\2" + b"\1\0\0\0" + b"\0\x0e"
+    found = unpack_buckets(packing.guard(b"\2" + shape + again), BLOCK_60, 60)
+    assert found.series.tolist() == [5, 6] and found.buckets.last.tolist() == [7, 7]
