@@ -2,7 +2,8 @@
 
 Looked at when the server starts, every few seconds, and when it is nudged. What differs from what stands is
 saved as an event, a file that is gone takes its dashboard with it, and one that cannot be used changes nothing
-and is told.
+and is told. So is a directory that is away, as on a disk that is not mounted: what came from it stays until it is
+back.
 """
 
 import asyncio
@@ -44,6 +45,15 @@ class _Read(NamedTuple):
     faults: list[Fault]
 
 
+class _Looked(NamedTuple):
+    """`away` says why nothing can be said of the files; `place` is which directory it was that had some."""
+
+    read: dict[str, _Read]
+    faults: list[Fault]
+    away: str = ""
+    place: tuple[int, int] | None = None
+
+
 class Provisions:
     """`faults` are those of the last look. Cancel `run` to end it."""
 
@@ -53,6 +63,8 @@ class Provisions:
         self._spine = spine
         self._source = source
         self._files: dict[str, _Read] = {}
+        self._place: tuple[int, int] | None = None
+        self._away = ""
         self._nudged = asyncio.Event()
 
     def nudge(self) -> None:
@@ -67,11 +79,17 @@ class Provisions:
             self._nudged.clear()
 
     async def look(self) -> None:
-        known = self._files
-        read, found = await asyncio.get_running_loop().run_in_executor(None, self._look, known)
-        self._files = read
+        known, place = self._files, self._place
+        looked = await asyncio.get_running_loop().run_in_executor(None, self._look, known, place)
+        if looked.away:
+            self._stay(looked.away)
+            return
+        if self._away:
+            log_.info("the directory of dashboards is back", directory=str(self._directory))
+        self._away, self._files, self._place = "", looked.read, looked.place
+        found = looked.faults
         wanted: dict[str, Layout] = {}
-        for file, one in sorted(read.items()):
+        for file, one in sorted(looked.read.items()):
             found += one.faults
             if one.layout is None:
                 continue
@@ -91,6 +109,20 @@ class Provisions:
                 )
         self.faults = found
 
+    def _stay(self, why: str) -> None:
+        """All of it as it was, and said once; where nothing came from there is nothing to say."""
+        kept = sum(1 for event in self._spine.view.layouts.values() if _file(event))
+        if not kept:
+            self.faults = []
+            return
+        self.faults = [Fault("", "", f"{why}; what came from it stays as it was, {kept} in all")]
+        if why != self._away:
+            log_.warning(
+                "the directory of dashboards is away",
+                directory=str(self._directory), reason=why, kept=kept,
+            )  # fmt: skip
+        self._away = why
+
     async def _keep(self, wanted: Mapping[str, Layout], faulty: Iterable[str]) -> list[Fault]:
         """Save what differs and remove what has no file any more. One whose file is faulty stays as it was."""
         standing = dict(self._spine.view.layouts)
@@ -108,16 +140,27 @@ class Provisions:
                     await self._spine.dismiss(id_, None, self._source, provisioned=True)
         return failed
 
-    def _look(self, known: Mapping[str, _Read]) -> tuple[dict[str, _Read], list[Fault]]:
+    def _look(self, known: Mapping[str, _Read], place: tuple[int, int] | None) -> _Looked:
         try:
-            paths = sorted(path for path in self._directory.glob("*.json") if path.is_file())
+            paths = sorted(
+                self._directory / entry.name
+                for entry in os.scandir(self._directory)
+                if entry.name.endswith(".json") and entry.is_file()
+            )
+            stat = self._directory.stat()
+        except FileNotFoundError:
+            return _Looked({}, [], "the directory is not there")
         except OSError as error:
-            return dict(known), [Fault("", "", f"the directory cannot be read ({error.strerror})")]
+            return _Looked({}, [], f"the directory cannot be read ({error.strerror})")
+        here = (stat.st_dev, stat.st_ino)
+        if not paths and place not in (None, here):
+            return _Looked({}, [], "an empty directory has taken its place, as where a disk was")
         more = [
             Fault(_name(path), "", f"there are more than {LAYOUTS} files, as many as may be")
             for path in paths[LAYOUTS : LAYOUTS + 1]
         ]
-        return {_name(path): _read(path, known.get(_name(path))) for path in paths[:LAYOUTS]}, more
+        read = {_name(path): _read(path, known.get(_name(path))) for path in paths[:LAYOUTS]}
+        return _Looked(read, more, "", here if paths else place)
 
 
 def _name(path: Path) -> str:

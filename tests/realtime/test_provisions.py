@@ -134,6 +134,45 @@ async def test_a_directory_that_is_not_there_has_no_dashboards(files):
     assert (provisions.faults, titles(it)) == ([], {})
 
 
+@pytest.mark.parametrize("how", ["gone", "unmounted", "unreadable"])
+@pytest.mark.gen_test
+async def test_a_directory_that_is_away_keeps_what_came_from_it(files, logs, how):
+    """Said once, as a fault and in the log, until it is back; then files that went count as gone. A server that starts
+    meanwhile keeps it as well."""
+    it, directory, provisions = files
+    write(directory, "shop.json", SHOP)
+    write(directory, "night.json", {**SHOP, "title": "Night"})
+    await provisions.look()
+    head = it.log.head
+    away = directory.rename(directory.with_name("elsewhere"))
+    if how == "unmounted":
+        directory.mkdir()
+    elif how == "unreadable":
+        directory.write_text("no directory")
+    for _ in range(3):
+        await provisions.look()
+    [fault] = provisions.faults
+    assert (fault.file, fault.field) == ("", "") and "2 in all" in fault.detail
+    assert (it.log.head, len(titles(it))) == (head, 2)
+    logs.expect("the directory of dashboards is away")
+    if how != "unmounted":
+        another = Provisions(directory, it.spine, "here")
+        await another.look()
+        assert (len(another.faults), len(titles(it))) == (1, 2)
+        logs.expect("the directory of dashboards is away")
+    if how == "unmounted":
+        directory.rmdir()
+    elif how == "unreadable":
+        directory.unlink()
+    away.rename(directory)
+    (directory / "night.json").unlink()
+    await provisions.look()
+    assert (provisions.faults, titles(it)) == ([], {"shop": "Shop"})
+    (directory / "shop.json").unlink()
+    await provisions.look()
+    assert (provisions.faults, titles(it)) == ([], {})
+
+
 @pytest.mark.gen_test
 async def test_the_server_looks_by_itself(tmp_path, logs):
     """`dashboards.d` in the data directory, at start and when nudged; faults are in the list."""
