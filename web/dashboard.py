@@ -79,8 +79,9 @@ async def dashboard_bodies(
             {**data, "charts": msgspec.Raw(charts.json)}, enveloped
         )
 
-    tags = ("sources", f"metrics:{source}", "alerts", "notifications", "annotations")
-    bodies, found = await services.shelf.get(("dashboard/live", source, hours, room), tags, make)
+    bodies, found = await services.shelf.get(
+        ("dashboard/live", source, hours, room), tags_of(source), make
+    )
     return bodies, found or drawn_before
 
 
@@ -101,10 +102,17 @@ async def past_bodies(
         raw = msgspec.Raw(await _encode(charts))
         return await services.encoder.bodies({**data, "charts": raw}, enveloped)
 
-    if not place.settled:
-        return await make(), False
-    # What had come by a moment that is over never changes.
-    return await services.shelf.get(("state", at, hours, room, source), (), make, lasting=True)
+    if place.settled:  # what had come by a moment that is over never changes
+        key: tuple[object, ...] = ("state", at, hours, room, source)
+        return await services.shelf.get(key, (), make, lasting=True)
+    # Near now more may come yet: then it is another answer, of another event.
+    key = ("state", at, place.seq, hours, room, source)
+    return await services.shelf.get(key, tags_of(source), make)
+
+
+def tags_of(source: str) -> tuple[str, ...]:
+    """What outdates the figures of a dashboard."""
+    return ("sources", f"metrics:{source}", "alerts", "notifications", "annotations")
 
 
 def _standing(

@@ -1,5 +1,6 @@
 """The dashboard as it stood: what `dashboard/live` answered at a moment, asked for again later."""
 
+import asyncio
 import random
 
 import pytest
@@ -83,3 +84,28 @@ async def test_a_moment_that_cannot_be_shown_is_refused(site):
     assert "nothing has come" in (await site.ask(f"{STATE}?at=now&source=x")).errors["source"]
     now = await site.ask(f"{STATE}?at=now")
     assert now.data["metrics"][CPU]["value"] == 0.5
+
+
+@pytest.mark.gen_test
+async def test_near_now_it_is_made_once_for_all_who_ask_at_the_same_time(site, monkeypatch):
+    """A moment that is not settled yet costs one making, not one a caller; what came since is in the next answer."""
+    for n in range(3):
+        assert (
+            await site.post("/api/realtime/metrics", [{"name": CPU, "value": n / 10}])
+        ).status == 200
+        site.clock.pass_s(1)
+    real, made = site.services.past.standing, []
+
+    async def counted(*asked):
+        made.append(asked)
+        return await real(*asked)
+
+    monkeypatch.setattr(site.services.past, "standing", counted)
+    asked = f"{STATE}?at={moment(site)}"
+    answers = await asyncio.gather(*(site.ask(asked) for _ in range(20)))
+    assert len(made) == 1
+    assert len({body.raw.replace(b'"cached":true', b'"cached":false') for body in answers}) == 1
+    await site.post("/api/realtime/notifications", {"message": "meanwhile"})
+    body = await site.ask(asked)
+    assert [one["message"] for one in body.data["notifications"]] == ["meanwhile"]
+    assert body.data["cached"] is False and len(made) == 2
