@@ -59,6 +59,7 @@ from realtime.logs import Format, Level, configure
 from realtime.past import Past
 from realtime.provisions import Provisions
 from realtime.replay import Replays
+from realtime.scratch import Scratch
 from realtime.settings import Settings, load
 from realtime.shelf import Shelf
 from realtime.tail import Tail
@@ -152,6 +153,7 @@ class House:
             self.log = Log(path)
             await self.log.open(clock.now())
             self._furnish()
+            await loop.run_in_executor(None, self.scratch.clear)
             await self.spine.load()
             self.tail.start(self.view.seq)
             self.assets = await assets
@@ -281,6 +283,7 @@ class House:
         )
         self.replays = Replays(self.hub, self.past, s.source, self._picture, s.max_replays)
         self.hub.obey = self.replays.obey
+        self.scratch = Scratch(Path(s.data) / "incident.part")
         self.provisions = Provisions(
             Path(s.dashboards_dir).expanduser()
             if s.dashboards_dir
@@ -337,7 +340,7 @@ class House:
             unready=self._unready,
             uptime_s=lambda: self.clock.monotonic() - self._began,
             faults=lambda: self.provisions.faults,
-            packing=asyncio.Lock(),
+            scratch=self.scratch,
             incident=self._shown(),
             summary=self._told(),
             rules=[rules.told(rule) for rule in self.rules],

@@ -47,6 +47,8 @@ MOST_MANIFEST = 1 << 20
 CHUNK = 1 << 20
 FACTS = 10_000
 """Facts among which the last start is looked for."""
+SPARE = 64 * 1024 * 1024
+"""Bytes of the log's own disk that an incident leaves."""
 OPENED = 4 * MOST_BYTES
 """A file that unpacks to more was not made here."""
 UNPACKING = (
@@ -130,7 +132,9 @@ def pack(path: Path, target: Path, asked: Incident, progress: Progress = quiet) 
     try:
         with look(path) as connection:
             asked = asked._replace(source=asked.source or _host(connection))
-            done = cut(connection, made, asked.start, asked.end, asked.now, progress)
+            # Beside the log, what is recorded meanwhile needs room as well.
+            spare = SPARE if made.parent.stat().st_dev == path.stat().st_dev else 0
+            done = cut(connection, made, asked.start, asked.end, asked.now, progress, spare)
             summary = _summary(connection, made, asked, done)
         files: dict[str, Path | bytes] = {
             FILE: made,

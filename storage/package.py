@@ -7,6 +7,7 @@ new log. Synchronous, for a thread or a command.
 """
 
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 
 from storage import codec, proof, tiers
 from storage.checksum import crc
-from storage.errors import Absent, Damaged, TooMuch, translated
+from storage.errors import Absent, Damaged, StorageFull, TooMuch, translated
 from storage.events import Alert, Annotation, Event, Layout, System
 from storage.horizons import RAW
 from storage.log import INSERT
@@ -31,6 +32,8 @@ from storage.segments import Head, Sealed, column, seal, unseal
 
 MOST_BYTES = 512 * 1024 * 1024
 """Of sealed columns and rows that one package takes."""
+COPIES = 2.5
+"""The log, its rollups and pages that are not full, and the file that it is packed into."""
 NOTES = 50
 """Notifications from before the stretch."""
 TOGETHER = 36
@@ -61,13 +64,15 @@ def cut(
     end: int,
     now: int,
     progress: Progress = quiet,
+    spare: int = 0,
 ) -> Cut:
     """What was recorded from `start` until the first event of `end` (µs) came, as a log at `target`, which must
-    not be there. `connection` looks at the log.
+    not be there. `connection` looks at the log; `spare` bytes of the disk are to be left.
 
     Raises:
         Absent: nothing of it is held.
         StorageError: `target` cannot be written.
+        StorageFull: there may not be room for it and a packed copy of it.
         TooMuch: it is more than a package takes.
     """
     with translated(target.parent):
@@ -78,7 +83,8 @@ def cut(
             out.execute("PRAGMA journal_mode=DELETE")
             out.execute("PRAGMA synchronous=OFF")
             out.execute("BEGIN")
-            done = _Cut(connection, out, start, end, progress).run(now)
+            room = max(0, shutil.disk_usage(target.parent).free - spare)
+            done = _Cut(connection, out, start, end, progress, room).run(now)
             out.execute("COMMIT")
         finally:
             out.close()
@@ -93,7 +99,9 @@ class _Cut:
         start: int,
         end: int,
         progress: Progress,
+        room: int,
     ) -> None:
+        self._room = room
         self._in = connection
         self._out = out
         self._start = start
@@ -174,6 +182,12 @@ class _Cut:
             raise TooMuch(
                 f"the span takes {int(size + rows):,} bytes; {MOST_BYTES:,} is the most a package holds",
                 "Choose a shorter span.",
+            )
+        need = int(COPIES * (size + rows))
+        if need > self._room:
+            raise StorageFull(
+                f"it may take {need:,} bytes while it is made, and there is room for {self._room:,}",
+                "Free some space there, or choose a shorter span.",
             )
 
     def _read(self, where: str, *values: Any) -> Iterator[tuple[tuple[Any, ...], Event]]:

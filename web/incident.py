@@ -1,7 +1,6 @@
 """An incident as a file to take away."""
 
 import asyncio
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -32,15 +31,14 @@ class IncidentFile(Border):
         now = services.spine.now()
         start, end = span(query.from_, query.to, now)
         check_span(start, end)
-        if services.packing.locked():
+        if services.scratch.is_taken:
             raise Busy(WAIT_S, "Another incident is being written.")
         asked = Incident(start, end, query.title, services.source, now, services.version)
-        async with services.packing:
-            with tempfile.TemporaryDirectory(prefix="playhead-incident-") as directory:
-                file = Path(directory) / f"incident{SUFFIX}"
-                work = partial(pack, services.log.path, file, asked, self._go_on)
-                await asyncio.get_running_loop().run_in_executor(None, work)
-                await self._give(file, f"{_stamp(start)}--{_stamp(end)}{SUFFIX}")
+        async with services.scratch.taken() as directory:
+            file = directory / f"incident{SUFFIX}"
+            work = partial(pack, services.log.path, file, asked, self._go_on)
+            await asyncio.get_running_loop().run_in_executor(None, work)
+            await self._give(file, f"{_stamp(start)}--{_stamp(end)}{SUFFIX}")
 
     def _go_on(self, _what: str, _done: int, _total: int) -> None:
         """A server that stops waits for nobody's file."""

@@ -1,6 +1,5 @@
 """What the web needs of the rest of the house; `run.py` makes one and hands it through the routes."""
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from realtime.intake import Intake
 from realtime.past import Past
 from realtime.provisions import Fault
 from realtime.replay import Replays
+from realtime.scratch import Scratch
 from realtime.shelf import Shelf
 from realtime.spine import Spine
 from realtime.timeline import Timeline
@@ -97,8 +97,8 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`unready` says why no reading can be taken now, `faults` which files of dashboards cannot be used. One at a
-    time holds `packing`, for an incident takes a thread and room on the disk.
+    """`unready` says why no reading can be taken now, `faults` which files of dashboards cannot be used. Incidents
+    are made in `scratch`.
 
     `source` is this host's own name, `interval_s` the pace of its collectors, `rules` what
     `dashboard/live` tells of the alert rules.
@@ -122,7 +122,7 @@ class Services:
     unready: Callable[[], Sequence[str]]
     uptime_s: Callable[[], float]
     faults: Callable[[], Sequence[Fault]]
-    packing: asyncio.Lock
+    scratch: Scratch
     rules: Sequence[Mapping[str, Any]]
     version: str
     sqlite_version: str

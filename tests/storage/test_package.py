@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import storage.package
-from storage.errors import Absent, TooMuch
+from storage.errors import Absent, StorageFull, TooMuch
 from storage.events import (
     Alert,
     Annotation,
@@ -26,6 +26,7 @@ from storage.look import look, still
 from storage.migrate import migrate
 from storage.package import cut
 from storage.verify import verify
+from tests.disk import small_disk
 from tests.storage.conftest import NOW
 from tests.storage.filled import SECOND, change, dump, fill
 
@@ -211,3 +212,16 @@ def test_it_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(storage.package, "MOST_BYTES", 100)
     with look(path) as connection, pytest.raises(TooMuch, match="100 is the most"):
         cut(connection, tmp_path / "a.db", BEGIN, BEGIN + 900 * SECOND, NOW)
+
+
+def test_it_leaves_room_on_the_disk(tmp_path):
+    """What may not fit beside what is to be left is refused, with figures, before the disk is full of it."""
+    path = tmp_path / "playhead.db"
+    fill(path, forget=False)
+    with small_disk(tmp_path / "disk", "4m") as disk, look(path) as connection:
+        target = disk.path / "a.db"
+        span = (BEGIN, BEGIN + 900 * SECOND, NOW)
+        with pytest.raises(StorageFull, match="there is room for 0"):
+            cut(connection, target, *span, spare=disk.free)
+        target.unlink()
+        cut(connection, target, *span)

@@ -29,6 +29,7 @@ from realtime.intake import Intake, Limits
 from realtime.past import Past
 from realtime.provisions import Fault
 from realtime.replay import Replays
+from realtime.scratch import Scratch
 from realtime.shelf import Shelf
 from realtime.spine import Limits as SpineLimits
 from realtime.spine import Spine, touched
@@ -282,7 +283,7 @@ async def site(tmp_path: Path, static: Path):
         unready=lambda: unready,
         uptime_s=lambda: 12.5,
         faults=lambda: faults,
-        packing=asyncio.Lock(),
+        scratch=Scratch(log.path.with_name("incident.part")),
         rules=[
             {
                 "rule": "cpu",

@@ -80,7 +80,9 @@ async def test_who_takes_nothing_keeps_nobody_waiting(tmp_path):
             await reader.until(b"Content-Length")
             url = f"{it.url.rstrip('/')}{PATH}?from=-1m"
             assert (await client.get(url)).status_code == 429
-            await eventually(lambda: not it.services.packing.locked())
+            assert list((tmp_path / "incident.part").iterdir())
+            await eventually(lambda: not it.services.scratch.is_taken)
+            assert not (tmp_path / "incident.part").exists()
             await reader.rest()
             size = int(reader.bytes.partition(b"Content-Length: ")[2].split()[0])
             assert len(reader.bytes) < size
@@ -88,10 +90,20 @@ async def test_who_takes_nothing_keeps_nobody_waiting(tmp_path):
 
 
 @pytest.mark.gen_test
+async def test_what_a_crash_left_half_made_goes_at_the_next_start(tmp_path):
+    """It lies beside the log, and nobody else would ever remove it."""
+    left = tmp_path / "incident.part" / "incident.playhead"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    async with house(tmp_path):
+        assert not left.parent.exists()
+
+
+@pytest.mark.gen_test
 async def test_one_at_a_time(site):
     """It takes a thread and room on the disk: a second one is asked to come again."""
     await site.tick({CPU: 0.5})
-    async with site.services.packing:
+    async with site.services.scratch.taken():
         answer = await site.ask(f"{PATH}?from=-1m")
         assert answer.status == 429
         assert int(answer.headers["Retry-After"]) >= 1
