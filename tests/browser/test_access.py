@@ -85,6 +85,18 @@ async def test_axe_finds_nothing(tmp_path: Path, scheme: Literal["dark", "light"
                 found[name] = await held_against(watch.page)
             await watch.page.keyboard.press("Escape")
             await watch.page.click("#board-cancel")
+            await watch.page.keyboard.press("k")
+            await watch.page.keyboard.press("y")
+            await watch.page.wait_for_selector("#chooser[open]", timeout=PATIENCE_MS)
+            found["chooser"] = await held_against(watch.page)
+            await watch.page.click("#chooser .button.first")
+            await watch.page.wait_for_selector(
+                '.compare .chart[data-side="A"][data-state="full"]', timeout=PATIENCE_MS
+            )
+            await watch.page.wait_for_timeout(1_000)
+            found["compare"] = await held_against(watch.page)
+            await watch.page.keyboard.press("Escape")
+            await watch.page.keyboard.press("l")
             await watch.page.keyboard.press("?")
             await watch.page.wait_for_selector("#keys[open]")
             found["keys"] = await held_against(watch.page)

@@ -46,7 +46,10 @@ const VIEWS = {
   performance: () => import("./views/performance.js"),
   dashboards: () => import("./views/dashboards.js"),
   dashboard: () => import("./views/dashboard.js"),
+  compare: () => import("./views/compare.js"),
 };
+// Places that mean nothing without what else the address says: nobody arrives there.
+const PASSING = new Set(["dashboard", "compare"]);
 const RANGE = 900;
 // `dashboard/live` draws charts as well; the page asks for its own, so it takes the shortest.
 const HOURS = 0.01;
@@ -111,7 +114,7 @@ const page = {
   get source() {
     return route.get("source") || store.now_view.source;
   },
-  copy, here,
+  copy, here, cursor: () => link.cursor,
   announce: (words) => ($("announce").textContent = words),
   toast: (what) => toasts.show($("toasts"), what),
   undo: () => span.changed && history.back(),
@@ -329,7 +332,7 @@ async function mounted() {
   if (!store.now_view.ready) return;
   const named = Object.hasOwn(VIEWS, route.get("view"));
   const wanted = named ? route.get("view") : arrived();
-  if (named) keep("view", wanted);
+  if (named && !PASSING.has(wanted)) keep("view", wanted);
   const mark = `${wanted} ${route.get("source")} ${route.get("id")}`;
   if (mark === shown) return;
   shown = mark;

@@ -1,6 +1,6 @@
 // The tokens of tokens.css, for canvases. Read once per theme, not once per line.
 
-const TOKENS = ["ink", "muted", "line", "surface", "background", "live", "past", "critical", "warning", "raised"];
+const TOKENS = ["ink", "muted", "line", "surface", "background", "live", "past", "beside", "critical", "warning", "raised"];
 const SERIES = 6;
 
 let read = null;

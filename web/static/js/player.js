@@ -5,11 +5,10 @@
 // A moment that stands is asked for (`state?at=`): one question at a time, always for the newest place, while charts read
 // the columns they hold. What plays is a replay on a connection of its own; where none can be had it goes step by step.
 
+import { stood } from "./moment.js";
 import { first, message, micro, seconds } from "./wire.js";
 import { t } from "./words.js";
 
-// Of the answer's charts nothing is used: it takes the shortest.
-const HOURS = 0.01;
 // A playhead this near to now is there (seconds).
 const NEAR_S = 0.5;
 const FAILED_MS = 2_000;
@@ -29,6 +28,7 @@ export class Player {
     this.speed = 1;
     this.playing = false;
     this.dragging = false;
+    this.paired = false;
     // What is to be said of how it plays, beside the moment.
     this.notice = "";
     this.shown_at = NaN;
@@ -63,10 +63,22 @@ export class Player {
     return () => this.listeners.delete(listener);
   }
 
+  /**
+   * Beside a second moment: no silence is jumped, for the other may have something to say in it, and what reaches now
+   * stands there instead of being live.
+   */
+  pair(on) {
+    if (on === this.paired) return;
+    this.paired = on;
+    if (this.stream === null || this.shared) return;
+    this.#close();
+    if (this.playing) this.#open();
+  }
+
   /** To a moment (epoch s), which then stands or plays on. A moment that is not over is now. */
   seek(at) {
     if (at >= this.store.present() - NEAR_S) {
-      this.live();
+      this.#arrive();
       return;
     }
     const { from, to } = this.stretch ?? {};
@@ -174,6 +186,20 @@ export class Player {
     this.#tell();
   }
 
+  /** It has come to now. */
+  #arrive() {
+    if (!this.paired) {
+      this.live();
+      return;
+    }
+    this.#close();
+    this.playing = this.invited = false;
+    this.stretch = null;
+    this.shown_at = NaN;
+    this.#move(this.store.present() - NEAR_S);
+    this.#tell();
+  }
+
   /** Nobody looks: nothing is read for nobody, unless others watch along. */
   rest() {
     if (!this.playing || this.shared) return;
@@ -244,7 +270,7 @@ export class Player {
       this.#set(this.at);
       return;
     }
-    const mine = road.open({ at: this.at, speed: this.speed, join, known: this.store.now_view.known, cursor: this.cursor(), until: this.stretch?.to }, {
+    const mine = road.open({ at: this.at, speed: this.speed, join, known: this.store.now_view.known, cursor: this.cursor(), until: this.stretch?.to, jumps: !this.paired }, {
       opened: (me) => {
         this.me = me;
       },
@@ -288,7 +314,7 @@ export class Player {
       return;
     }
     if (data.state === "live") {
-      this.live();
+      this.#arrive();
       return;
     }
     this.playing = data.state === "playing";
@@ -331,10 +357,9 @@ export class Player {
 
   /** What another source said last: the first picture has the host's own values only. */
   async #others(at) {
-    const source = this.source();
     try {
-      const told = await this.#state(at, source);
-      if (this.past) this.store.replay({ type: "known", series: told.series, metrics: first(told).metrics });
+      const { known } = await stood(this.ask, at, "", this.source());
+      if (this.past && known) this.store.replay(known);
     } catch (failure) {
       this.warn(failure.message);
     }
@@ -370,27 +395,22 @@ export class Player {
     this.asking = true;
     while (this.past && this.at !== this.shown_at && !(this.playing && this.stream !== null && !this.dragging)) {
       const { at } = this;
-      const source = this.source();
-      let answers = null;
+      let told = null;
       let failure = null;
       try {
-        answers = await Promise.all([this.#state(at), source === this.store.now_view.source ? null : this.#state(at, source)]);
+        told = await stood(this.ask, at, this.store.now_view.source, this.source());
       } catch (refused) {
         failure = refused;
       }
       if (!this.past || (this.playing && this.ready && !this.dragging)) break;
       this.shown_at = at;
       this.store.ahead = this.at !== at;
-      this.store.rewind(answers && first(answers[0]), this.at);
-      if (answers?.[1]) this.store.replay({ type: "known", series: answers[1].series, metrics: first(answers[1]).metrics });
+      this.store.rewind(told?.snapshot ?? null, this.at);
+      if (told?.known) this.store.replay(told.known);
       if (failure || !this.playing) this.#note(failure ? failure.message : "");
       if (failure && this.at !== at) await new Promise((done) => setTimeout(done, FAILED_MS));
     }
     this.asking = false;
-  }
-
-  #state(at, source = "") {
-    return this.ask(`/api/realtime/state?${new URLSearchParams({ at: micro(at), hours: HOURS, ...(source && { source }) })}`);
   }
 
   /** The playhead moves while it plays: a little way by itself, or step by step where there is no stream. */
@@ -415,7 +435,7 @@ export class Player {
       return;
     }
     const wanted = at + (passed_ms / 1000) * (this.speed === "max" ? FASTEST : this.speed);
-    if (wanted >= this.store.present() - NEAR_S) this.live();
+    if (wanted >= this.store.present() - NEAR_S) this.#arrive();
     else this.#move(wanted);
   }
 

@@ -13,10 +13,12 @@ const STEPS = [1, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 
  *   marks(): where something was the matter, [{ severity, from, to }] in epoch seconds
  *   whole(): the value that the full height stands for, NaN when the data says
  *   moved(): the cursor moved    chosen(from, to): a stretch was selected
+ *   level({ most, least }) → the same of all pictures that it is compared with: they have one vertical scale, and the cursors
+ *   of such pictures stand at the same distance from where each begins, instead of at the same time
  * → { picture, update(table, { from, to }), lines, y, destroy() }; `lines[k]` has the raw column, the drawn upper edge and,
  * in stacks, the lower one.
  */
-export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
+export function draw(chart, plot, { marks, whole, aside, moved, chosen, level = null }) {
   const stack = chart.kind === "stack";
   const state = { y: { factor: 1, suffix: "" }, max: 1, lines: [] };
   const sign = chart.lines.map(({ below }) => (below ? -1 : 1));
@@ -37,7 +39,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
     legend: { show: false },
     ...(timeZone() && { tzDate: (at) => uPlot.tzDate(new Date(at * 1000), timeZone()) }),
     cursor: {
-      y: false, drag: { x: true, y: false, setScale: false, dist: 6 }, sync: { key: "playhead", scales: ["x", null], setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
+      y: false, drag: { x: true, y: false, setScale: false, dist: 6 }, sync: { key: level ? "beside" : "playhead", scales: [level ? null : "x", null], setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
       points: { show: false },
     },
     scales: { x: { time: true, auto: false }, y: { auto: false, range: (_, low, high) => [low, high] } },
@@ -115,6 +117,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen }) {
     if (state.ghost) most = Math.max(most, tallest(state.ghost, from, to));
     const full = whole();
     if (full > most) most = full;
+    if (level) ({ most, least } = level({ most, least }));
     state.y = scale(chart.unit, most);
     const base = state.y.suffix.includes("i") ? 2 : 10;
     // Parts that make a whole add up to a hair more now and then.

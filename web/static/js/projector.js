@@ -1,7 +1,8 @@
 // A replay's own connection, apart from the one that tabs share: what it brings belongs to the past alone.
 //
 // open(wanted, on) → { say(event, data) → id, close(), commands }
-//   wanted: { at, speed, known, join?, until? }   epoch s; `join` is the id of a replay to watch instead; with `until` it begins anew there
+//   wanted: { at, speed, known, join?, until?, jumps? }   epoch s; `join` is the id of a replay to watch instead; with `until` it begins anew
+//                                                 there; without `jumps` silences are played as long as they were
 //   on.told(data, id)       where it stands: `replaying` and `playhead` say the same; id of the command it answers
 //   on.frame(event, data)   one frame of the past
 //   on.opened(me)           who we are there
@@ -23,7 +24,7 @@ const fast = (speed) => speed === "max" || speed > FAST;
 export const websocket = {
   id: "websocket",
   title: "WebSocket",
-  open({ at, speed, join, known, cursor, until }, on) {
+  open({ at, speed, join, known, cursor, until, jumps = true }, on) {
     // With a cursor nothing is told of now but what comes in the meantime.
     const asked = new URLSearchParams({ rooms: "dashboard", compact: "true", known: String(known), cursor });
     const url = new URL(`/api/realtime/ws?${asked}`, location.href);
@@ -58,7 +59,7 @@ export const websocket = {
       if (event === "hello") {
         on.opened(data.client_id);
         pace(speed);
-        say("replay", join ? { join } : { from: micro(at), speed, paused: true, skip_idle_s: IDLE_S, ...(until && { to: micro(until), loop: true }) });
+        say("replay", join ? { join } : { from: micro(at), speed, paused: true, ...(jumps && { skip_idle_s: IDLE_S }), ...(until && { to: micro(until), loop: true }) });
       } else if (event === "error") {
         on.refused(data.detail, id);
         if (!playing) end();
@@ -89,8 +90,8 @@ export const websocket = {
 export const sse = {
   id: "sse",
   title: "SSE",
-  open({ at, speed, known }, on) {
-    const asked = new URLSearchParams({ rooms: "dashboard", compact: "true", known: String(known), from: micro(at), speed: String(speed), skip_idle_s: String(IDLE_S) });
+  open({ at, speed, known, jumps = true }, on) {
+    const asked = new URLSearchParams({ rooms: "dashboard", compact: "true", known: String(known), from: micro(at), speed: String(speed), ...(jumps && { skip_idle_s: String(IDLE_S) }) });
     const source = new EventSource(`/api/realtime/dashboard/stream?${asked}`);
     let over = false;
     const end = () => {

@@ -171,10 +171,14 @@ function mark(view, alert) {
 }
 
 export class Store {
-  /** `incident` ({ title, source, from, to }) where one is open to be read: its end is the present, and stays it. */
-  constructor({ incident = null } = {}) {
-    this.incident = incident;
-    this.now_view = blank();
+  /**
+   * `incident` ({ title, source, from, to }) where one is open to be read: its end is the present, and stays it. `first`: the store
+   * of another moment of the same log, beside which this is; what is known now, and what time it is, they share.
+   */
+  constructor({ incident = null, first = null } = {}) {
+    this.incident = first?.incident ?? incident;
+    this.first = first;
+    this.now_view = first?.now_view ?? blank();
     // What is shown: the one above, or another while the playhead stands in the past.
     this.view = this.now_view;
     this.playhead = NaN;
@@ -268,6 +272,7 @@ export class Store {
   /** What time it is really, whatever is watched. */
   present() {
     if (this.incident) return this.incident.to;
+    if (this.first) return this.first.present();
     return Number.isNaN(this.ahead_s) ? this.now_view.at : performance.now() / 1000 + this.ahead_s;
   }
 

@@ -70,7 +70,8 @@ export function entry(page, alert) {
     el("p.more", {}, [
       t("{value} against {limit}", { value: text(alert.unit, alert.value), limit: text(alert.unit, alert.threshold) }),
       t("since {when}", { when: `${day(alert.since)} ${clock(alert.since)}` }), alert.source, alert.series,
-    ].join(" · "), " ", el("a.jump", { href: place(page, alert) }, t("Show the moment"))));
+    ].join(" · "), " ", el("a.jump", { href: place(page, alert) }, t("Show the moment")),
+    " ", el("button.link.jump", { type: "button", "aria-label": t("Compare the moment of {text} side by side", { text: alert.message }), onclick: () => page.abreast({ at: alert.at + KNOWN_S, source: alert.source }) }, t("Side by side"))));
   const stop = trigger.mount(canvas, page, alert);
   return {
     item, when,

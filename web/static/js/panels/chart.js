@@ -19,12 +19,13 @@ const FIGURES = ["newest", "least", "mean", "most"];
 
 /**
  * `chart` as plan.js makes it; `page` has store, span and tapes. Fills the article `root`. A chart of several sources says in
- * each line whose it is; one with columns of its own gives them by `open() → Tape`; one on a dashboard already is `own`.
+ * each line whose it is; one with columns of its own gives them by `open() → Tape`; one on a dashboard already is `own`. One of several
+ * that are compared has their `level`, and is told from the others by its `side`, a letter.
  */
 export function mount(root, page, chart) {
   const { store, span, tapes } = page;
   root.id = `chart-${chart.id}`;
-  const title = el("h3", { id: `${root.id}-title`, title: chart.help || undefined }, t(chart.title));
+  const title = el("h3", { id: `${root.id}-title`, title: chart.help || undefined }, chart.side ? el("span.side", {}, chart.side) : null, t(chart.title));
   const unit = el("span.unit");
   const haunted = el("span.haunted", { hidden: true });
   const entries = chart.lines.map(({ label }, k) => {
@@ -87,7 +88,9 @@ export function mount(root, page, chart) {
 
   const build = () => {
     picture?.destroy();
-    picture = draw(chart, plot, { marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to) });
+    picture = draw(chart, plot, {
+      marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to), level: chart.level && ((reach) => chart.level.join(root, reach)),
+    });
     picture.picture.over.append(after.element, marked.element);
   };
 
@@ -120,17 +123,19 @@ export function mount(root, page, chart) {
     if (!full) {
       // What was drawn is of another time.
       if (tape.state !== "loading") picture?.update(tape.table, span.shown());
+      chart.level?.leave(root);
       drawn.forget();
       return;
     }
     if (picture === null) build();
     const { table } = tape;
     // Rows that were moved within their buffer are no longer where the picture looks for them.
-    const what = [table, table.moves, tape.ghost, box.height, marks.map(({ id, to }) => `${id} ${to}`).join()];
+    const what = [table, table.moves, tape.ghost, box.height, chart.level?.mark, marks.map(({ id, to }) => `${id} ${to}`).join()];
     if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown(), tape.ghost?.table);
     haunted.hidden = tape.ghost === null;
     if (tape.ghost) say(haunted, `┄ ${called(tape.ghost.shift_s)}${tape.ghost.table.length ? "" : t(": nothing recorded")}`);
     say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier }), chart.missing ? t("{n} more are not drawn", { n: chart.missing }) : ""].filter(Boolean).join(" "));
+    root.dataset.top = String(picture.max);
     after.move(picture.picture, store.playhead);
     marked.draw(picture.picture);
     read();
@@ -179,6 +184,7 @@ export function mount(root, page, chart) {
     span.on(ask),
     ...["alerts", "load"].map((topic) => store.on(topic, known)),
     page.reel.on(known),
+    ...(chart.level ? [chart.level.on(root, () => ask())] : []),
     // A playhead that moves is a line that moves: nothing is drawn for it.
     store.on("playhead", () => {
       if (picture === null || !tape.seen) return;

@@ -16,6 +16,7 @@ const STILL = "still";
 const PICK = "pick";
 const SAVE = "save";
 const HERE = "here";
+const ABREAST = "abreast";
 
 export function mount(root, page) {
   const { store, span, keys } = page;
@@ -32,10 +33,15 @@ export function mount(root, page) {
   // Against: another time under the one that is shown.
   const picked = el("option", { value: "", hidden: true });
   const against = el("select.select.wide", { id: "against", "aria-label": t("Compare with") },
-    el("option", { value: "none" }, t("Compare")), ...BEFORE.map(([name, , label]) => el("option", { value: name }, t(label))), picked, el("option", { value: HERE }, t("The moment watched")));
+    el("option", { value: "none" }, t("Compare")), ...BEFORE.map(([name, , label]) => el("option", { value: name }, t(label))), picked, el("option", { value: HERE }, t("The moment watched")), el("option", { value: ABREAST }, t("Side by side…")));
   against.addEventListener("change", () => {
     // What is watched now is what the present is compared with from here on.
     const { player } = page;
+    if (against.value === ABREAST) {
+      compared();
+      page.abreast();
+      return;
+    }
     const shift_s = Math.round(store.present() - player.at);
     if (against.value === HERE) player.live();
     page.route.go({ against: against.value === "none" ? "" : against.value === HERE ? `${shift_s}s` : against.value });
@@ -48,7 +54,7 @@ export function mount(root, page) {
     picked.value = asked;
     if (!picked.hidden) say(picked, called(shift_s));
     against.value = shift_s ? asked : "none";
-    against.lastChild.disabled = !page.player.past;
+    against.querySelector(`[value="${HERE}"]`).disabled = !page.player.past;
     page.tapes.against(shift_s);
   };
   page.route.on(compared);
@@ -94,7 +100,10 @@ export function mount(root, page) {
   };
   const pick = lazy(() => import("./picker.js"), (it) => it.open(page, RANGES));
   const casefile = lazy(() => import("./casefile.js"), (it) => it.open(page));
+  /** Two moments side by side: `what` ({ at, source }) is one of them, the other is asked for. */
+  page.abreast = (what) => lazy(() => import("./chooser.js"), (it) => it.open(page, what))();
   const actions = [
+    ["abreast", t("Compare side by side"), "y", () => page.abreast()],
     ["refresh", t("Refresh all"), "u", () => page.refresh()],
     ["latest", t("Live metrics"), "m", lazy(() => import("./latest.js"), (it) => it.open(page))],
     ["performance", t("Performance"), "i", lazy(() => import("./server.js"), (it) => it.open(page))],

@@ -111,8 +111,9 @@ export function mount(root, page) {
 
 function entry(page, one) {
   const there = page.route.href({ view: "host", at: micro(one.since) });
+  const abreast = el("button.link.jump", { type: "button", "aria-label": t("Compare the moment of {text} side by side", { text: one.text }), onclick: () => page.abreast({ at: one.since }) }, t("Side by side"));
   return el("li", { "data-id": one.id },
     el("span.mark-sign", { "aria-hidden": "true" }, "▾"), el("span.what", {}, one.text),
     el("span.when", {}, el("button.button.small", { type: "button", "data-writes": "", "aria-label": t("Change {text}", { text: one.text }), onclick: () => note(page, { one }) }, t("Change"))),
-    el("p.more", {}, el("a.jump", { href: there }, said(one)), [one.tags.join(", "), one.author, one.source].filter(Boolean).map((words) => ` · ${words}`).join("")));
+    el("p.more", {}, el("a.jump", { href: there }, said(one)), [one.tags.join(", "), one.author, one.source].filter(Boolean).map((words) => ` · ${words}`).join(""), " · ", abreast));
 }

@@ -17,11 +17,11 @@ export function mount({ views, sources, count, bar }, page) {
 
   const here = () => {
     for (const link of views.querySelectorAll("a")) {
-      // One dashboard is a place among the dashboards.
-      if (link.dataset.view === (page.view === "dashboard" ? "dashboards" : page.view)) link.setAttribute("aria-current", "page");
+      // One dashboard is a place among the dashboards; two moments are those of a source.
+      if (link.dataset.view === ({ dashboard: "dashboards", compare: "host" }[page.view] ?? page.view)) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    const shown = page.view === "host" ? route.get("source") || store.view.source : "";
+    const shown = page.view === "host" || page.view === "compare" ? route.get("source") || store.view.source : "";
     for (const [name, { link }] of items) {
       if (name === shown) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");

@@ -89,7 +89,7 @@ function fullest(store, source) {
 }
 
 /** The tiles that have something to say of this source. */
-function chosen(store, source) {
+export function chosen(store, source) {
   if (source === store.view.source) return TILES;
   const known = TILES.filter(({ kpi }) => store.members(kpi, source).length);
   // A figure or two that bear a known name do not make a host.
@@ -102,7 +102,7 @@ function chosen(store, source) {
 }
 
 /** What a value means: { level, words }; words replace the tile's own line while something is the matter. */
-function judged(store, tile, source, value) {
+export function judged(store, tile, source, value) {
   const { view } = store;
   const rule = view.rules.find((one) => one.rule === tile.rule);
   if (rule === undefined || Number.isNaN(value)) return { level: "none", words: "" };
@@ -118,8 +118,29 @@ function judged(store, tile, source, value) {
   return { level: "fine", words: "" };
 }
 
+/** What a tile tells of a source in one store: { tape, trail() → its column as a Table, value() → at the playhead, NaN for nothing known }. */
+export function reading({ store, tapes }, tile, source) {
+  const kpis = tile.kpi ? [tile.kpi, tile.also].filter(Boolean) : [];
+  const parts = kpis.map((kpi) => store.members(kpi, source).length);
+  const ids = tile.kpi ? kpis.flatMap((kpi) => store.members(kpi, source).map(({ id }) => id)) : [tile.series.id];
+  const join = tile.kpi
+    ? (values) => kpis.reduce((sum, kpi, k) => sum + joined(kpi, values.slice(k ? parts[0] : 0, k ? undefined : parts[0])), 0)
+    : ([value]) => value;
+  const trail = new Trail(join);
+  const tape = ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null;
+  return {
+    tape,
+    trail: () => tape && trail.follow(tape.table),
+    value() {
+      let value = tile.kpi ? store.kpi(tile.kpi, source) : tile.counter ? trail.last : store.view.latest.get(tile.series.id) ?? NaN;
+      if (tile.also) value += store.kpi(tile.also, source);
+      return tape && (store.ahead || (store.past && tile.counter)) ? trailed(trail.table, store.playhead, value) : value;
+    },
+  };
+}
+
 export function mount(root, page, source) {
-  const { store, span, tapes } = page;
+  const { store, span } = page;
   const tiles = chosen(store, source).map((tile) => {
     const shape = el("span.severity");
     const title = el("h2", {}, tile.title(store, source));
@@ -130,24 +151,17 @@ export function mount(root, page, source) {
     const card = el("article.card.tile", { "data-kpi": tile.kpi ?? tile.series.series },
       el("header", {}, title, shape), el("p.value", {}, number, unit), line, context);
     root.append(card);
-    const kpis = tile.kpi ? [tile.kpi, tile.also].filter(Boolean) : [];
-    const parts = kpis.map((kpi) => store.members(kpi, source).length);
-    const ids = tile.kpi ? kpis.flatMap((kpi) => store.members(kpi, source).map(({ id }) => id)) : [tile.series.id];
-    const join = tile.kpi
-      ? (values) => kpis.reduce((sum, kpi, k) => sum + joined(kpi, values.slice(k ? parts[0] : 0, k ? undefined : parts[0])), 0)
-      : ([value]) => value;
-    return { tile, card, shape, title, number, unit, line, context, trail: new Trail(join), drawn: new Drawn(), tape: ids.length ? tapes.open({ kind: "line", ids, points: 240 }) : null, size: { width: 0, height: 0 } };
+    const its = reading(page, tile, source);
+    return { tile, card, shape, title, number, unit, line, context, its, tape: its.tape, drawn: new Drawn(), size: { width: 0, height: 0 } };
   });
 
   const draw = () => {
     const { view } = store;
     const colours = palette();
     const { from, to } = span.shown();
-    for (const { tile, card, shape, title, number, unit, line, context, trail, drawn, tape, size: box } of tiles) {
-      const table = tape && trail.follow(tape.table);
-      let value = tile.kpi ? store.kpi(tile.kpi, source) : tile.counter ? trail.last : view.latest.get(tile.series.id) ?? NaN;
-      if (tile.also) value += store.kpi(tile.also, source);
-      if (table && (store.ahead || (store.past && tile.counter))) value = trailed(table, store.playhead, value);
+    for (const { tile, card, shape, title, number, unit, line, context, its, drawn, size: box } of tiles) {
+      const table = its.trail();
+      const value = its.value();
       const { level, words } = judged(store, tile, source, value);
       const said = Number.isNaN(value) ? { number: "–", unit: "" } : tile.value(value);
       say(title, tile.title(store, source));

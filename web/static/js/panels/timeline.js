@@ -19,6 +19,8 @@ const APART_PX = 96;
 const BAR_PX = 4;
 const FAR_S = 10;
 const PAGE_S = 60;
+// What is to be seen stands no nearer to the end of the bar (part of it).
+const BESIDE = 0.02;
 
 const GLYPHS = {
   before: "M5 4v12M15 4.500v11L7 10z", after: "M15 4v12M5 4.500v11l8-5.500z", play: "M6 4v12l10-6z", pause: "M6.500 4v12M13.500 4v12",
@@ -76,8 +78,10 @@ export function mount(root, page, { watching }) {
   const today = el("span", {}, "\u00a0");
   const canvas = el("canvas", { "aria-hidden": "true" });
   const head = el("i.head", { "aria-hidden": "true" });
+  // Of a moment that stands beside the one that is watched.
+  const second = el("i.head.second", { "aria-hidden": "true", hidden: true });
   const tip = el("span.tip", { "aria-hidden": "true", hidden: true });
-  const track = el("div.track", { role: "slider", tabindex: "0", id: "dvr-track", "aria-label": t("Playhead"), "aria-keyshortcuts": "ArrowLeft ArrowRight" }, canvas, head, tip);
+  const track = el("div.track", { role: "slider", tabindex: "0", id: "dvr-track", "aria-label": t("Playhead"), "aria-keyshortcuts": "ArrowLeft ArrowRight" }, canvas, head, second, tip);
   const live = el("button.button", { type: "button", id: "dvr-live", onclick: () => player.live() });
   const link = button("dvr-link", t("Copy a link to this moment"), "link", () => page.copy(page.here(), t("The link leads to {time}", { time: `${day(here())} ${clock(here())}` })));
   /** Marks the moment under the playhead, or the stretch that was selected on a chart. */
@@ -124,6 +128,17 @@ export function mount(root, page, { watching }) {
     if (player.past) set(reach(shown, player.at, reel.begins, now()));
   };
 
+  let revealed = [];
+  /** Moments (epoch s) that are to be seen on the bar together, if need be from further away. */
+  page.reveal = (moments) => {
+    revealed = moments;
+    if (first || moments.length === 0) return;
+    const [from, to] = [Math.min(...moments), Math.max(...moments)];
+    if (from >= shown.from && to <= shown.to) return;
+    const margin = BESIDE * (Math.max(to, shown.to) - Math.min(from, shown.from));
+    set(fit({ from: Math.min(from, shown.from) - margin, to: Math.max(to, shown.to) }, reel.begins, now()));
+  };
+
   const paint = () => {
     if (!store.now_view.ready) return;
     if (first && !Number.isNaN(reel.begins)) {
@@ -132,6 +147,7 @@ export function mount(root, page, { watching }) {
       if (player.past) shown = reach(shown, player.at, reel.begins, now());
       following = follows(shown, now());
       look();
+      page.reveal(revealed);
     } else if (following && !held) {
       const length = shown.to - shown.from;
       shown = first ? all() : fit({ from: shown.from + now() - at_paint, to: shown.to + now() - at_paint }, reel.begins, now());
@@ -151,14 +167,17 @@ export function mount(root, page, { watching }) {
     const x = place(shown, size.width, at);
     head.hidden = x < -1 || x > size.width + 1;
     head.style.transform = `translateX(${x.toFixed(1)}px)`;
+    const there = page.beside ? place(shown, size.width, page.beside.store.playhead) : NaN;
+    second.hidden = !(there > -1 && there < size.width + 1);
+    if (!second.hidden) second.style.transform = `translateX(${there.toFixed(1)}px)`;
     say(time, clock(at));
     say(today, date(at));
     const behind = now() - at;
     const text = player.past ? t(ends ? "{time} left" : "{time} behind", { time: largest(behind) }) : t(ends ? "At the end" : "LIVE");
     if (live.dataset.said !== text) {
       live.dataset.said = text;
-      live.replaceChildren(...(player.past ? [el("b", {}, t(ends ? "To the end" : "Go live")), el("span", {}, text)] : [el("b", {}, text)]));
-      live.setAttribute("aria-label", ends ? `${t("To the end")}, ${text}` : player.past ? t("Go live, {time} behind", { time: largest(behind) }) : t("Live"));
+      live.replaceChildren(...(player.past ? [el("b", {}, t(ends ? "To the end" : "Go live")), " ", el("span", {}, text)] : [el("b", {}, text)]));
+      live.setAttribute("aria-label", ends ? `${t("To the end")} ${text}` : player.past ? `${t("Go live")} ${text}` : t("Live"));
     }
     track.setAttribute("aria-valuenow", at.toFixed(0));
     track.setAttribute("aria-valuemin", (reel.begins || shown.from).toFixed(0));
@@ -174,7 +193,8 @@ export function mount(root, page, { watching }) {
   const hand = el("select.select.small", { "aria-label": t("Hand the remote to"), hidden: true });
   hand.addEventListener("change", () => player.hand(hand.value));
   const take = el("button.button.small", { type: "button", hidden: true, onclick: () => player.hand() }, t("Take the remote"));
-  watching.append(words, notice, together, hand, take);
+  const abreast = el("button.button.small", { type: "button", id: "abreast", title: `${t("Compare side by side")} (Y)`, onclick: () => page.abreast() }, t("Side by side"));
+  watching.append(words, notice, together, hand, take, abreast);
   const company = () => {
     const others = player.watchers.filter((one) => one !== player.me);
     together.hidden = !player.past || !player.invited;
@@ -209,6 +229,7 @@ export function mount(root, page, { watching }) {
     // The server's own figures are counted as it runs, and are on no tape.
     const said = [player.notice, page.route.get("view") === "performance" ? t("the figures of the server are those of now") : ""].filter(Boolean).join(" · ");
     say(notice, said);
+    abreast.hidden = page.route.get("view") === "compare";
     company();
     if (!player.holds) hand.value = "";
     notice.hidden = !said;

@@ -3,6 +3,7 @@
 import { el, say } from "../dom.js";
 import { clock, date, day, duration, text } from "../format.js";
 import { NAMES } from "../kpis.js";
+import { COMMANDS, lineup } from "../lineup.js";
 import { plan } from "../plan.js";
 import * as chart from "../panels/chart.js";
 import * as processes from "../panels/processes.js";
@@ -10,9 +11,6 @@ import * as tiles from "../panels/tiles.js";
 import { t } from "../words.js";
 
 const FACTS_MS = 15_000;
-// Series of commands that have gone are not drawn; of the others only the busiest.
-const COMMANDS = new Set(["system_process_cpu_ratio", "system_process_memory_bytes"]);
-const BUSIEST = 8;
 
 export function mount(root, page) {
   const { store, span, route, catalogue } = page;
@@ -31,20 +29,7 @@ export function mount(root, page) {
   const placed = new Map();
   const sections = new Map();
 
-  /** Series that have anything to show in the shown time, commands among them only while they are busy. */
-  const shown = () => {
-    const { view } = store;
-    const { from } = span.shown();
-    const all = (view.of_source.get(source) ?? []).filter(({ id }) => !(view.latest_at.get(id) < from));
-    const busy = new Set();
-    for (const name of COMMANDS) {
-      const some = all.filter((one) => one.name === name).sort((a, b) => (view.latest.get(b.id) ?? 0) - (view.latest.get(a.id) ?? 0));
-      for (const { id } of some.slice(0, BUSIEST)) busy.add(id);
-    }
-    // Once on the page a command stays there, or charts would come and go with every tick.
-    for (const one of placed.values()) if (COMMANDS.has(one.name)) one.ids.forEach((id) => busy.add(id));
-    return all.filter((one) => !COMMANDS.has(one.name) || busy.has(one.id));
-  };
+  const shown = () => lineup([{ view: store.view, from: span.shown().from, past: store.past }], source, [...placed.values()].filter(({ name }) => COMMANDS.has(name)).flatMap(({ ids }) => ids));
 
   const arrange = () => {
     const planned = plan(shown());
