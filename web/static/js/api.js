@@ -1,10 +1,13 @@
 // Questions to the server over HTTP: the envelope's data, or an Error in the server's own words.
 
+import { clock, day } from "./format.js";
+import { seconds } from "./wire.js";
 import { t } from "./words.js";
 
 const PATIENCE_MS = 20_000;
 // An answer that is out for so long is worth a word.
 const LATE_MS = 4_000;
+const STAMP = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 
 /** How many answers have been out for long; `changed` is called when that changes. */
 export const late = { count: 0, changed() {} };
@@ -41,10 +44,13 @@ async function answered(path, options) {
   return body.data;
 }
 
+/** Times as the server tells them → as the reader's clock does. */
+const timely = (words) => words.replace(STAMP, (stamp) => `${day(seconds(stamp))} ${clock(seconds(stamp))}`);
+
 /** The Error of a refusal, in the words of its body (RFC 9457). */
 export function refusal(status, body) {
   const told = (body.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`).join("; ");
-  const error = new Error([body.detail ?? body.title ?? t("The server answered {status}.", { status }), told].filter(Boolean).join(" "));
+  const error = new Error(timely([body.detail ?? body.title ?? t("The server answered {status}.", { status }), told && `(${told})`].filter(Boolean).join(" ")));
   error.status = status;
   return error;
 }
