@@ -54,6 +54,20 @@ test("charts that are looked at ask together, once; those out of sight never", a
   assert.deepEqual([...two.table.rows()[2]], [1, 2, 3]);
 });
 
+test("thinned rows stand as far apart as the values lie still, and only an empty row is a hole", async (t) => {
+  const pass = clock(t);
+  const { tapes, answers } = room();
+  // Most rows a second apart, so that the usual step says nothing of the others.
+  const at = [...Array.from({ length: 40 }, (_, k) => AT - 100 + k), AT - 50, AT - 40, AT - 39, AT - 5, AT - 4];
+  answers((charts) => charts.map(() => ({ kind: "line", tier: "raw", at, values: [at.map((one) => (one === AT - 39 ? null : 1))] })));
+  const tape = tapes.open({ kind: "line", ids: [1] });
+  tape.look(true);
+  pass(100);
+  await settle();
+  assert.ok(!tape.table.breaks().includes(1));
+  assert.deepEqual([...tape.table.rows()[1]].flatMap((value, k) => (Number.isNaN(value) ? [k] : [])), [42]);
+});
+
 test("a screenful of more series than one question may have is asked in several", async (t) => {
   const pass = clock(t);
   const { tapes, asked } = room();

@@ -189,7 +189,8 @@ export class Tapes {
     const { from } = this.span.shown();
     const old = tape.table;
     tape.table = new Table(tape.ids.length, rows, interval_s);
-    tape.table.load(at, values, spacing(at, interval_s));
+    // Where nothing was recorded the answer has an empty row; thinned rows stand as far apart as the values lie still.
+    tape.table.load(at, values, Infinity);
     // What came while the question was under way is newer than the answer.
     const [was, ...columns] = old.rows();
     const last = at.length ? at[at.length - 1] : from;
@@ -237,11 +238,4 @@ export class Tapes {
     this.stood.set(id, [at, value]);
     return value >= was ? (value - was) / (at - was_at) : NONE;
   }
-}
-
-/** How far apart rows may be before it is a hole. Thinned history has no even step; there the server puts an empty row. */
-function spacing(at, interval_s) {
-  if (at.length < 2) return 3 * interval_s;
-  const span_s = at[at.length - 1] - at[0];
-  return span_s / (at.length - 1) < 1.3 * interval_s ? 3 * interval_s : Infinity;
 }
