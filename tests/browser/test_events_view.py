@@ -53,3 +53,30 @@ async def test_the_log_is_a_list(tmp_path: Path) -> None:
         await page.wait_for_selector("#events .event", timeout=PATIENCE_MS)
         assert await page.locator("#events .event").count() == 1
         assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_what_came_later_is_not_listed(tmp_path: Path) -> None:
+    """At a moment of the past the list ends there, marks as well, and live it is whole again."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        page = watch.page
+        await post(server.url, "/api/realtime/notifications", {"message": "the earlier"})
+        await post(server.url, "/api/realtime/annotations", {"text": "marked early"})
+        await page.wait_for_timeout(2_500)
+        at = (await ask(server.url, "/api/realtime/dashboard/live"))["at"]
+        await page.wait_for_timeout(1_500)
+        await post(server.url, "/api/realtime/notifications", {"message": "the later"})
+        await post(server.url, "/api/realtime/annotations", {"text": "marked late"})
+        await watch.open(f"/analytics?view=events&at={at}")
+        await page.wait_for_selector("#events >> text=the earlier", timeout=PATIENCE_MS)
+        await page.wait_for_timeout(1_000)
+        assert await page.locator("#events .event >> text=late").count() == 0
+        await page.keyboard.press("l")
+        await page.wait_for_selector("#events >> text=the later", timeout=PATIENCE_MS)
+        await watch.open(f"/analytics?view=alerts&at={at}")
+        await page.wait_for_selector("#marks >> text=marked early", timeout=PATIENCE_MS)
+        await page.wait_for_timeout(1_000)
+        assert await page.locator("#marks .entries >> text=marked late").count() == 0
+        await page.keyboard.press("l")
+        await page.wait_for_selector("#marks >> text=marked late", timeout=PATIENCE_MS)
+        assert watch.complaints == []

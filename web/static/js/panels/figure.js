@@ -28,7 +28,7 @@ export function mount(card, page, made, { open, join = "max", words = "" }) {
     const table = trail.follow(tape.table);
     const { from, to } = span.shown();
     // The playhead may stand within a stretch that does not move.
-    const value = newest(table, Number.isNaN(store.playhead) ? to : Math.min(to, store.playhead));
+    const value = Number.isNaN(store.playhead) ? newest(table, to + AHEAD_S) : newest(table, Math.min(to, store.playhead));
     const firing = [...store.view.alerts.values()].filter((one) => made.lines.some(({ series, source = made.source }) => series === one.series && one.source === source));
     const level = firing.some((one) => one.severity === "critical") ? "critical" : firing.length ? "warning" : "none";
     const said = measured(made.unit, value);
@@ -64,10 +64,11 @@ export function mount(card, page, made, { open, join = "max", words = "" }) {
 
 // Rows bear the times of their sources, which may be a little ahead of the host's own.
 const AHEAD_S = 1;
+const SAME_S = 0.0005;
 
 /** The last value that there is up to a moment (epoch s). */
 function newest(table, to) {
   const [at, values] = table.rows();
-  for (let i = at.length - 1; i >= 0; i -= 1) if (at[i] <= to + AHEAD_S && !Number.isNaN(values[i])) return values[i];
+  for (let i = at.length - 1; i >= 0; i -= 1) if (at[i] <= to + SAME_S && !Number.isNaN(values[i])) return values[i];
   return NaN;
 }

@@ -82,7 +82,7 @@ export function mount(root, page) {
     turn += 1;
     const mine = turn;
     try {
-      const { annotations, more } = await ask(`${PATH}?${new URLSearchParams({ limit: String(MOST_LISTED), ...(find.value.trim() && { text: find.value.trim() }) })}`);
+      const { annotations, more } = await ask(`${PATH}?${new URLSearchParams({ limit: String(MOST_LISTED), ...(store.past && { to: micro(store.playhead) }), ...(find.value.trim() && { text: find.value.trim() }) })}`);
       if (mine !== turn) return;
       list.replaceChildren(...annotations.map(annotation).map((one) => entry(page, one)));
       none.hidden = annotations.length > 0;
@@ -100,7 +100,7 @@ export function mount(root, page) {
   };
   find.addEventListener("input", soon);
   load();
-  const off = [store.on("news", ({ type }) => type === "annotation" && soon()), store.on("load", soon)];
+  const off = [store.on("news", ({ type }) => type === "annotation" && soon()), store.on("load", soon), store.on("annotations", ({ type }) => (type === "past" || type === "now") && soon())];
   return () => {
     clearTimeout(timer);
     turn += 1;

@@ -67,9 +67,11 @@ export function joined(parts, values) {
   return sum;
 }
 
-/** Fills the article `root`; `glance()` is the source's entry in the newest overview, undefined before there is one. */
-export function mount(root, page, source, glance) {
+/** Fills the article `root`; `glanced()` is the source's entry in the newest overview, undefined before there is one. */
+export function mount(root, page, source, glanced) {
   const { store, span, tapes, route } = page;
+  // What is unusual now was not so then.
+  const glance = () => (store.past && glanced() ? { ...glanced(), unusual: 0, unusual_in: null } : glanced());
   const shape = el("span.severity");
   const link = el("a", { href: "" }, source);
   const since = el("span.since");

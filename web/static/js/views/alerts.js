@@ -71,7 +71,8 @@ async function busy(button, run) {
 async function look({ ask, store, toast }) {
   try {
     const { alerts: open, rules } = await ask("/api/realtime/alerts");
-    const when = clock(store.now());
+    // Asked of the server, which answers of now, whatever moment is watched.
+    const when = clock(store.present());
     toast(open.length
       ? { type: "warning", title: t("{n} firing at {when}", { n: open.length, when }), more: open.map(({ message, source }) => `${message} · ${source}`).join("\n") }
       : { type: "success", title: t("Nothing is firing at {when}", { when }), more: t("{n} rules on {sources} sources.", { n: rules.length, sources: store.view.sources.size }) });

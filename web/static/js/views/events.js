@@ -13,6 +13,7 @@ const WANTED = 60;
 // Rows in the page at once: beyond that the reader chooses a time or a filter.
 const MOST = 2_000;
 const TYPING_MS = 200;
+const MOVED_MS = 500;
 const MARGIN_S = 120;
 // A hair later it is known.
 const KNOWN_S = 0.001;
@@ -84,6 +85,8 @@ export function mount(root, page) {
           asked.set("from", rfc3339(shown.from));
           if (!span.growing) asked.set("to", rfc3339(shown.to));
         }
+        // What came after the moment that is watched has not happened yet.
+        if (store.past && !(within.checked && shown.to <= store.playhead)) asked.set("to", micro(store.playhead));
         const { events, next } = await ask(`/api/realtime/events?${asked}`);
         if (mine !== turn) return;
         for (const one of events) put(one);
@@ -148,7 +151,7 @@ export function mount(root, page) {
   };
   // What comes is announced and waits: rows under a reader's eyes do not move.
   const news = (type) => (heard) => {
-    if (heard.type !== type || store.past || !chosen().includes(type) || (source.value && heard.source !== source.value)) return;
+    if (heard.type !== type || !chosen().includes(type) || (source.value && heard.source !== source.value)) return;
     came += 1;
     say(fresh, t("{n} new", { n: came }));
     fresh.hidden = false;
@@ -159,11 +162,18 @@ export function mount(root, page) {
   // Whoever scrolls to the end wants more.
   const watch = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && list.childElementCount && !looking && look(), { rootMargin: "200px" });
   watch.observe(further);
+  let moved = 0;
   const mark = () => ["types", "of", "q", "all"].map((name) => route.get(name)).join("\n");
   let was = mark();
   const off = [
     store.on("sources", sources), store.on("alerts", news("alert")), store.on("notifications", news("notification")), store.on("sources", news("system")), store.on("annotations", news("annotation")),
     span.on(() => within.checked && again()),
+    // Another moment is watched, or now again; what is played goes on by itself.
+    store.on("alerts", ({ type }) => {
+      if (type !== "past" && type !== "now") return;
+      clearTimeout(moved);
+      moved = setTimeout(again, MOVED_MS);
+    }),
     route.on(() => {
       if (mark() === was) return;
       was = mark();
@@ -174,6 +184,7 @@ export function mount(root, page) {
   return () => {
     turn += 1;
     clearTimeout(typing);
+    clearTimeout(moved);
     watch.disconnect();
     for (const one of off) one();
     root.replaceChildren();

@@ -191,7 +191,11 @@ export function mount(root, page) {
       matters();
       cards.forEach(({ card: one }) => one.ask());
     }),
-    store.on("sources", matters), store.on("recording", matters), store.on("load", () => (store.past ? matters() : look())), route.on(filter),
+    store.on("sources", ({ type }) => {
+      // Of another moment another order is true.
+      if (type === "past" || type === "now") states = "";
+      matters();
+    }), store.on("recording", matters), store.on("load", () => (store.past ? matters() : look())), route.on(filter),
     keys.on("f", t("filter sources"), () => find.focus()),
   ];
   matters();
