@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pcodec import (  # type: ignore[import-untyped,unused-ignore]
     ChunkConfig,
+    DeltaSpec,
     PagingSpec,
     wrapped,
 )
@@ -241,8 +242,21 @@ def _from_offsets(body: bytes, count: int) -> Ints:
 
 
 def _compress(values: NDArray[Any]) -> bytes:
+    """As pco would tell them, or by what each is more than the one before: it judges by a sample, and of ten
+    minutes of a host's columns it is wrong about a tenth."""
+    return min(
+        (_chunk(values, spec) for spec in (DeltaSpec.auto(), DeltaSpec.try_consecutive(1))),
+        key=len,
+    )
+
+
+def _chunk(values: NDArray[Any], delta: DeltaSpec) -> bytes:
     """The pieces of pco's wrapped format, one behind the other: header, meta of one chunk, its one page."""
-    config = ChunkConfig(enable_8_bit=True, paging_spec=PagingSpec.exact_page_sizes([len(values)]))
+    config = ChunkConfig(
+        enable_8_bit=True,
+        delta_spec=delta,
+        paging_spec=PagingSpec.exact_page_sizes([len(values)]),
+    )
     file = wrapped.FileCompressor()
     chunk = file.chunk_compressor(values, config)
     packed: bytes = file.write_header() + chunk.write_meta() + chunk.write_page(0)
