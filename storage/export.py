@@ -8,7 +8,7 @@ import csv
 import io
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, Literal, NamedTuple
 
 import msgspec
@@ -116,12 +116,13 @@ def runs(
             first, last = np.searchsorted(ats, (start, end))
             if first < last:
                 yield Run(id_, ats[first:last], values[first:last])
-    yield from _unsealed(connection, ids, start, end, tell)
+    yield from unsealed(connection, ids, start, end, tell)
 
 
-def _unsealed(
-    connection: sqlite3.Connection, ids: frozenset[int], start: int, end: int, tell: Tell
+def unsealed(
+    connection: sqlite3.Connection, ids: Container[int], start: int, end: int, tell: Tell
 ) -> Iterator[Run]:
+    """Those that stand as rows."""
     held: dict[int, Cells] = {}
     size = 0
     for row in rows(

@@ -256,7 +256,7 @@ class _Cut:
         previous, sealed, position = GENESIS, 0, 0
         for id_, meta in enumerate(metas, 1):
             self._progress("segments", id_ - 1, len(metas))
-            piece = proof.piece(self._in, meta, self._tell)
+            piece = proof.piece(self._in, meta, self._tell, decode=False)
             one = self._of(piece)
             if one is None:
                 continue

@@ -1,5 +1,6 @@
 """What can be proved of one row and of one segment: everything else is damage, and gets a name."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -103,8 +104,9 @@ def metas(connection: sqlite3.Connection, tell: Tell) -> list[Meta]:
     return sorted(found, key=lambda meta: meta.id)
 
 
-def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> Piece:
-    """Reads a segment whole and checks each part of it by itself: one bad column leaves the others."""
+def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell, decode: bool = True) -> Piece:
+    """Reads a segment whole and checks each part of it by itself: one bad column leaves the others. Without
+    `decode` its columns are not looked into where its hash says that they are as they were written."""
     damages: list[Damage] = []
 
     def note(damage: Damage) -> None:
@@ -125,10 +127,15 @@ def piece(connection: sqlite3.Connection, meta: Meta, tell: Tell) -> Piece:
     bodies: dict[int, bytes] = {}
     if head is not None:
         _check_meta(meta, head, note)
-        for id_ in sorted({*places, *(set(head.series()) - head.constants.keys())}):
+        varying = sorted({*places, *(set(head.series()) - head.constants.keys())})
+        if not decode:
+            bodies = _unopened(head, varying, places, stored)
+            decode = digest(meta.previous, raw, bodies) != meta.hash
+        for id_ in varying if decode else ():
             try:
                 bodies[id_] = body(head, id_, places.get(id_), stored)
             except Damaged as error:
+                bodies.pop(id_, None)
                 note(Damage("strips", f"segment {meta.id} series {id_}", error.detail))
         if places:
             _check_strips(meta.id, places, stored, note)
@@ -171,15 +178,30 @@ def body(head: Head, series: int, where: Place | None, stored: Mapping[int, Any]
     Raises:
         Damaged: it is not there, or not what was packed.
     """
+    packed = _packed(head, series, where, stored)
+    column(head, series, packed)
+    return packed
+
+
+def _packed(head: Head, series: int, where: Place | None, stored: Mapping[int, Any]) -> bytes:
     if not head.has(series):
         raise Damaged("the head of the segment does not name this series")
     if where is None:
         raise Damaged("the directory of the segment does not say where it is")
     if where.strip not in stored:
         raise Damaged(f"strip {where.strip}, where it is, is missing")
-    packed = _bytes(stored[where.strip], "strip")[where.begin : where.end]
-    column(head, series, packed)
-    return packed
+    return _bytes(stored[where.strip], "strip")[where.begin : where.end]
+
+
+def _unopened(
+    head: Head, wanted: Iterable[int], places: Mapping[int, Place], stored: Mapping[int, Any]
+) -> dict[int, bytes]:
+    """What is there of columns; the hash tells whether that is all of it."""
+    found: dict[int, bytes] = {}
+    for id_ in wanted:
+        with contextlib.suppress(Damaged):
+            found[id_] = _packed(head, id_, places.get(id_), stored)
+    return found
 
 
 def samples(
@@ -209,7 +231,7 @@ def samples(
     for id_ in series:
         try:
             still = id_ in head.constants
-            packed = None if still else body(head, id_, places.get(id_), stored)
+            packed = None if still else _packed(head, id_, places.get(id_), stored)
             yield id_, *column(head, id_, packed)
         except Damaged as error:
             tell(Damage("strips", f"segment {segment} series {id_}", error.detail))

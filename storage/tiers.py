@@ -7,6 +7,7 @@ Folding, packing and unpacking happen off the loop.
 
 import asyncio
 import functools
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -35,10 +36,12 @@ __all__ = [
     "Prepared",
     "ends",
     "forget",
+    "is_level",
     "merge_in",
     "parts",
     "prepare",
     "read",
+    "stored",
     "write",
 ]
 
@@ -150,6 +153,37 @@ async def read(
 
     found = await _off_loop(lambda: laid_out(unpacked()))
     return {id_: found.get(id_, Buckets.none()).within(start, end) for id_ in ids}
+
+
+def stored(
+    connection: sqlite3.Connection, tier: int, start: int, end: int
+) -> Iterator[tuple[int, Buckets]]:
+    """The buckets of each series that begin at `start ≤ at < end` (µs), a block after the other. For a thread.
+
+    Raises:
+        Damaged: a block of it cannot be read.
+    """
+    first, last = (
+        place_of(tier, block_of(start, tier), 0),
+        place_of(tier, block_of(end, tier) + 1, 0),
+    )
+    rows = connection.execute(
+        "SELECT place, body FROM rollups WHERE place >= ? AND place < ? ORDER BY place",
+        (first, last),
+    )
+    for row in rows:
+        for id_, buckets in _unpack(tier, row, None).split().items():
+            yield id_, buckets.within(start, end)
+
+
+def is_level(connection: sqlite3.Connection, tier: int) -> bool:
+    """Whether all that is sealed has come into a tier."""
+    [(level,)] = connection.execute(
+        "SELECT coalesce((SELECT position FROM tiers WHERE tier = ?), 0) >= "
+        "coalesce((SELECT max(last_seq) FROM segments), 0)",
+        (tier,),
+    )
+    return bool(level)
 
 
 async def ends(connection: AsyncConnection, tier: int) -> dict[int, End]:

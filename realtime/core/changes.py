@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime.core.columns import Column
 from realtime.core.downsample import Values
+
+Counts = NDArray[np.int64]
 
 BINS = 60
 """Of the stretch, and as many before it."""
@@ -51,20 +54,31 @@ class Bins:
         self._counter = kind == "counter"
         self._last: float | None = None
 
-    def add(self, column: Column) -> None:
-        """More of it, in order of time."""
+    @property
+    def width(self) -> int:
+        """µs of a bin."""
+        return self._width
+
+    @property
+    def is_counter(self) -> bool:
+        return self._counter
+
+    def add(self, column: Column, count: Counts | None = None) -> None:
+        """More of it, in order of time. With a `count` for each, values are sums of so many readings."""
         at, value = column
         inside = (at >= self._begin) & (at < self._begin + 2 * BINS * self._width)
-        at, value = at[inside], value[inside]
-        if not len(at):
+        if not inside.any():
             return
+        if not inside.all():
+            at, value = at[inside], value[inside]
+            count = None if count is None else count[inside]
         if self._counter:
             grown = np.diff(value, prepend=self._last if self._last is not None else value[0])
             self._last = float(value[-1])
             value = np.where(grown < 0, value, grown)  # it began again at 0
         place = (at - self._begin) // self._width
-        np.add.at(self._sum, place, value)
-        np.add.at(self._count, place, 1)
+        self._sum += np.bincount(place, value, 2 * BINS)
+        self._count += np.bincount(place, count, 2 * BINS).astype(np.int64)
 
     def change(self, series: int) -> Change | None:
         """None where there is too little to compare, or nothing changed."""

@@ -6,12 +6,16 @@ import sqlite3
 import zipfile
 
 import msgspec
+import numpy as np
 import pytest
 
 from realtime import incident
 from realtime.errors import BadInput, StorageBroken, StorageError
 from realtime.incident import Incident, pack, unpack
+from storage.events import Declared, Draft, Metrics, Series
+from storage.log import Log
 from storage.look import still
+from storage.migrate import migrate
 from storage.verify import verify
 from tests.storage.conftest import NOW
 from tests.storage.filled import SECOND, fill
@@ -77,6 +81,84 @@ def test_what_changed_is_told(made):
         changed = msgspec.json.decode(archive.read("summary.json"))["changed"]
     assert "z" not in [one["series"] for one in changed]
     assert all(one["score"] < 10 for one in changed)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """Two days at a minute in ten seconds, the last quarter of an hour unsealed: a gauge that spikes at noon of the
+    second, one that never does, one that stands still, and a counter that begins again and then races."""
+    path = tmp_path_factory.mktemp("days") / "playhead.db"
+    migrate(path)
+    count = 2 * 8_640
+    dice = np.random.default_rng(3)
+    gauges = dice.normal(10, 1, (2, count))
+    gauges[0, count * 3 // 4 : count * 3 // 4 + 200] += 90
+    grown = np.cumsum(np.where(np.arange(count) > count * 7 // 8, 9.0, 1.0))
+    grown[1_000:] -= grown[1_000]
+    columns = [*gauges.round(3), np.full(count, 5.0), grown]
+
+    async def write():
+        log = Log(path)
+        await log.open(NOW)
+        series = [Series(n, f"s{n}", {}) for n in (1, 2, 3)]
+        series.append(Series(4, "s4", {}, kind="counter"))
+        await log.append([Draft(BEGIN, "one", Declared(series))])
+        for first in range(0, count, 1_000):
+            await log.append(
+                [
+                    Draft(
+                        BEGIN + n * 10 * SECOND,
+                        "one",
+                        Metrics((1, 2, 3, 4), tuple(float(one[n]) for one in columns)),
+                    )
+                    for n in range(first, min(first + 1_000, count))
+                ]
+            )
+        await log.seal(log.head - 90, all_of_it=True)
+        await log.close()
+
+    asyncio.run(write())
+    return path
+
+
+def told_of(path, file):
+    day = 86_400
+    pack(path, file, asked(day, 2 * day))
+    with zipfile.ZipFile(file) as archive:
+        return msgspec.json.decode(archive.read("summary.json"))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [("UPDATE rollups SET body = x'00'", ["rollups"]), ("DELETE FROM tiers", [])],
+    ids=["damaged", "behind"],
+)
+def test_of_a_long_span_minutes_say_what_the_samples_say(
+    days, tmp_path, monkeypatch, change, named
+):
+    """What changed, how much and when; no sample is unpacked for it. Where the minutes cannot be read, or have not
+    come to the end, the samples speak; damage is named."""
+
+    def never(*_):
+        raise AssertionError("samples were read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(incident, "_of_samples", never)
+        quick = told_of(days, tmp_path / "quick.playhead")
+    other = tmp_path / "other.db"
+    shutil.copy(days, other)
+    with sqlite3.connect(other) as connection:
+        connection.execute(change)
+    connection.close()
+    slow = told_of(other, tmp_path / "slow.playhead")
+    assert [[one["table"] for one in told["damaged"]] for told in (quick, slow)] == [[], named]
+    series = [one["series"] for one in quick["changed"]]
+    assert series == [one["series"] for one in slow["changed"]]
+    assert set(series[:2]) == {"s1", "s4"} and "s3" not in series
+    for one, exact in zip(quick["changed"], slow["changed"], strict=True):
+        assert one["at"] == exact["at"]
+        for name in ("before", "during", "peak"):
+            assert one[name] == pytest.approx(exact[name], rel=0.1)
 
 
 def damaged(file, to, name, change):

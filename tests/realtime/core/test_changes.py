@@ -93,3 +93,19 @@ def test_the_most_unusual_come_first():
     found = [None, small._replace(series=4), large._replace(series=2)]
     assert [one.series for one in ranked(found, 5)] == [2, 4]
     assert [one.series for one in ranked(found, 1)] == [2]
+
+
+def test_sums_of_many_readings_say_what_the_readings_say():
+    """With how many each is of; those outside both stretches count for nothing."""
+    values = 10 + DICE.normal(0, 0.5, len(AT))
+    values[900:910] += 50
+    bins = Bins(START, END)
+    tens = values.reshape(-1, 10).sum(axis=1)
+    ats, counts = AT[::10], np.full(len(tens), 10)
+    outside = np.array([0, START * 9])
+    bins.add(
+        Column(np.append(outside, ats), np.append([9e9, 9e9], tens)), np.append([1, 1], counts)
+    )
+    one, other = bins.change(1), changed(values)
+    assert one is not None and other is not None
+    assert one.line == pytest.approx(other.line) and one.score == pytest.approx(other.score)
