@@ -67,12 +67,18 @@ class Timeline:
         self._lasts: LRUCache[int, int | None] = LRUCache(REMEMBERED)
         self._tell = tell
 
-    async def answer(self, start: int, end: int, buckets: int, now: int) -> Data:
-        """What stands in `start ≤ at < end` (µs), in about so many buckets."""
-        what, step, column = await self._activity(start, end, buckets)
+    async def answer(
+        self, start: int, end: int, buckets: int, now: int, source: str | None = None
+    ) -> Data:
+        """What stands in `start ≤ at < end` (µs), in about so many buckets: of one `source` its activity, its alerts
+        and when it was silent, else this host's and the alerts of all."""
+        shown = self._source if source is None else source
+        what, step, column = await self._activity(shown, start, end, buckets)
         alarms: list[Firing] = await self._folded("alert", "alerts", self._firings)
+        if source is not None:
+            alarms = [one for one in alarms if one.source == source]
         runs: Lives = await self._folded("system", "sources", lives)
-        torn, more_gaps = await self._gaps(runs, column, step, (start, end), now)
+        torn, more_gaps = await self._gaps(shown, runs, column, step, (start, end), now)
         alerts, more_alerts = worst(alarms, start, end, ALERTS)
         meant = sorted(found(self._view.annotations.values(), Search(start, end)), key=since)
         starts = [at for at in runs.starts if start <= at < end]
@@ -99,11 +105,13 @@ class Timeline:
             },
         }
 
-    async def _activity(self, start: int, end: int, buckets: int) -> tuple[str, int, Column]:
+    async def _activity(
+        self, source: str, start: int, end: int, buckets: int
+    ) -> tuple[str, int, Column]:
         """What it is, the step (µs), and a ratio of 0 to 1 for each; NaN where nothing was recorded."""
         view = self._view
-        mine = view.of_source.get(self._source, ())
-        busy = view.ids.get((self._source, BUSY))
+        mine = view.of_source.get(source, ())
+        busy = view.ids.get((source, BUSY))
         id_ = busy if busy is not None else next(iter(mine), None)
         if id_ is None:
             return "nothing", max(SECOND, (end - start) // buckets), Column(_NONE, _NO_VALUE)
@@ -142,9 +150,15 @@ class Timeline:
         return firings(events, self._view.texts)
 
     async def _gaps(
-        self, runs: Lives, column: Column, step: int, span: tuple[int, int], now: int
+        self,
+        source: str,
+        runs: Lives,
+        column: Column,
+        step: int,
+        span: tuple[int, int],
+        now: int,
     ) -> tuple[list[Gap], int]:
-        state = self._view.sources.get(self._source)
+        state = self._view.sources.get(source)
         begins = state.first_seen if state and state.first_seen else now
         span = (max(span[0], begins), min(span[1], now))
         if span[0] >= span[1]:
@@ -154,8 +168,18 @@ class Timeline:
             (first if last <= newest else newest, last)
             for first, last in silences(column.at, column.value, step)
         ]
-        torn = gaps(await self._known(runs, span), quiet, step, self._silence, runs.starts, span)
+        least = max(self._silence, SILENCE * self._pace(source))
+        torn = gaps(await self._known(runs, span), quiet, step, least, runs.starts, span)
         return torn[-GAPS:], max(0, len(torn) - GAPS)
+
+    def _pace(self, source: str) -> int:
+        """How far apart (µs) its ticks came lately: of another than this host nobody knows it beforehand."""
+        ids = () if source == self._source else self._view.of_source.get(source, ())
+        for id_ in ids:
+            if id_ in self._view.windows:
+                ats, _ = self._view.windows.columns(id_)
+                return int(np.median(np.diff(ats))) if len(ats) > 1 else 0
+        return 0
 
     async def _known(self, runs: Lives, span: tuple[int, int]) -> list[Gap]:
         """Between the runs of the recorder, where that can be told to the moment."""

@@ -538,6 +538,17 @@ class TimelineQuery(Asked, frozen=True):
     buckets: Annotated[
         int, Meta(ge=10, le=2_000, description="About so many; their length is a round one.")
     ] = 300
+    source: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST_NAME,
+                description="Whose activity, silences and alerts; left out, this host's own and the alerts of all.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Tape(msgspec.Struct):
