@@ -43,7 +43,8 @@ const look = () => {
   const live = document.documentElement?.dataset.link === "live" && tiles.length > 0
     && tiles.every(tile => tile.dataset.value && tile.dataset.value !== "NaN");
   if (live) marks.live = performance.now();
-  else requestAnimationFrame(look);
+  // What has neither never is; looking on there would be a load of our own.
+  else if (!/view=(?!host|overview)/.test(location.search)) requestAnimationFrame(look);
 };
 look();
 """

@@ -8,14 +8,15 @@ const MOST = 30;
 /** → { element, draw(picture) }; the element belongs over a uPlot's plot. */
 export function flags(page) {
   const element = el("div.flags");
-  let drawn = "";
+  let drawn = "[]";
   return {
     element,
     draw(picture) {
       const { min, max } = picture.scales.x;
-      const { width } = picture.over.getBoundingClientRect();
+      // As the picture knows it: asking the element between two changes of text would lay the page out each time.
+      const width = picture.bbox.width / devicePixelRatio;
       const all = page.reel.marks.filter(({ since, until }) => since < max && (Number.isNaN(until) ? since : until) > min).slice(-MOST);
-      const mark = JSON.stringify([Math.round(width), min, max, all]);
+      const mark = JSON.stringify(all.length ? [Math.round(width), min, max, all] : all);
       if (mark === drawn) return;
       drawn = mark;
       const x = (at) => Math.min(width, Math.max(0, ((at - min) / (max - min)) * width));
