@@ -47,10 +47,11 @@ class Watch:
         await self.page.goto(self.url + path)
 
     async def live(self, road: str = "websocket") -> None:
-        """Until the page says that it is live on this road."""
+        """Until the page says that it is live on this road, and has all that comes after its first figures."""
         await self.page.wait_for_selector(
             f'html[data-link="live"][data-road="{road}"]', timeout=PATIENCE_MS
         )
+        await self.page.wait_for_selector("#dvr-track", state="attached", timeout=PATIENCE_MS)
 
     async def number(self, selector: str, name: str) -> float:
         text = await self.page.get_attribute(selector, f"data-{name}")

@@ -236,6 +236,23 @@ function graph(entry) {
   return found;
 }
 
+/** What the page brings by itself once its first figures are there. */
+function later() {
+  const [, run] = readFileSync(join(STATIC, "js/main.js"), "utf8").match(/^function further\(\) \{(.*?)^\}/ms);
+  const found = [...run.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, path]) => `js/${path}`);
+  assert.ok(found.includes("js/panels/timeline.js"));
+  return found;
+}
+
+test("what comes later is nothing that a first look loads", () => {
+  const first = graph("js/main.js");
+  for (const path of later()) assert.ok(!first.has(path), path);
+  const html = readFileSync(join(STATIC, "analytics.html"), "utf8");
+  const late = [...html.matchAll(/<link data-late data-href="\{\{ assets \}\}\/([^"]+)">/g)].map(([, path]) => path);
+  assert.ok(late.length > 5);
+  for (const path of late) assert.ok(readFileSync(join(STATIC, path)).length > 0 && !html.includes(` href="{{ assets }}/${path}"`), path);
+});
+
 test("the page preloads exactly the modules it imports, and every one is there", () => {
   for (const [page, entry] of [["analytics.html", "js/main.js"], ["docs.html", "js/docs.js"], ["offline.html", "js/offline.js"]]) {
     const found = graph(entry);
@@ -281,7 +298,7 @@ test("what a view needs beyond the page is asked for at once, too", () => {
 
 test("a key that the page hears means one thing", () => {
   // What a view binds while it is shown may mean more than that; what stands on every page may not.
-  const everywhere = [...graph("js/main.js")].filter((path) => !path.startsWith("js/views/") && path.endsWith(".js"));
+  const everywhere = [...new Set(["js/main.js", ...later()].flatMap((path) => [...graph(path)]))].filter((path) => !path.startsWith("js/views/"));
   const bound = everywhere.flatMap((path) => [...readFileSync(join(STATIC, path), "utf8").matchAll(/keys\.on\("([^"]+)"/g)].map(([, key]) => key));
   const actions = [...readFileSync(join(STATIC, "js/panels/controls.js"), "utf8").matchAll(/^ {4}\["\w+", t\("[^"]+"\), "(.)"/gm)].map(([, key]) => key);
   assert.ok(bound.length > 20 && actions.length > 3);

@@ -1,7 +1,7 @@
 // What was marked, as small flags on top of a picture; the words come with a look at one.
 
 import { el } from "./dom.js";
-import { note, said } from "./panels/marks.js";
+import { stretch } from "./format.js";
 
 const MOST = 30;
 
@@ -21,8 +21,8 @@ export function flags(page) {
       drawn = mark;
       const x = (at) => Math.min(width, Math.max(0, ((at - min) / (max - min)) * width));
       element.replaceChildren(...all.map((one) => {
-        const words = el("span", {}, one.text, el("small", {}, said(one)));
-        const flag = el("button.flag", { type: "button", tabindex: "-1", "aria-label": one.text, onclick: () => note(page, { one }) }, words);
+        const words = el("span", {}, one.text, el("small", {}, stretch(one)));
+        const flag = el("button.flag", { type: "button", tabindex: "-1", "aria-label": one.text, onclick: () => page.note({ one }) }, words);
         flag.addEventListener("pointerdown", (event) => event.stopPropagation());
         flag.addEventListener("mousedown", (event) => event.stopPropagation());
         flag.style.left = `${x(one.since).toFixed(1)}px`;

@@ -147,6 +147,9 @@ export const minute = (at) => dates.minute.format(at * 1000);
 export const day = (at) => dates.day.format(at * 1000);
 export const date = (at) => dates.date.format(at * 1000);
 
+/** A moment, or from one to another (`until` is NaN where it is a moment). */
+export const stretch = ({ since, until }) => `${day(since)} ${clock(since)}${Number.isNaN(until) ? "" : ` · ${duration(until - since)}`}`;
+
 /** A label of a time axis whose labels stand `step_s` apart and that shows `span_s`. */
 export const times = (at, step_s, span_s) => (step_s < 60 ? clock(at) : step_s < 86_400 && span_s <= 172_800 ? minute(at) : step_s < 86_400 ? `${day(at)} ${minute(at)}` : day(at));
 

@@ -11,18 +11,15 @@ import { Link } from "./link.js";
 import { Lookout } from "./lookout.js";
 import { Pace } from "./pace.js";
 import { watchTheme } from "./palette.js";
-import * as alerts from "./panels/alerts.js";
 import * as bell from "./panels/bell.js";
 import * as connection from "./panels/connection.js";
 import * as controls from "./panels/controls.js";
+import * as counts from "./panels/counts.js";
 import * as rail from "./panels/rail.js";
 import * as search from "./panels/search.js";
 import * as signs from "./panels/signs.js";
-import * as timeline from "./panels/timeline.js";
 import * as toasts from "./panels/toasts.js";
 import { Player } from "./player.js";
-import * as projector from "./projector.js";
-import * as paper from "./paper.js";
 import { Pulse } from "./pulse.js";
 import { Reel } from "./reel.js";
 import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
@@ -31,6 +28,7 @@ import { Share, ways } from "./share.js";
 import { Span } from "./span.js";
 import { standBy } from "./standby.js";
 import { Store } from "./store.js";
+import { dress } from "./styles.js";
 import { Tapes } from "./tapes.js";
 import { speedName, speedOf } from "./timeline.js";
 import { first, incident, message, micro, seconds } from "./wire.js";
@@ -50,6 +48,10 @@ const VIEWS = {
 };
 // Places that mean nothing without what else the address says: nobody arrives there.
 const PASSING = new Set(["dashboard", "compare"]);
+// What they look like is there from the first paint on; that of others comes with them.
+const DRESSED = new Set(["host", "overview"]);
+const LATER_MS = 300;
+const LATEST_MS = 3_000;
 const RANGE = 900;
 // `dashboard/live` draws charts as well; the page asks for its own, so it takes the shortest.
 const HOURS = 0.01;
@@ -99,7 +101,6 @@ const catalogue = new Catalogue({ store, ask });
 const keys = new Keys();
 const player = new Player({
   store, ask, source: () => page.source, cursor: () => link.cursor, begins: () => reel.begins,
-  roads: projector.ROADS.filter(({ id }) => !route.get("road") || { ws: "websocket" }[route.get("road")] === id || route.get("road") === id),
   warn: (words) => page.toast({ type: "warning", title: t("The replay"), more: words }),
 });
 const reel = new Reel({ store, ask, hidden: () => document.hidden });
@@ -114,7 +115,8 @@ const page = {
   get source() {
     return route.get("source") || store.now_view.source;
   },
-  copy, here, cursor: () => link.cursor,
+  copy, here, lazy, cursor: () => link.cursor,
+  note: lazy(() => import("./panels/marks.js"), (it, what) => it.note(page, what)),
   announce: (words) => ($("announce").textContent = words),
   toast: (what) => toasts.show($("toasts"), what),
   undo: () => span.changed && history.back(),
@@ -139,6 +141,34 @@ const page = {
 
 const pace = new Pace({ apply: (told) => store.apply(told), every_ms: Number(kept("pace")) || 0 });
 
+/** Runs what is loaded when it is asked for, with what it looks like: run(module, …said). That it cannot be had is told → whether it could. */
+function lazy(load, run) {
+  return async (...said) => {
+    try {
+      const [it] = await Promise.all([load(), dress()]);
+      run(it, ...said);
+      return true;
+    } catch (failure) {
+      page.toast({ type: "error", title: t("This could not be loaded"), more: failure.message });
+      return false;
+    }
+  };
+}
+
+let later = null;
+
+/** What nobody needs to see the first figures: the bar of the tape, the way to play it, the printer, what the search finds. */
+function further() {
+  return (later ??= lazy(() => Promise.all([import("./panels/timeline.js"), import("./projector.js"), import("./paper.js"), import("./panels/found.js")]), ([timeline, { ROADS: roads }, paper]) => {
+    player.roads = roads.filter(({ id }) => !route.get("road") || { ws: "websocket" }[route.get("road")] === id || route.get("road") === id);
+    timeline.mount($("timeline"), page, { watching: $("watching") });
+    beginning();
+    paper.mount($("print"), page);
+  })().then((there) => {
+    if (!there) later = null;
+  }));
+}
+
 let build = "";
 
 /** A fresh first paint; `reason` is why the one before no longer holds. → the cursor to continue from. */
@@ -151,13 +181,14 @@ async function load(reason) {
   // Of another log nothing is known at that moment.
   if (player.past && store.view.epoch !== store.now_view.epoch) player.live();
   if (!build) {
+    if (route.get("at") || route.get("replay")) await further();
     follow();
     // A link opens at a moment that stands, unless it says that it plays.
     if (route.get("play")) player.play();
   }
   build ||= data.version;
   show();
-  beginning();
+  if (later !== null) beginning();
   return data.cursor;
 }
 
@@ -341,7 +372,8 @@ async function mounted() {
   let view;
   try {
     ahead(wanted);
-    view = await VIEWS[wanted]();
+    const dressed = DRESSED.has(wanted) && route.get("wall") !== "1";
+    [view] = await Promise.all([VIEWS[wanted](), dressed ? null : dress()]);
   } catch (failure) {
     shown = "";
     page.toast({ type: "error", title: t("This view could not be loaded"), more: failure.message });
@@ -413,7 +445,7 @@ player.on(() => {
 /** What is on a wall comes when one is asked for, and goes by the address from then on. */
 let wall = null;
 const hang = () => {
-  if (route.get("wall") === "1") wall ??= import("./wall.js").then((one) => one.mount({ store, route, views: Object.keys(VIEWS) }));
+  if (route.get("wall") === "1") wall ??= Promise.all([import("./wall.js"), dress()]).then(([one]) => one.mount({ store, route, views: Object.keys(VIEWS) }));
 };
 route.on(hang);
 store.on("load", hang);
@@ -429,12 +461,12 @@ connection.mount($("connection"), store, {
 search.mount($("search"), page);
 if (store.incident) {
   VIEWS.summary = () => import("./views/summary.js");
+  await dress();
   (await import("./panels/incident.js")).mount($("incident"), page);
 }
 controls.mount($("controls"), page);
 const places = rail.mount({ views: $("rail-views"), sources: $("sources"), count: $("sources-count"), bar: $("bar-source") }, page);
-alerts.mountCounts({ bar: $("counts"), rail: $("rail-alerts") }, store);
-timeline.mount($("timeline"), page, { watching: $("watching") });
+counts.mount({ bar: $("counts"), rail: $("rail-alerts") }, store);
 page.bell = bell.mount({ bell: $("bell"), count: $("bell-count"), rail: $("rail-notifications"), changed: () => page.bell && sign() }, store);
 for (const topic of ["news", "alerts", "load", "link"]) store.on(topic, sign);
 sign();
@@ -445,7 +477,6 @@ keys.on("h", t("dashboards of your own"), () => visit("dashboards", "boards-titl
 keys.on("a", t("alerts"), () => visit("alerts", "alerts"));
 keys.on("n", t("notifications"), () => visit("alerts", "notifications"));
 keys.on("v", t("events"), () => visit("events", "events"));
-paper.mount($("print"), page);
 keys.on("w", t("wall mode; Esc leaves it"), () => {
   route.go({ wall: "1" });
   document.documentElement.requestFullscreen?.().catch((failure) => console.info(`Not in full screen: ${failure.message}`));
@@ -463,6 +494,11 @@ addEventListener("online", () => link.hurry());
 addEventListener("offline", () => link.doubt());
 share.reach();
 link.start();
+// A connection that is late keeps nobody from the rest; what could not be had is asked for again when the server is back.
+setTimeout(further, LATEST_MS);
+store.on("link", ({ state }) => {
+  if (state === "live" && later === null) setTimeout(further, LATER_MS);
+});
 // After everything that somebody waits for.
 const lives = store.on("link", ({ state }) => {
   if (state !== "live") return;

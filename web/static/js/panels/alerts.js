@@ -1,4 +1,4 @@
-// Open alerts, worst first, and their count by shape in the bar and the rail.
+// Open alerts, worst first.
 
 import { el, say, severity } from "../dom.js";
 import { clock, day, duration, text } from "../format.js";
@@ -87,32 +87,4 @@ export function place({ route, store }, alert) {
   const to = (alert.state === "resolved" ? alert.at : Math.min(store.now(), alert.since + MARGIN_S)) + MARGIN_S;
   const text = (at) => new Date(at * 1000).toISOString();
   return route.href({ view: "host", source: alert.source, at: micro(alert.at + KNOWN_S), from: text(alert.since - MARGIN_S), to: text(Math.min(to, store.now())) });
-}
-
-/** The counts outside the panel: bar and rail. */
-export function mountCounts({ bar, rail }, store) {
-  const critical = el("span", {}, "");
-  const warning = el("span", {}, "");
-  const none = el("span.none", {}, "");
-  const shapes = [el("span.severity"), el("span.severity"), el("span.severity")];
-  ["critical", "warning", "fine"].forEach((level, k) => severity(shapes[k], level));
-  const parts = [el("span", {}, shapes[0], " ", critical), el("span", {}, shapes[1], " ", warning), el("span", {}, shapes[2], " ", none)];
-  bar.append(...parts);
-  const draw = () => {
-    const { view } = store;
-    const count = { critical: 0, warning: 0 };
-    for (const one of view.alerts.values()) count[one.severity] += 1;
-    say(critical, String(count.critical));
-    say(warning, String(count.warning));
-    say(none, view.ready ? "0" : "–");
-    const all = count.critical + count.warning;
-    parts[0].hidden = count.critical === 0;
-    parts[1].hidden = count.warning === 0;
-    parts[2].hidden = all > 0;
-    bar.setAttribute("aria-label", t("Open alerts: {critical} critical, {warning} warning", count));
-    say(rail, all ? String(all) : "");
-  };
-  draw();
-  const off = [store.on("alerts", draw), store.on("load", draw)];
-  return () => off.forEach((one) => one());
 }

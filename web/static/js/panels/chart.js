@@ -50,7 +50,7 @@ export function mount(root, page, chart) {
   }, "Σ");
   const keep = el("button.button.small.icon.keep", {
     type: "button", title: t("Add to a dashboard"), "aria-label": t("Add {title} to a dashboard", { title: t(chart.title) }),
-    onclick: async () => (await import("./offer.js")).offer(page, chart),
+    onclick: page.lazy(() => import("./offer.js"), (it) => it.offer(page, chart)),
   }, "+");
   const save = el("button.button.small.save", { type: "button", "aria-label": t("Save {title} as CSV", { title: t(chart.title) }), onclick: () => download() }, "CSV");
   const explore = el("a.button.small.explore", { href: page.route.href({ view: "explore" }), "aria-label": t("Explore {title}", { title: t(chart.title) }) }, t("Explore"));

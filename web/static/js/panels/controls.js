@@ -91,13 +91,7 @@ export function mount(root, page) {
   };
 
   // Rare things come when they are asked for.
-  const lazy = (load, run) => async () => {
-    try {
-      run(await load());
-    } catch (failure) {
-      page.toast({ type: "error", title: t("This could not be loaded"), more: failure.message });
-    }
-  };
+  const { lazy } = page;
   const pick = lazy(() => import("./picker.js"), (it) => it.open(page, RANGES));
   const casefile = lazy(() => import("./casefile.js"), (it) => it.open(page));
   /** Two moments side by side: `what` ({ at, source }) is one of them, the other is asked for. */

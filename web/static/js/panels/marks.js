@@ -2,7 +2,7 @@
 
 import { send } from "../api.js";
 import { el, say } from "../dom.js";
-import { clock, day, duration } from "../format.js";
+import { clock, day, stretch as said } from "../format.js";
 import { keep, kept } from "../kept.js";
 import { t } from "../words.js";
 import { annotation, micro } from "../wire.js";
@@ -13,9 +13,6 @@ const MOST_LISTED = 100;
 const TYPED_MS = 200;
 
 const when = (at) => `${day(at)} ${clock(at)}`;
-
-/** A moment, or from one to another, in words. */
-export const said = ({ since, until }) => (Number.isNaN(until) ? when(since) : `${when(since)} · ${duration(until - since)}`);
 
 /** The dialog: a new mark at `at` (epoch s), or `one` that is there. `stretch` ({ from, to } or null) is what may be marked instead of a moment. */
 export function note(page, { at, stretch = null, one = null }) {

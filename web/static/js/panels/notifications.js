@@ -4,8 +4,7 @@ import { el, say } from "../dom.js";
 import { ago, clock, day } from "../format.js";
 import { painter } from "../paint.js";
 import { t } from "../words.js";
-
-export const MARKS = { info: "●", success: "✔", warning: "◆", error: "▲" };
+import { MARKS } from "./toasts.js";
 
 export function mount(root, { store, test, bell }) {
   const list = el("ul.entries");

@@ -7,7 +7,6 @@ import { faded, onTheme, palette } from "../palette.js";
 import { fit, follows, faster, grid, hit, moment, pan, place, reach, SPEEDS, speedName, whole, zoom } from "../timeline.js";
 import { fired } from "../reel.js";
 import { t } from "../words.js";
-import { note } from "./marks.js";
 
 // A finger or a pointer moved so far drags; nearer to the playhead than that it holds it (CSS pixels).
 const DRAG_PX = 4;
@@ -85,7 +84,7 @@ export function mount(root, page, { watching }) {
   const live = el("button.button", { type: "button", id: "dvr-live", onclick: () => player.live() });
   const link = button("dvr-link", t("Copy a link to this moment"), "link", () => page.copy(page.here(), t("The link leads to {time}", { time: `${day(here())} ${clock(here())}` })));
   /** Marks the moment under the playhead, or the stretch that was selected on a chart. */
-  const marked = () => note(page, { at: player.past ? player.at : store.now_view.at, stretch: span.moving ? null : span.shown() });
+  const marked = () => page.note({ at: player.past ? player.at : store.now_view.at, stretch: span.moving ? null : span.shown() });
   const mark = button("dvr-mark", t("Mark this moment"), "mark", marked);
   mark.dataset.writes = "";
   mark.title = `${t("Mark this moment")} (B)`;

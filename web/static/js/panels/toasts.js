@@ -3,7 +3,8 @@
 import { el, severity } from "../dom.js";
 import { text } from "../format.js";
 import { t } from "../words.js";
-import { MARKS } from "./notifications.js";
+
+export const MARKS = { info: "●", success: "✔", warning: "◆", error: "▲" };
 
 const STAY_MS = { info: 5_000, success: 5_000, warning: 10_000, alert: 10_000, error: 0 };
 const MOST = 4;

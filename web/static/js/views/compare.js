@@ -2,13 +2,12 @@
 
 import { Beside, offset } from "../beside.js";
 import { el, say } from "../dom.js";
-import { ago, clock, date, duration } from "../format.js";
+import { ago, clock, date, duration, stretch } from "../format.js";
 import { BEFORE, called } from "../ghosts.js";
 import { Level } from "../level.js";
 import { COMMANDS, lineup } from "../lineup.js";
 import * as alerts from "../panels/alerts.js";
 import * as chart from "../panels/chart.js";
-import * as marks from "../panels/marks.js";
 import * as pair from "../panels/pair.js";
 import { plan } from "../plan.js";
 import { micro } from "../wire.js";
@@ -158,7 +157,7 @@ function both(root, page, source, shift_s) {
     const { from, to } = side.span.shown();
     const all = reel.marks.filter(({ since, until }) => since <= to && (Number.isNaN(until) ? since : until) >= from).slice(-MOST_MARKS);
     noted[k].hidden = all.length === 0;
-    noted[k].replaceChildren(...all.map((one) => el("li", {}, el("span.mark-sign", { "aria-hidden": "true" }, "▾"), el("span.what", {}, one.text), el("span.when", {}, marks.said(one)))));
+    noted[k].replaceChildren(...all.map((one) => el("li", {}, el("span.mark-sign", { "aria-hidden": "true" }, "▾"), el("span.what", {}, one.text), el("span.when", {}, stretch(one)))));
   });
 
   const placed = new Map();

@@ -4,7 +4,7 @@ import { el, say, severity } from "../dom.js";
 import { clock, date, day, duration, text } from "../format.js";
 import { t } from "../words.js";
 import { message, micro, rfc3339, seconds } from "../wire.js";
-import { MARKS } from "../panels/notifications.js";
+import { MARKS } from "../panels/toasts.js";
 
 const PAGE = 100;
 // A filter by text is looked for in so many pages at a time; then the reader decides whether to go on.
