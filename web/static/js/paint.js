@@ -1,18 +1,43 @@
-// At most one drawing per animation frame, none while the page is hidden or the element is out of sight, none that looks like the last.
+// At most one drawing per animation frame, none while the page is hidden or the element is out of sight, none that looks like the last;
+// and no more of them in a frame than leave it in time.
+
+// What a frame at 60 Hz has left beside layout and painting. Who is not drawn in it is the first of the next.
+const FRAME_MS = 8;
+
+const queue = new Set();
+let turn = 0;
+
+function frame() {
+  turn = 0;
+  const end = performance.now() + FRAME_MS;
+  for (const run of queue) {
+    queue.delete(run);
+    // Before it runs: one that fails does not stop the others.
+    if (queue.size) turn ||= requestAnimationFrame(frame);
+    run();
+    if (performance.now() >= end) break;
+  }
+  if (queue.size || turn === 0) return;
+  cancelAnimationFrame(turn);
+  turn = 0;
+}
+
+function soon(run) {
+  queue.add(run);
+  turn ||= requestAnimationFrame(frame);
+}
 
 /** painter(el, draw, seen?) → { ask(), stop() }. What was asked for while out of sight is drawn on return; seen(whether) tells of both. */
 export function painter(element, draw, tell = () => {}) {
-  let asked = 0;
   let wanted = true;
   let seen = false;
   const run = () => {
-    asked = 0;
     wanted = false;
     draw();
   };
   const ask = () => {
     wanted = true;
-    if (seen && asked === 0) asked = requestAnimationFrame(run);
+    if (seen) soon(run);
   };
   const watch = new IntersectionObserver((entries) => {
     seen = entries.at(-1).isIntersecting;
@@ -28,7 +53,7 @@ export function painter(element, draw, tell = () => {}) {
     stop() {
       watch.disconnect();
       removeEventListener("beforeprint", print);
-      cancelAnimationFrame(asked);
+      queue.delete(run);
     },
   };
 }

@@ -12,13 +12,13 @@ const STEPS = [1, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 
  * A uPlot with our paths. `chart` says what is drawn and how (see plan.js); `plot` is the element it fills.
  *   marks(): where something was the matter, [{ severity, from, to }] in epoch seconds
  *   whole(): the value that the full height stands for, NaN when the data says
- *   moved(): the cursor moved    chosen(from, to): a stretch was selected
+ *   moved(): the cursor moved    chosen(from, to): a stretch was selected    box: the element's { width, height } where it is known
  *   level({ most, least }) → the same of all pictures that it is compared with: they have one vertical scale, and the cursors
  *   of such pictures stand at the same distance from where each begins, instead of at the same time
  * → { picture, update(table, { from, to }), lines, y, destroy() }; `lines[k]` has the raw column, the drawn upper edge and,
  * in stacks, the lower one.
  */
-export function draw(chart, plot, { marks, whole, aside, moved, chosen, level = null }) {
+export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, level = null }) {
   const stack = chart.kind === "stack";
   const state = { y: { factor: 1, suffix: "" }, max: 1, lines: [] };
   const sign = chart.lines.map(({ below }) => (below ? -1 : 1));
@@ -35,7 +35,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, level = 
     border: { show: false },
   };
   const options = {
-    width: plot.clientWidth, height: plot.clientHeight, padding: [8, 4, 0, 0],
+    width: box?.width || plot.clientWidth, height: box?.height || plot.clientHeight, padding: [8, 4, 0, 0],
     legend: { show: false },
     ...(timeZone() && { tzDate: (at) => uPlot.tzDate(new Date(at * 1000), timeZone()) }),
     cursor: {

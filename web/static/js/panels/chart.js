@@ -89,7 +89,7 @@ export function mount(root, page, chart) {
   const build = () => {
     picture?.destroy();
     picture = draw(chart, plot, {
-      marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to), level: chart.level && ((reach) => chart.level.join(root, reach)),
+      marks: () => marks, whole, aside, moved: read, chosen: (from, to) => span.fix(from, to), box, level: chart.level && ((reach) => chart.level.join(root, reach)),
     });
     picture.picture.over.append(after.element, marked.element);
   };
