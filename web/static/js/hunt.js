@@ -2,9 +2,9 @@
 
 import { Best, fits, words } from "./fuzzy.js";
 
-const SLICE_MS = 4;
+const SLICE_MS = 3;
 // Series looked at between two looks at the clock.
-const ROUND = 100;
+const ROUND = 25;
 // Values of a label that are told apart; what has more is no choice to be offered.
 const VALUES = 200;
 
@@ -35,7 +35,8 @@ export class Hunt {
     let cancel = () => {};
     const run = () => {
       const end = this.now() + SLICE_MS;
-      while (k < all.length && this.now() < end) {
+      // One round at least: a machine that is busy elsewhere must not stop the hunt.
+      do {
         for (const beyond = Math.min(all.length, k + ROUND); k < beyond; k += 1) {
           const one = all[k];
           if (!where.every(([key, value]) => held(one, key) === value)) continue;
@@ -46,7 +47,7 @@ export class Hunt {
           best.put(score, one);
           if (facets) count(counts, one);
         }
-      }
+      } while (k < all.length && this.now() < end);
       const done = k >= all.length;
       if (!done) cancel = this.later(run);
       tell({ best: best.all.map(({ item }) => item), found, facets: counts, done });
