@@ -69,6 +69,8 @@ export class Drawn {
     const pixel_s = (to - from) / Math.max(1, width * (devicePixelRatio || 1));
     const same = what.length === this.what.length && what.every((one, k) => one === this.what[k]) && width === this.width;
     if (same && Math.abs(to - this.to) < pixel_s && Math.abs(from - this.from) < pixel_s) return false;
+    // Whether nothing but the time is another.
+    this.moved = same;
     Object.assign(this, { what, from, to, width });
     return true;
   }

@@ -3,6 +3,7 @@
 import uPlot from "../vendor/uPlot.esm.js";
 import { ceiling, fixed, scale, timeZone, times } from "./format.js";
 import { faded, palette } from "./palette.js";
+import { pixels, slide } from "./slide.js";
 
 const LINE = 1.4;
 // Seconds between labels of the time axis: what people count in.
@@ -15,12 +16,13 @@ const STEPS = [1, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 
  *   moved(): the cursor moved    chosen(from, to): a stretch was selected    box: the element's { width, height } where it is known
  *   level({ most, least }) → the same of all pictures that it is compared with: they have one vertical scale, and the cursors
  *   of such pictures stand at the same distance from where each begins, instead of at the same time
- * → { picture, update(table, { from, to }), lines, y, destroy() }; `lines[k]` has the raw column, the drawn upper edge and,
+ * → { picture, update(table, { from, to }, ghost, moved), lines, y, at, destroy() }; `moved`: nothing but the time has changed; `lines[k]` has the raw column, the drawn upper edge and,
  * in stacks, the lower one.
  */
 export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, level = null }) {
   const stack = chart.kind === "stack";
-  const state = { y: { factor: 1, suffix: "" }, max: 1, lines: [] };
+  // `drawn` is what there is to see, as slide.js wants it.
+  const state = { y: { factor: 1, suffix: "" }, max: 1, lines: [], drawn: null };
   const sign = chart.lines.map(({ below }) => (below ? -1 : 1));
   // A line may bring the colour it has elsewhere; beyond the colours there are it is dashed as well.
   const place = (k) => chart.lines[k].colour ?? k;
@@ -44,7 +46,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, lev
     },
     scales: { x: { time: true, auto: false }, y: { auto: false, range: (_, low, high) => [low, high] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, gap: 6, space: 72, incrs: STEPS, values: labels },
+      { ...axis, grid: { show: false }, size: 24, gap: 6, space: 72, incrs: STEPS, values: (...axis) => labels(state, ...axis) },
       {
         ...axis, size: 48, gap: 6, grid: { stroke: () => palette().line, width: 1 },
         splits: (_, __, low, high) => [0, 0.25, 0.5, 0.75, 1].map((part) => low + part * (high - low)),
@@ -57,7 +59,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, lev
       width: stack ? 0 : LINE,
       dash: (chart.lines[k].colour ?? 0) < palette().series.length ? [] : [5, 4],
       points: { show: false },
-      paths: (u, __, from, to) => (state.lines[k].away ? null : stack ? area(u, state, k, from, to) : trace(u, state, k, sign[k], from, to, chart.kind === "mirror")),
+      paths: (u, __, from, to) => paths(k, from, to),
     }))],
     hooks: {
       drawClear: [(u) => gaps(u, state)],
@@ -74,10 +76,14 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, lev
       }],
     },
   };
+  const paths = (k, from, to) => (state.lines[k].away ? null : stack ? area(state.picture, state, k, from, to) : trace(state.picture, state, k, sign[k], from, to, chart.kind === "mirror"));
+  const dashed = chart.lines.some(({ colour: one }) => (one ?? 0) >= palette().series.length);
   const empty = [[], ...chart.lines.map(() => [])];
   state.picture = new uPlot(options, empty, plot);
 
-  state.update = (table, { from, to }, ghost = null) => {
+  state.update = (table, { from, to }, ghost = null, moved = false) => {
+    // What is laid over the picture ends with the time, dashes would begin anew, and who points at it wants to know where.
+    const same = moved && !ghost && !dashed && state.picture.cursor.left < 0 && marks().length === 0;
     state.ghost = ghost && ghosted(ghost, stack, aside);
     const [at, ...columns] = table.rows();
     state.at = at;
@@ -125,21 +131,38 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, lev
     // Below zero as far as above, so that zero is on a line of the grid.
     if (least < 0) state.max = Math.max(state.max, ceiling(-least * state.y.factor, base) / state.y.factor);
     const low = chart.kind === "mirror" || least < 0 ? -state.max : 0;
+    const { drawn, picture } = state;
+    const { canvas } = picture.ctx;
+    if (same && drawn?.low === low && drawn.high === state.max && drawn.width === canvas.width && drawn.height === canvas.height) {
+      const by = pixels(drawn, { from, to }, picture.bbox.width, state);
+      if (!Number.isNaN(by)) {
+        [at, ...columns].forEach((column, k) => (picture.data[k] = column));
+        slide(picture, by, at, paths);
+        Object.assign(drawn, { from: picture.scales.x.min, to: picture.scales.x.max });
+        return;
+      }
+    }
+    // uPlot does not know where it was moved to: whatever comes is new to it.
+    picture.scales.x.min = NaN;
     state.picture.batch(() => {
       state.picture.setData([at, ...columns], false);
       state.picture.setScale("x", { min: from, max: to });
       state.picture.setScale("y", { min: low, max: state.max });
     });
+    state.drawn = { ...state.labelled, from, to, low, high: state.max, width: canvas.width, height: canvas.height };
   };
   state.destroy = () => state.picture.destroy();
   return state;
 }
 
 /** Times under the axis; one that would be cut off at the right edge, or stand in the values' column, is left out. */
-function labels(u, splits, _, __, step) {
+function labels(state, u, splits, _, __, step) {
   const { min, max } = u.scales.x;
   const margin_s = ((step < 60 ? 26 : 16) * devicePixelRatio * (max - min)) / u.bbox.width;
-  return splits.map((at) => (at > max - margin_s || at < min + margin_s / 2 ? "" : times(at, step, max - min)));
+  const first = splits.find((at) => at >= min + margin_s);
+  const next = splits.find((at) => at > max - margin_s) ?? splits.at(-1) + step;
+  state.labelled = { first: first < next ? first : Infinity, next, margin_s };
+  return splits.map((at) => (at > max - margin_s || at < min + margin_s ? "" : times(at, step, max - min)));
 }
 
 function tick(value, most) {

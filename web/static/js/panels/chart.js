@@ -99,14 +99,15 @@ export function mount(root, page, chart) {
     // uPlot tells of its cursor once before there is anything under it.
     if (picture === null || picture.lines.length === 0) return;
     const { picture: { cursor }, lines, y } = picture;
-    const hover = cursor.idx !== null && cursor.idx !== undefined && cursor.left >= 0;
+    const under = cursor.left >= 0 ? nearest(picture.at, picture.picture.posToVal(cursor.left, "x")) : -1;
+    const hover = under >= 0;
     const { table } = tape;
     const row = store.past ? rowAt(table.rows()[0], store.playhead) : table.length - 1;
     // What was nothing all along says nothing, and of many only the largest have room: the rest leaves the legend, not the chart.
     const peaks = lines.filter(({ away }) => !away).map(({ peak }) => peak).sort((a, b) => b - a);
     const least = Math.max(peaks[LEGEND] ?? 0, entries.length > 3 ? 0 : -1);
     for (const { k, item, value } of entries) {
-      const now = (hover ? lines[k].raw[cursor.idx] : row >= 0 ? table.columns[k][table.start + row] : NaN) * y.factor;
+      const now = (hover ? lines[k].raw[under] : row >= 0 ? table.columns[k][table.start + row] : NaN) * y.factor;
       say(value, y.suffix === "%" ? percent(now) : figures(now));
       item.hidden = lines[k].away || lines[k].peak <= least;
     }
@@ -131,7 +132,7 @@ export function mount(root, page, chart) {
     const { table } = tape;
     // Rows that were moved within their buffer are no longer where the picture looks for them.
     const what = [table, table.moves, tape.ghost, box.height, chart.level?.mark, marks.map(({ id, to }) => `${id} ${to}`).join()];
-    if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown(), tape.ghost?.table);
+    if (drawn.differs(what, span.shown(), box.width)) picture.update(table, span.shown(), tape.ghost?.table, drawn.moved);
     haunted.hidden = tape.ghost === null;
     if (tape.ghost) say(haunted, `┄ ${called(tape.ghost.shift_s)}${tape.ghost.table.length ? "" : t(": nothing recorded")}`);
     say(unit, [picture.y.suffix, chart.words && t(chart.words), tape.tier === "raw" ? "" : t("from buckets of {tier}", { tier: tape.tier }), chart.missing ? t("{n} more are not drawn", { n: chart.missing }) : ""].filter(Boolean).join(" "));
@@ -205,6 +206,12 @@ export function mount(root, page, chart) {
     for (const one of off) one();
     root.replaceChildren();
   };
+}
+
+/** The row whose time is nearest to a moment; -1 where there is none. */
+function nearest(at, moment) {
+  const before = rowAt(at, moment);
+  return before + 1 < at.length && (before < 0 || at[before + 1] - moment < moment - at[before]) ? before + 1 : before;
 }
 
 function summary(at, raw, from, to) {
