@@ -7,10 +7,8 @@ import { called } from "../ghosts.js";
 import { draw } from "../plot.js";
 import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
-import { joined, selector } from "../selection.js";
 import { row as rowAt } from "../timeline.js";
 import { veil } from "../veil.js";
-import { saved } from "../saved.js";
 import { t } from "../words.js";
 
 const LEGEND = 4;
@@ -52,13 +50,13 @@ export function mount(root, page, chart) {
     type: "button", title: t("Add to a dashboard"), "aria-label": t("Add {title} to a dashboard", { title: t(chart.title) }),
     onclick: page.lazy(() => import("./offer.js"), (it) => it.offer(page, chart)),
   }, "+");
-  const save = el("button.button.small.save", { type: "button", "aria-label": t("Save {title} as CSV", { title: t(chart.title) }), onclick: () => download() }, "CSV");
+  const save = el("button.button.small.save", { type: "button", "aria-label": t("Save {title} as CSV", { title: t(chart.title) }), onclick: page.lazy(() => import("../saved.js"), ({ saved }) => download(saved)) }, "CSV");
   const explore = el("a.button.small.explore", { href: page.route.href({ view: "explore" }), "aria-label": t("Explore {title}", { title: t(chart.title) }) }, t("Explore"));
-  const lead = () => {
+  const lead = page.lazy(() => import("../selection.js"), ({ joined, selector }) => {
     const { view } = store;
     const fn = chart.lines.every(({ id }) => view.series.get(id)?.kind === "counter") ? "rate" : "";
     explore.href = page.route.href({ view: "explore", series: joined(chart.lines.map(({ series, source = chart.source }) => selector({ series, source }))), fn });
-  };
+  });
   // The time shown stands in the address, and has moved since: the link is made when somebody comes near.
   for (const near of ["pointerenter", "focusin"]) root.addEventListener(near, lead);
   plot.append(empty, haunted);
@@ -157,7 +155,7 @@ export function mount(root, page, chart) {
   }
 
   /** What is on screen as a file: every row the page holds, in base units, shortest exact numbers. */
-  function download() {
+  function download(saved) {
     const quoted = (field) => `"${field.replaceAll('"', '""')}"`;
     const rows = tape.table.rows();
     const lines = [["at", ...chart.lines.map(({ series, column = series }) => quoted(column))].join(",")];
