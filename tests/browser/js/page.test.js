@@ -65,11 +65,17 @@ test("a hole is a hole, and a refetch fills it and keeps what is newer", () => {
   const table = new Table(1, 100);
   for (const at of [1, 2, 3, 9, 10, 11]) table.append(at, [at]);
   assert.deepEqual([...table.breaks()], [0, 0, 0, 1, 0, 0]);
+  assert.deepEqual([...table.breaks()], [...table.breaks()].map((_, i) => Number(table.broken(i))));
   table.load([1, 2, 3, 4, 5, 6, 7, 8, 9], [[1, 2, 3, 4, 5, 6, 7, null, 9]]);
   const [at, value] = table.rows();
   assert.deepEqual([...at], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   assert.ok(Number.isNaN(value[7]));
   assert.ok(!table.breaks().includes(1));
+  // Thinned history has its own measure of a hole, and what is live after it the usual one.
+  table.load([10, 20, 30], [[1, 2, 3]], 15);
+  for (const at of [31, 40]) table.append(at, [at]);
+  assert.deepEqual([...table.breaks()], [0, 0, 0, 0, 1]);
+  assert.deepEqual([...table.breaks()], [...table.breaks()].map((_, i) => Number(table.broken(i))));
 });
 
 const LIVE = {

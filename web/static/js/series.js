@@ -94,10 +94,14 @@ export class Table {
     return at - this.at[this.start + i - 1] > gap_s;
   }
 
-  /** `broken(i)` for every row at once, for those that draw them all. */
+  /** `broken(i)` for every row at once, for those that draw them all: each chart does, whenever it is drawn. */
   breaks() {
+    const { at, start, gap_s, loaded_gap_s, loaded_until } = this;
     const found = new Uint8Array(this.length);
-    for (let i = 1; i < found.length; i += 1) found[i] = Number(this.broken(i));
+    for (let i = 1; i < found.length; i += 1) {
+      const row = start + i;
+      if (at[row] - at[row - 1] > (at[row] <= loaded_until ? loaded_gap_s : gap_s)) found[i] = 1;
+    }
     return found;
   }
 
