@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from storage.errors import StorageError
+from storage.events import Declared, Draft, Series
 from storage.log import Log
 from storage.look import look
+from storage.migrate import migrate
 from storage.salvage import salvage
 from storage.verify import verify
 from tests.storage.conftest import NOW, tick
@@ -149,3 +151,42 @@ def test_no_log_is_written_over(tmp_path):
     with look(path) as connection, pytest.raises(StorageError, match="already"):
         salvage(connection, tmp_path, NOW)
     assert dump(path) == truth
+
+
+async def _shared(path):
+    migrate(path)
+    log = Log(path)
+    await log.open(NOW)
+    names = [Series(id_, f"series_{id_}", {}) for id_ in (1, 2, 3)]
+    await log.append([Draft(NOW, "a", Declared(names))])
+    await log.append(
+        [tick(NOW + n, s1=n * n % 89, s2=500 - n * n % 89, s3=n % 7) for n in range(1, 300)]
+    )
+    await log.seal(log.head, all_of_it=True)
+    await log.close()
+
+
+def test_a_shared_column_costs_all_who_share_it_and_no_other(tmp_path):
+    """What is used and what is free go together; of what is left, and of a sound log, all comes back."""
+    path = tmp_path / "playhead.db"
+    asyncio.run(_shared(path))
+    done, report = saved(path, tmp_path / "sound")
+    assert report.damages == [] and done.lost == []
+    wanted = asyncio.run(events(path))
+    assert asyncio.run(events(tmp_path / "sound" / "playhead.db")) == wanted
+    with look(path) as connection:
+        [(body,)] = connection.execute("SELECT body FROM strips")
+    hurt = bytes([body[0] ^ 1]) + body[1:]
+    change(path, "UPDATE strips SET body = ?", hurt)
+    done, report = saved(path, tmp_path / "hurt")
+    assert report.damages == []
+    assert [one.key for one in done.damages] == ["segment 1 series 1", "segment 1 series 2"]
+    found = asyncio.run(events(tmp_path / "hurt" / "playhead.db"))
+    assert found.keys() == wanted.keys()
+    for seq, event in found.items():
+        if seq == 1:
+            continue
+        assert (tuple(event.data.ids), tuple(event.data.values)) == (
+            (3,),
+            wanted[seq].data.values[2:],
+        )
