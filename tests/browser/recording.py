@@ -13,6 +13,9 @@ from storage.log import Log
 from storage.migrate import migrate
 
 SECOND = 1_000_000
+BATCH_S = 600
+LOOP_S = 1_750
+"""No part of a day: the same hour of two days differs."""
 RECORDING = Path(__file__).resolve().parent.parent / "data" / "host-recording.jsonl.gz"
 MODES = ("user", "system", "iowait", "softirq", "steal", "nice", "irq")
 CORES = (0, 1)
@@ -47,22 +50,29 @@ def columns(source: str, end: int, seconds: int) -> dict[str, Any]:
 
 
 async def tape(directory: Path, source: str, end: int, seconds: int) -> None:
-    """The log of a data directory as `source` left it: the first `seconds` of the recording, until `end` (epoch s)."""
+    """The log of a data directory as `source` left it at `end` (epoch s): the recording, over and over."""
     directory.mkdir()
     path = directory / "playhead.db"
     migrate(path)
-    told = columns(source, end, seconds)
+    told = columns(source, end, min(seconds, LOOP_S))
+    ticks = list(zip(*told["series"].values(), strict=True))
     ids = tuple(range(1, len(told["series"]) + 1))
     series = [
         Series(id_, name, dict(labels), unit=UNITS.get(name, ""))
         for id_, (name, labels) in zip(ids, map(parse_series, told["series"]), strict=True)
     ]
-    begin = told["at"][0] * SECOND
+    begin = end - seconds + 1
     log = Log(path)
-    await log.open(begin)
-    await log.append([Draft(begin, source, Declared(series))])
-    for at, *values in zip(told["at"], *told["series"].values(), strict=True):
-        await log.append([Draft(at * SECOND, source, Metrics(ids, tuple(values)))])
+    await log.open(begin * SECOND)
+    await log.append([Draft(begin * SECOND, source, Declared(series))])
+    for first in range(begin, end + 1, BATCH_S):
+        batch = range(first, min(first + BATCH_S, end + 1))
+        await log.append(
+            [
+                Draft(at * SECOND, source, Metrics(ids, ticks[(at - begin) % len(ticks)]))
+                for at in batch
+            ]
+        )
     await log.close()
 
 

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.browser
 SOURCE = "web-01"
 OTHERS = ("web-02", "db-01")
 PAST_S = 900
+TAPE_S = 90_000 if "PICTURES" in os.environ else PAST_S
+"""A day and more, where it is looked at."""
 BACK_S = 300
 SETTLED_MS = 1_500 if "PICTURES" in os.environ else 200
 """Until what is asked for at leisure is there, and what fades in has come."""
@@ -69,6 +71,10 @@ VIEWS: Mapping[str, tuple[dict[str, str], str]] = {
     "board": ({"view": "dashboard"}, '.slot .chart[data-state="full"]'),
     "performance": ({"view": "performance"}, ".view .card"),
     "settings": ({"view": "host", "source": SOURCE}, "dialog[open]"),
+    "compare": (
+        {"view": "compare", "source": SOURCE, "beside": "1d"},
+        'html[data-time="past"] .view h1',
+    ),
     "replay": ({"view": "host", "source": SOURCE}, 'html[data-time="past"]'),
 }
 """View → its address, and what is there once it has come."""
@@ -141,13 +147,13 @@ async def test_every_view(tmp_path: Path) -> None:
         ]
     directory = Path(kept) if kept is not None else tmp_path
     directory.mkdir(parents=True, exist_ok=True)
-    await tape(tmp_path / "data", SOURCE, int(time.time()), PAST_S)
+    await tape(tmp_path / "data", SOURCE, int(time.time()), TAPE_S)
     async with running(tmp_path, source=SOURCE) as server:
         await settled(server.url)
         now = int(time.time())
         board = await scene(server.url, now)
         moment = rfc3339((int(time.time()) - BACK_S) * SECOND)
-        mores = {"board": {"id": board}, "replay": {"at": moment}}
+        mores = {"board": {"id": board}, "replay": {"at": moment}, "compare": {"at": moment}}
         living = asyncio.create_task(going_on(server.url, now))
         for light, scheme, size, scale, phone in rounds:
             async with watching(

@@ -120,7 +120,8 @@ export function mount(root, page, { watching }) {
     look();
     ask();
   };
-  const look = () => reel.look(shown, Math.max(20, Math.min(1_000, Math.round(size.width / BAR_PX))));
+  // Before the first answer it is not known what time it is, nor so what to look at.
+  const look = () => store.now_view.ready && reel.look(shown, Math.max(20, Math.min(1_000, Math.round(size.width / BAR_PX))));
   /** To a moment on the tape, with the bar there. */
   const go = (at) => {
     player.seek(reel.begins > at ? reel.begins : at);
