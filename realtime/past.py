@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from realtime.core import arrivals, views
 from realtime.core.arrivals import Arrival
 from realtime.core.pacing import moments
+from realtime.core.times import NEVER
 from realtime.core.views import View, evolve
 from realtime.history import TIERS, History
 from realtime.shelf import Shelf
@@ -37,8 +38,6 @@ BREATH = 200
 
 ROLLED = 360
 """Buckets of a tier looked back through for a value, before a coarser one is asked."""
-
-NEVER = 1 << 62
 
 
 class Standing(NamedTuple):

@@ -10,6 +10,7 @@ from itertools import accumulate, takewhile
 from typing import Any, NamedTuple
 
 from realtime.core.pacing import moments
+from realtime.core.times import NEVER
 from realtime.core.views import View
 from realtime.history import TIERS
 from realtime.tail import Entry
@@ -21,7 +22,6 @@ PAGE = 100
 CELLS = 50_000
 """Samples read at once, about: a tick can hold ten thousand."""
 SECOND = 1_000_000
-NEVER = 1 << 62
 
 
 class Shown(NamedTuple):

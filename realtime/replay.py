@@ -36,12 +36,12 @@ from realtime.core.session import (
     Step,
     Watch,
 )
-from realtime.core.times import rfc3339
+from realtime.core.times import NEVER, rfc3339
 from realtime.core.views import View
 from realtime.delivery import Hub
 from realtime.errors import Crowded, StorageError
 from realtime.past import Past, Place
-from realtime.reel import CELLS, NEVER, PAGE, Reel, Shown
+from realtime.reel import CELLS, PAGE, Reel, Shown
 from realtime.tail import SAMPLE, Entry
 from storage.events import Event, Metrics, Unreadable
 

@@ -13,11 +13,11 @@ from realtime.core import frames
 from realtime.core.frames import Frame
 from realtime.core.pacing import Pacing
 from realtime.core.session import DASHBOARD, Matched, Taste, Watch
-from realtime.core.times import rfc3339
+from realtime.core.times import NEVER, rfc3339
 from realtime.core.views import View, evolve
 from realtime.errors import AlreadyRunning, PlayheadError
 from realtime.past import Past
-from realtime.reel import NEVER, Reel
+from realtime.reel import Reel
 from realtime.shelf import Shelf
 from storage.events import Event, Metrics, System, Unreadable
 from storage.lock import Lock

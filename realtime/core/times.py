@@ -12,6 +12,9 @@ EARLIEST = 0
 LATEST = 7_289_654_400 * SECOND - 1
 """The last microsecond of the year 2200. Beyond it a time is a mistake, such as milliseconds."""
 
+NEVER = 1 << 62
+"""Later than any moment there is."""
+
 TEXT_LIMIT = 64
 ACCEPTED = (
     'use RFC 3339 such as "2026-11-23T03:11:46Z", epoch seconds such as 1795403506, '
