@@ -10,7 +10,6 @@ import pytest
 
 from realtime.clock import Clock
 from realtime.core import views
-from realtime.core.alerts import Rule
 from realtime.core.batch import Batch, Columns, Key, Rejection
 from realtime.core.decide import Bounds
 from realtime.core.views import View
@@ -38,22 +37,12 @@ from storage.events import (
 )
 from storage.log import Log
 from storage.migrate import migrate
+from tests import rule
 from tests.disk import small_disk
 
 S = 1_000_000
 NOW = 1_795_403_506 * S
-RULE = Rule(
-    rule="cpu",
-    title="CPU",
-    series="cpu_ratio",
-    above=80,
-    clear=75,
-    hold_s=0,
-    severity="critical",
-    unit="percent",
-    scale=100,
-    kpi="cpu_percent",
-)
+RULE = rule.cpu()
 LIMITS = Limits(
     flush_s=0.0, flush_events=500, flush_bytes=262_144, queue_events=1000, queue_bytes=10**7
 )

@@ -16,7 +16,6 @@ from tornado.httpserver import HTTPServer
 
 from realtime.answers import Encoder
 from realtime.clock import Clock
-from realtime.core.alerts import Rule
 from realtime.core.decide import Bounds
 from realtime.core.naming import parse_series
 from realtime.core.requests import RequestStats
@@ -38,6 +37,7 @@ from realtime.timeline import Timeline
 from storage.events import Event
 from storage.log import Log
 from storage.migrate import migrate
+from tests import rule
 from web.app import application, serve_options
 from web.assets import read_assets
 from web.budget import Budget
@@ -52,20 +52,7 @@ MAX_BODY = 1024 * 1024
 
 PAGE = b'<!doctype html><script type="module" src="{{ assets }}/js/main.js"></script>'
 
-RULES = [
-    Rule(
-        rule="cpu",
-        title="CPU",
-        series="system_cpu_utilization_ratio",
-        above=80,
-        clear=75,
-        hold_s=0,
-        severity="critical",
-        unit="percent",
-        scale=100,
-        kpi="cpu_percent",
-    )
-]
+RULES = [rule.cpu(series="system_cpu_utilization_ratio")]
 
 
 class Hands(Clock):

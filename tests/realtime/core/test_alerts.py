@@ -5,24 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.alerts import FRESH, GAP_US, Rule, Watch, alert, resume, rules_by_series, step
+from realtime.core.alerts import FRESH, GAP_US, Watch, alert, resume, rules_by_series, step
 from storage.events import Event, Series
+from tests import rule
 
 S = 1_000_000
 START = 1_795_403_506 * S
 
-RULE = Rule(
-    rule="cpu",
-    title="CPU",
-    series="cpu_ratio",
-    above=80,
-    clear=75,
-    hold_s=10,
-    severity="critical",
-    unit="percent",
-    scale=100,
-    kpi="cpu_percent",
-)
+RULE = rule.cpu(hold_s=10)
 SERIES = Series(7, "cpu_ratio", {"cpu": "0"}, "ratio")
 
 

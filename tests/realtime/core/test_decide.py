@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.alerts import Rule, resume, rules_by_series
+from realtime.core.alerts import resume, rules_by_series
 from realtime.core.annotations import Wish
 from realtime.core.batch import Batch, Columns, Descriptor, Key
 from realtime.core.decide import BREATH, JUDGED_US, Bounds, Desk, Live, Refusal
@@ -22,25 +22,11 @@ from storage.events import (
     Series,
     System,
 )
+from tests import rule
 
 S = 1_000_000
 NOW = 1_795_403_506 * S
-RULES = rules_by_series(
-    [
-        Rule(
-            rule="cpu",
-            title="CPU",
-            series="cpu_ratio",
-            above=80,
-            clear=75,
-            hold_s=2,
-            severity="critical",
-            unit="percent",
-            scale=100,
-            kpi="cpu_percent",
-        )
-    ]
-)
+RULES = rules_by_series([rule.cpu(hold_s=2)])
 
 
 def key(name, **labels):
