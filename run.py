@@ -37,6 +37,7 @@ from tornado.netutil import bind_sockets
 from realtime import delivery, heap, intake, spine
 from realtime.answers import Encoder
 from realtime.care import arguments
+from realtime.charts import Charts
 from realtime.clock import Clock, Still
 from realtime.collect.collector import Collector
 from realtime.collect.host import facts
@@ -53,7 +54,6 @@ from realtime.core.times import rfc3339
 from realtime.core.views import View
 from realtime.errors import BadDial, PlayheadError, StorageBroken, StorageFull
 from realtime.files import for_sockets, for_streams, raise_limit
-from realtime.history import History
 from realtime.lag import Lag
 from realtime.logs import Format, Level, configure
 from realtime.past import Past
@@ -246,7 +246,7 @@ class House:
         )
         if self.incident is not None:
             self.hub.about = {"incident": self._shown()}
-        self.history = History(
+        self.history = Charts(
             partial(self.log.columns, most=s.query_rows),
             self.view,
             self._pool,

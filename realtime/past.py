@@ -13,12 +13,13 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
 
+from realtime.charts import Charts
 from realtime.core import arrivals, views
 from realtime.core.arrivals import Arrival
 from realtime.core.pacing import moments
 from realtime.core.times import NEVER
 from realtime.core.views import View, evolve
-from realtime.history import TIERS, History
+from realtime.history import TIERS
 from realtime.shelf import Shelf
 from storage.events import canonical
 from storage.log import Log
@@ -45,7 +46,7 @@ class Standing(NamedTuple):
 
     at: int
     view: View
-    history: History
+    history: Charts
     size: int
 
 
@@ -150,7 +151,7 @@ class Past:
     async def _stand(self, seq: int, at: int) -> Standing:
         view = await self.view(seq, at)
         log, rows = self._log, self._query_rows
-        history = History(
+        history = Charts(
             partial(log.columns, most=rows, until=seq),
             view,
             self._pool,

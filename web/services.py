@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from realtime.answers import Encoder
+from realtime.charts import Charts
 from realtime.core.frames import Data, of_event
 from realtime.core.requests import RequestStats
 from realtime.delivery import Hub
-from realtime.history import History
 from realtime.intake import Intake
 from realtime.past import Past
 from realtime.provisions import Fault
@@ -110,7 +110,7 @@ class Services:
     intake: Intake
     shelf: Shelf[Any]
     """Of values that know their own `size` in bytes."""
-    history: History
+    history: Charts
     past: Past
     replays: Replays
     timeline: Timeline

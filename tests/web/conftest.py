@@ -15,6 +15,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httpserver import HTTPServer
 
 from realtime.answers import Encoder
+from realtime.charts import Charts
 from realtime.clock import Clock
 from realtime.core.decide import Bounds
 from realtime.core.naming import parse_series
@@ -23,7 +24,6 @@ from realtime.core.rules import TEST
 from realtime.core.views import View
 from realtime.delivery import Hub
 from realtime.delivery import Limits as HubLimits
-from realtime.history import History
 from realtime.intake import Intake, Limits
 from realtime.past import Past
 from realtime.provisions import Fault
@@ -243,7 +243,7 @@ async def site(tmp_path: Path, static: Path):
     writer = asyncio.create_task(spine.run())
     unready: list[str] = []
     faults: list[Fault] = []
-    history = History(
+    history = Charts(
         lambda source, ids, start, end: log.columns(source, ids, start, end),
         view,
         pool,
