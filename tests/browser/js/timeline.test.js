@@ -54,9 +54,15 @@ test("labels stand on round times of the zone, far enough apart", () => {
     const shown = { from: NOW - length, to: NOW };
     const { step, at } = grid(shown, 800, 80, 5400);
     assert.ok(at.length >= 1 && at.length <= 11, `${length} ${at.length}`);
-    for (const one of at) assert.equal((one + 5400) % step, 0);
+    for (const one of at) {
+      if (length < YEAR) assert.equal((one + 5400) % step, 0);
+      // A year is told by the first days of its months.
+      else assert.match(new Date((one + 5400) * 1000).toISOString(), /-01T00:00:00/);
+    }
     assert.ok(place(shown, 800, shown.from + step) >= 80);
   }
+  assert.deepEqual(grid({ from: NaN, to: NaN }, 800, 80).at, []);
+  assert.equal(grid({ from: NOW - YEAR, to: NOW }, 100, 96).at.length, 1);
 });
 
 test("a finger finds the nearest mark, a moment before the span around it", () => {

@@ -71,13 +71,24 @@ export function moment({ from, to }, width, x, begins, now) {
   return Math.min(now, Math.max(Number.isNaN(begins) ? -Infinity : begins, at));
 }
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000, 7_776_000];
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600];
+// Beyond two weeks people count in months.
+const MONTHS = [1, 2, 3, 6, 12];
+const SHORT_MONTH_S = 28 * 86_400;
+const MONTH_S = 2_629_746;
 
 /** Where labels stand: { step, at: […] }, no nearer to each other than `apart` pixels, on round times of a zone `offset_s` east of UTC. */
 export function grid({ from, to }, width, apart, offset_s = 0) {
   const least = ((to - from) / width) * apart;
-  const step = STEPS.find((one) => one >= least) ?? STEPS.at(-1);
   const at = [];
+  const step = STEPS.find((one) => one >= least);
+  if (step === undefined) {
+    const months = MONTHS.find((one) => one * SHORT_MONTH_S >= least) ?? MONTHS.at(-1);
+    const begin = new Date((from + offset_s) * 1000);
+    const first = (k) => Date.UTC(begin.getUTCFullYear(), k) / 1000 - offset_s;
+    for (let k = Math.floor(begin.getUTCMonth() / months) * months; first(k) <= to; k += months) if (first(k) >= from) at.push(first(k));
+    return { step: months * MONTH_S, at };
+  }
   for (let one = Math.ceil((from + offset_s) / step) * step - offset_s; one <= to; one += step) at.push(one);
   return { step, at };
 }

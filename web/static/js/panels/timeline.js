@@ -17,6 +17,8 @@ const NEAR_PX = 7;
 const APART_PX = 96;
 const BAR_PX = 4;
 const FAR_S = 10;
+const DAY_S = 86_400;
+const WITHIN_S = 7_200;
 const PAGE_S = 60;
 // What is to be seen stands no nearer to the end of the bar (part of it).
 const BESIDE = 0.02;
@@ -459,7 +461,8 @@ function picture(canvas, size, { shown, reel, span, playhead, now }) {
   pen.textBaseline = "alphabetic";
   const { step, at } = grid(shown, size.width, APART_PX, zoneOffset(now));
   for (const one of at) {
-    const text = times(one, step, shown.to - shown.from);
+    // The clocks may have been set since: a day is named by what stands well within it.
+    const text = times(step < DAY_S ? one : one + WITHIN_S, step, shown.to - shown.from);
     const half = pen.measureText(text).width / 2;
     const middle = Math.min(Math.max(x(one), half), size.width - half);
     pen.fillText(text, middle - half, size.height - 4);
