@@ -57,4 +57,5 @@ test("charts are of what either moment has to show; of commands only the busiest
   const then = view([[1, 100]]);
   assert.deepEqual(lineup([{ view: then, from: 50, past: true }], "vm", []).map(({ id }) => id), [1]);
   assert.equal(lineup([{ view: then, from: 50 }], "vm", []).length, 11);
+  assert.equal(lineup([{ view: view([], -1), from: 50, past: true }], "vm", []).length, 11);
 });

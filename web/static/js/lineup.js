@@ -11,8 +11,9 @@ const BUSIEST = 8;
  */
 export function lineup(looks, source, kept) {
   const named = looks[0].view.of_source.get(source) ?? [];
-  // Of a moment of which nothing is known yet nothing is said.
-  const known = looks.filter(({ view }) => view.seq >= 0).map((look) => ({ ...look, past: look.past && named.some(({ id }) => look.view.latest_at.has(id)) }));
+  // A moment of which nothing is known says nothing of the others; where it is alone there may be anything.
+  const told = looks.filter(({ view }) => view.seq >= 0);
+  const known = (told.length ? told : looks).map((look) => ({ ...look, past: look.past && named.some(({ id }) => look.view.latest_at.has(id)) }));
   const said = (id, { view, from, past }) => (past ? view.latest_at.get(id) >= from : !(view.latest_at.get(id) < from));
   const all = named.filter(({ id }) => known.some((look) => said(id, look)));
   const latest = ({ id }) => Math.max(...looks.map(({ view }) => view.latest.get(id) ?? 0));

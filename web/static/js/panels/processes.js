@@ -26,7 +26,7 @@ export function mount(root, { store }, source) {
     const { view } = store;
     if (!view.ready) return;
     const now = source === view.source ? view.at : view.sources.get(source)?.last_seen ?? view.at;
-    const fresh = ({ id }) => Math.abs(now - (view.latest_at.get(id) ?? 0)) < GONE_S;
+    const fresh = ({ id }) => view.latest_at.has(id) && Math.abs(now - (view.latest_at.get(id) ?? 0)) < GONE_S;
     const memory = new Map(store.find("system_process_memory_bytes", {}, source).filter(fresh).map((one) => [one.labels.command, view.latest.get(one.id)]));
     const busiest = store.find("system_process_cpu_ratio", {}, source).filter(fresh)
       .map((one) => [one.labels.command, view.latest.get(one.id)]).sort((a, b) => b[1] - a[1]).slice(0, ROWS);

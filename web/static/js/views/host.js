@@ -106,7 +106,7 @@ export function mount(root, page) {
     facts.title = facts.textContent;
   };
   const tick = () => {
-    const at = source === store.view.source ? store.view.at : store.view.sources.get(source)?.last_seen;
+    const at = (source === store.view.source ? store.view.at : store.view.sources.get(source)?.last_seen) || store.playhead;
     if (at) say(time, `${date(at)}  ${clock(at)}`);
     // Facts change by the minute; the clock alone moves every second.
     if (Date.now() - described_at > FACTS_MS) describe();
