@@ -147,6 +147,19 @@ test("where the clock stands what stood then is asked for, exactly", async () =>
   assert.equal(beside.store.value("load"), -90 - HOUR);
 });
 
+test("where a stream stops, both are asked for: what is dated that very moment may not have been told", async () => {
+  const made = await room();
+  const { player, its, asked, store, beside, drawn } = made;
+  plays(made);
+  player.pause();
+  its.opened[0].told(-95, "paused", its.opened[0].said.length);
+  drawn();
+  await settle();
+  await settle();
+  assert.deepEqual(asked.slice(-2).sort((a, b) => b - a), [-95, -95 - HOUR]);
+  assert.deepEqual([store.value("load"), beside.store.value("load")], [-95, -95 - HOUR]);
+});
+
 test("without a stream it goes by moments that are asked for", async () => {
   const made = await room({ mine: null });
   const { player, beside, its, store } = made;

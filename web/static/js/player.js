@@ -331,6 +331,8 @@ export class Player {
     ].filter(Boolean).join(" · "));
     this.#point();
     if (this.playing) this.#run();
+    // Where a stream stops, what is dated this very moment may not have been told; beside another both are of theirs to the event.
+    else if (this.paired) this.#fetch();
     this.#tell();
   }
 

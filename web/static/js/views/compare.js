@@ -97,7 +97,7 @@ export function mount(root, page) {
 /** Everything of both moments, `shift_s` apart. → leave */
 function both(root, page, source, shift_s) {
   const { store, span, tapes, player, reel, route, catalogue } = page;
-  const beside = new Beside({ player, store, span, ask: page.ask, source: () => source, cursor: page.cursor, shift_s });
+  const beside = new Beside({ player, store, span, ask: page.ask, source: () => source, cursor: page.cursor, road: ["", "ws"].includes(route.get("road")) ? undefined : null, shift_s });
   page.beside = beside;
   const there = () => ({ at: micro(beside.at), ...(span.moving ? {} : { from: new Date(beside.span.shown().from * 1000).toISOString(), to: new Date(beside.span.shown().to * 1000).toISOString() }) });
   const sides = [
