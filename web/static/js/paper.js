@@ -23,8 +23,9 @@ async function loaded(tapes) {
   return unseen;
 }
 
-/** Ctrl+P and ⌘P, and `button`, print the view as it is; `tapes`, `span`, `store`, `route` as views have them. */
-export function mount(button, { tapes, span, store, route }) {
+/** Ctrl+P and ⌘P, and `button`, print the view as it is; `page` as views have it. */
+export function mount(button, page) {
+  const { span, store, route } = page;
   const html = document.documentElement;
   const what = el("b");
   const when = el("span");
@@ -44,7 +45,7 @@ export function mount(button, { tapes, span, store, route }) {
     // As wide as the sheet and in light colours, so that the canvases are drawn for it and not stretched to it.
     html.dataset.theme = "light";
     html.classList.add("printing");
-    const unseen = await loaded(tapes);
+    const unseen = (await Promise.all([page, page.beside].filter(Boolean).map(({ tapes }) => loaded(tapes)))).flatMap((some) => [...some]);
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     // Some browsers come back from print() at once: it is over when they say so.
     addEventListener("afterprint", () => {
