@@ -73,6 +73,8 @@ class Received(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request body: a member that is not named here is an error."""
 
 
+OneSource = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+
 # --- dashboard ---------------------------------------------------------------------------------
 
 
@@ -83,12 +85,8 @@ class DashboardQuery(Asked, frozen=True):
     room: Annotated[Room, Meta(description="Whose notifications are included.")] = "dashboard"
     source: (
         Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_NAME,
-                description="Whose figures, series and charts; left out, this host's own.",
-            ),
+            OneSource,
+            Meta(description="Whose figures, series and charts; left out, this host's own."),
         ]
         | UnsetType
     ) = UNSET
@@ -540,11 +538,9 @@ class TimelineQuery(Asked, frozen=True):
     ] = 300
     source: (
         Annotated[
-            str,
+            OneSource,
             Meta(
-                min_length=1,
-                max_length=LONGEST_NAME,
-                description="Whose activity, silences and alerts; left out, this host's own and the alerts of all.",
+                description="Whose activity, silences and alerts; left out, this host's own and the alerts of all."
             ),
         ]
         | UnsetType
@@ -913,7 +909,7 @@ class EventsQuery(Asked, frozen=True):
         ],
         Meta(max_length=10, description="Only these types.", extra={"comma": True}),
     ] = []
-    source: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)] | UnsetType = UNSET
+    source: OneSource | UnsetType = UNSET
     order: Annotated[
         Literal["oldest", "newest"],
         Meta(description="Which come first; `newest` tells facts alone, no ticks."),
