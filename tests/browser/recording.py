@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.core.naming import parse_series
-from storage.events import Declared, Draft, Metrics, Series
+from storage.events import Declared, Draft, Fact, Metrics, Series, System
 from storage.log import Log
 from storage.migrate import migrate
 
@@ -64,7 +64,9 @@ async def tape(directory: Path, source: str, end: int, seconds: int) -> None:
     begin = end - seconds + 1
     log = Log(path)
     await log.open(begin * SECOND)
-    await log.append([Draft(begin * SECOND, source, Declared(series))])
+    started = System("started", {"version": "0", "facts": {}})
+    facts: list[Fact] = [started, Declared(series)]
+    await log.append([Draft(begin * SECOND, source, fact) for fact in facts])
     for first in range(begin, end + 1, BATCH_S):
         batch = range(first, min(first + BATCH_S, end + 1))
         await log.append(

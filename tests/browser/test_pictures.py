@@ -33,7 +33,8 @@ async def test_pictures(tmp_path: Path) -> None:
     kept = Path(os.environ.get("PICTURES", tmp_path))
     kept.mkdir(parents=True, exist_ok=True)
     await tape(tmp_path / "data", SOURCE, int(time.time()), PAST_S)
-    async with running(tmp_path, source=SOURCE) as server:
+    # As every installation: what is seen on the pictures is what its owner would see.
+    async with running(tmp_path, source=SOURCE, alert_cpu_hold_s=10) as server:
         await settled(server.url)
         note = {"type": "success", "title": "Backup finished", "message": "verified in 2.1 s"}
         await post(server.url, "/api/realtime/notifications", note)
