@@ -231,8 +231,7 @@ class Replay:
         if isinstance(remote, SetSpeed):
             self._pacing.set_speed(remote.speed, now)
         elif isinstance(remote, Pause):
-            self._pacing.pause(self._now())
-            self._pacing.move(self._stands(now), now)
+            self._stop(now)
         elif isinstance(remote, Play):
             ended = self._pacing.state == "ended"
             self._pacing.play(now)
@@ -244,6 +243,21 @@ class Replay:
         self._tell_all(but=connection)
         connection.tell(self.frame("replaying"), id_)
         self._changed.set()
+
+    def _stop(self, now: float) -> None:
+        """It stands where everything of the moment has been told (law same-frames): what was due and not yet looked
+        for comes first, and so does what shows in the same microsecond as the last that came."""
+        if self._pacing.state == "playing" and self._wind is None:
+            if self._pacing.speed != "max":
+                self._come_due(now)
+            for shown in list(islice(self._shown, self._index(self.edge + 1), None)):
+                if shown.at != self._at:
+                    break
+                self._come(shown)
+            self._wake()
+        at = self._stands(now)
+        self._pacing.pause(now)
+        self._pacing.move(at, now)
 
     def check(self, remote: Remote, connection: Connection) -> None:
         """
@@ -267,8 +281,7 @@ class Replay:
         """A tick, an event or an alert on or back; it stands still then."""
         now = self._now()
         self._is_live = False
-        self._pacing.pause(now)
-        self._pacing.move(self._stands(now), now)
+        self._stop(now)
         past = self._replays.past
         if step.by != "alert" and not step.back:
             await self._on(step.by == "tick")
@@ -584,13 +597,13 @@ class Replay:
             self._shown.popleft()
 
     def _stands(self, now: float) -> int:
-        """The moment that shows: not beyond what is still to come."""
+        """The moment that shows: before what is still to come."""
         at = self._pacing.at(now)
         if self._pacing.speed == "max":
             return max(at, self._at)
         first = self._index(self.edge + 1)
         if first < len(self._shown):
-            return min(at, max(self._shown[first].at, self._at))
+            return min(at, max(self._shown[first].at - 1, self._at))
         return at if self._reel.is_over else min(at, max(self._at, self._reel.at))
 
     def _wake(self) -> None:

@@ -30,13 +30,18 @@ LOGGED = ("metrics", "alert", "notification", "system", "annotation", "layout")
 
 
 class Hands(Clock):
-    """Wall time moves when a test says so; waiting is real."""
+    """Wall time moves when a test says so; waiting is real, but `passed` seconds more can have gone by: the loop was
+    held up for as long."""
 
     def __init__(self) -> None:
         self.at = BEGIN
+        self.passed = 0.0
 
     def now(self) -> int:
         return self.at
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
 
 
 @contextlib.asynccontextmanager
@@ -169,6 +174,28 @@ async def test_pause_reads_nothing_and_play_goes_on(tmp_path: Path) -> None:
         assert (await socket.ask("replay_play")).data["state"] == "playing"
         await socket.until("playhead", state="live")
         assert socket.seqs == list(range(socket.seqs[0], it.spine.edge + 1))
+
+
+@pytest.mark.parametrize("speed", [1, 20, 100])
+@pytest.mark.gen_test(timeout=30)
+async def test_a_pause_stands_where_all_of_its_moment_has_been_told(
+    tmp_path: Path, speed: int
+) -> None:
+    """What was due when it was asked for has come, and the moment it names is before what has not."""
+    async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(9.5), "speed": speed})
+        await eventually(lambda: it.replays._open and _held(it) > 30)
+        it.clock.passed += 8.2 / speed
+        paused = (await socket.ask("replay_pause")).data
+        place = await it.past.place(parse_time(paused["at"], 0))
+        assert paused["after"] == place.seq == socket.seqs[-1]
+        assert at(17.7) <= paused["at"] < at(40)
+
+
+def _held(it: Any) -> int:
+    (replay,) = it.replays._open.values()
+    return len(replay._shown)
 
 
 @pytest.mark.gen_test(timeout=30)
