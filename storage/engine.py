@@ -15,7 +15,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from storage.errors import translated
+from storage.errors import StorageError, translated
 
 READERS = 3
 """SQLite gains nothing from more readers than this, and each holds a page cache and a thread."""
@@ -66,6 +66,7 @@ class Engine:
         self._looks = ThreadPoolExecutor(LOOKS, "look")
         self._own = threading.local()
         self._looking: list[sqlite3.Connection] = []
+        self._is_closed = False
 
     async def open(self) -> None:
         with translated(self.path.parent):
@@ -110,6 +111,7 @@ class Engine:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[AsyncConnection]:
         """A short read. Keep it short: an open reader keeps the WAL from being reset."""
+        self._check_open()
         with translated(self.path.parent):
             async with self._read_engine.connect() as connection:
                 yield connection
@@ -128,6 +130,7 @@ class Engine:
     async def look(self, plan: Plan[T]) -> T:
         """Follow a plan in one snapshot and in one trip to a thread: what is asked often and answered in a
         millisecond spends most of it between threads otherwise."""
+        self._check_open()
         with translated(self.path.parent):
             return await asyncio.get_running_loop().run_in_executor(self._looks, self._look, plan)
 
@@ -160,8 +163,14 @@ class Engine:
             row = (await self.writer.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
         return not row[0]
 
+    def _check_open(self) -> None:
+        """Who was under way when the server stopped is told so: there are no threads any more, nor new connections."""
+        if self._is_closed:
+            raise StorageError("the log is closed: the server is stopping", "Ask again later.")
+
     async def close(self) -> None:
         """Readers first, so that the writer's close checkpoints the WAL into the file."""
+        self._is_closed = True
         self._looks.shutdown()
         for connection in self._looking:
             connection.close()

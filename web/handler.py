@@ -15,7 +15,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from realtime.answers import CODINGS, SMALL, Body, squeeze
-from realtime.errors import Busy, FieldError, PlayheadError
+from realtime.errors import Busy, Closing, FieldError, PlayheadError
 from web.accept import coding
 from web.params import read_query
 from web.problem import MEDIA, Problem, problem_of, shown
@@ -134,6 +134,8 @@ class Border(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         info = kwargs.get("exc_info")
         error = info[1] if info else None
+        if self._is_late(error):
+            error = Closing()
         if isinstance(error, PlayheadError):
             error = problem_of(error)
         problem = error if isinstance(error, Problem) else self._plain(status_code, error)
@@ -163,6 +165,11 @@ class Border(RequestHandler):
         told = error.log_message if isinstance(error, HTTPError) else None
         return Problem(status, told or "the request cannot be understood")
 
+    def _is_late(self, error: object) -> bool:
+        """Whether it found the threads gone that would have worked for it: the server is stopping."""
+        gone = isinstance(error, RuntimeError) and "after shutdown" in str(error)
+        return gone and self.services.hub.closing
+
     def log_exception(
         self,
         typ: type[BaseException] | None,
@@ -171,6 +178,8 @@ class Border(RequestHandler):
     ) -> None:
         """Refusals are answers, not incidents; only what we did not foresee is logged."""
         if isinstance(value, (Problem, PlayheadError, HTTPError, StreamClosedError)):
+            return
+        if self._is_late(value):
             return
         logger.error(
             "request failed",

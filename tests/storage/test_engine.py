@@ -194,5 +194,19 @@ async def test_a_plan_is_followed_in_one_snapshot(engine):
         await engine.look(iter_of("SELECT no_such_column FROM t"))
 
 
+@pytest.mark.gen_test
+async def test_who_comes_after_the_end_is_told_so(tmp_path):
+    """An error of ours, which becomes an answer, and no connection that nobody closes."""
+    it = Engine(tmp_path / "a.db")
+    await it.open()
+    assert await it.look(iter_of("SELECT 1")) == [(1,)]
+    await it.close()
+    with pytest.raises(StorageError, match="stopping"):
+        await it.look(iter_of("SELECT 1"))
+    with pytest.raises(StorageError, match="stopping"):
+        async with it.snapshot():
+            pass
+
+
 def iter_of(statement):
     return (yield statement, ())

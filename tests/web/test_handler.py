@@ -2,10 +2,13 @@
 
 import gzip
 import threading
+from datetime import UTC, datetime
 
+import httpx
 import msgspec
 import pytest
 
+from tests.app import house
 from tests.web.conftest import MAX_BODY
 from web.handler import OFF_LOOP, off_loop
 
@@ -231,3 +234,23 @@ async def test_long_answers_are_compressed_where_that_is_taken(site):
     assert len(msgspec.json.decode(gzip.decompress(series.raw))["data"]["series"]) == 40
     small = await site.ask("/healthz", headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in small.headers
+
+
+@pytest.mark.gen_test
+async def test_who_is_under_way_when_the_server_stops_is_asked_back(tmp_path):
+    """503 with Retry-After, and no error in the log: the threads that would have worked for it have gone."""
+    async with house(tmp_path) as it, httpx.AsyncClient(base_url=it.url) as client:
+        batch = {"source": "here", "samples": [{"name": "load", "value": 1}]}
+        await client.post("/api/realtime/metrics", json=batch)
+        at = {"at": datetime.now(UTC).isoformat(), "hours": "0.01"}
+        assert (await client.get("/api/realtime/state", params=at)).status_code == 200
+        it.hub.closing = True
+        it._pool.shutdown()
+        it.log._engine._is_closed = True
+        found = await client.get("/api/realtime/state", params=at | {"hours": "0.02"})
+        it.log._engine._is_closed = False
+        later = await client.get("/api/realtime/state", params=at | {"hours": "0.03"})
+        for answer in (found, later):
+            assert answer.status_code == 503
+            assert 1 <= int(answer.headers["Retry-After"]) <= 31
+            assert "stopping" in answer.json()["detail"]
