@@ -34,6 +34,7 @@ PUBLISHED = {
     "r0002_segments.py": "080ab34174dd4c7d7e28c4d94b1c8efd52cb56aad0d73caeabd5913a85f42afc",
     "r0003_checksums.py": "bdc4679985bbdc3c3fe39ef03c2b03ee80b05c534d417757675b851923b20956",
     "r0004_horizons.py": "855505608189d28f81c27e852eeca1dd6beb06cd03bb497a33a5f49f55c83cc4",
+    "r0005_sharing.py": "f02b204e88049453a1a31404491360a2e33f7de786f763f43e9021a38f280fb7",
 }
 """Migrations that databases out there have run: file → SHA-256."""
 
