@@ -16,6 +16,8 @@ import { t } from "../words.js";
 const SOON_MS = 250;
 // Ticks that may be missing before it is said that nothing was recorded.
 const PATIENT = 3;
+// Past the raw horizon the newest that is known may be a bucket of an hour old.
+const COARSE_S = 7_200;
 const MOST_MARKS = 5;
 const PICK = "pick";
 
@@ -130,8 +132,9 @@ function both(root, page, source, shift_s) {
     if (letter === "B" && beside.reason) return { words: beside.reason, silent: true };
     const last = source === view.source ? view.at : view.sources.get(source)?.last_seen;
     if (view.seq >= 0 && !last) return { words: t("Nothing recorded yet"), silent: true };
-    if (!its.ahead && at - last > PATIENT * view.interval_s + 1) return { words: t("Nothing recorded since {time}", { time: clock(last) }), silent: true };
-    if (at < reel.told?.raw_since) return { words: t("from buckets: the samples are gone"), silent: false };
+    const coarse = at < reel.told?.raw_since;
+    if (!its.ahead && at - last > (coarse ? COARSE_S : PATIENT * view.interval_s + 1)) return { words: t("Nothing recorded since {time}", { time: clock(last) }), silent: true };
+    if (coarse) return { words: t("from buckets: the samples are gone"), silent: false };
     return { words: "", silent: false };
   };
   const point = () => {
