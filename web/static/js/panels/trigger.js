@@ -68,9 +68,11 @@ export function mount(canvas, page, alert) {
 
   const load = async () => {
     if (!seen || asking || document.hidden || Date.now() - asked_at < EVERY_MS) return;
+    const { from, to } = stretch(alert, store.now());
+    // At the moment that is watched it has not begun, and the list is about to say so.
+    if (from >= to) return;
     asked_at = Date.now();
     asking = true;
-    const { from, to } = stretch(alert, store.now());
     try {
       const asked = new URLSearchParams({ series: selector(alert), from: from.toFixed(3), to: to.toFixed(3), points: String(POINTS) });
       const found = (await ask(`/api/realtime/query?${asked}`)).series.find(({ series }) => series === alert.series);
