@@ -51,6 +51,14 @@ BOARD: Mapping[str, Any] = {
 }  # fmt: skip
 """What a shop may have arranged for itself."""
 
+WIDTHS = (320, 640, 720, 800, 900, 1000)
+"""Where the frame changes its shape, and a common screen at twice its size."""
+FURTHEST = """() => Math.ceil(Math.max(document.documentElement.scrollWidth,
+    ...[...document.querySelectorAll(".bar *, .dvr *")]
+        .filter((one) => one.checkVisibility() && !one.classList.contains("unseen"))
+        .map((one) => one.getBoundingClientRect().right)))"""
+"""How far to the right anything reaches (px): what is fixed makes no page wider and is cut off nevertheless."""
+
 Scheme = Literal["light", "dark"]
 VIEWS: Mapping[str, tuple[dict[str, str], str]] = {
     "overview": ({"view": "overview"}, ".view .card.source"),
@@ -134,6 +142,21 @@ async def shown(watch: Watch, name: str, more: Mapping[str, str]) -> None:
     await watch.page.wait_for_timeout(SETTLED_MS)
 
 
+async def judge_widths(url: str, moment: str) -> None:
+    """Nothing of a host leaves a screen of any width, live and past, in the longest words we have."""
+    async with watching(url) as watch:
+        for language in ("en", "de"):
+            for name, more in (("host", {}), ("replay", {"at": moment})):
+                await shown(watch, name, {**more, "lang": language})
+                for wide in WIDTHS:
+                    await watch.page.set_viewport_size({"width": wide, "height": 844})
+                    # Pictures follow a frame or two later.
+                    await watch.page.wait_for_timeout(SETTLED_MS)
+                    reach = await watch.page.evaluate(FURTHEST)
+                    assert reach <= wide, f"{name} in {language} at {wide}"
+        assert watch.complaints == []
+
+
 @pytest.mark.gen_test(timeout=8 * LIVE_S)
 async def test_every_view(tmp_path: Path) -> None:
     """Nothing is wider than its screen, and the console holds nothing against it; kept in every light when asked."""
@@ -167,6 +190,7 @@ async def test_every_view(tmp_path: Path) -> None:
                     assert wide <= size[0], name
                     await watch.page.screenshot(path=directory / f"{name}-{light}.png")
                 assert watch.complaints == []
+        await judge_widths(server.url, moment)
         async with watching(server.url, size=(1920, 1080)) as watch:
             await watch.open("/analytics?view=overview&wall=1")
             await watch.page.wait_for_selector("html[data-wall] .view > *", timeout=PATIENCE_MS)
