@@ -39,7 +39,7 @@ function road() {
   };
 }
 
-async function room({ shift_s = HOUR, back = 100, answer = dashboard, mine = road() } = {}) {
+async function room({ shift_s = HOUR, back = 100, answer = dashboard, mine = road(), begins } = {}) {
   const store = new Store();
   store.apply({ type: "load", cursor: "e:200000", seq: 200_000, at: AT, source: "vm", interval_s: 1, version: "1", series: [LOAD], metrics: [{ id: 1, value: 0, at: AT }], sources: [], rules: [], alerts: [], notifications: [], annotations: [] });
   const asked = [];
@@ -57,7 +57,7 @@ async function room({ shift_s = HOUR, back = 100, answer = dashboard, mine = roa
   const drawn = () => frames.splice(0).forEach((fn) => fn());
   drawn();
   await settle();
-  const beside = new Beside({ player, store, span, ask, source: () => "vm", road: mine, shift_s });
+  const beside = new Beside({ player, store, span, ask, source: () => "vm", road: mine, begins, shift_s });
   await settle();
   return { store, player, span, beside, asked, drawn, its, mine };
 }
@@ -219,4 +219,11 @@ test("who leaves hears nothing more", async () => {
   assert.ok(made.mine.opened[0].closed);
   made.store.point(AT - 50);
   assert.equal(made.beside.store.playhead, AT - 100 - HOUR);
+});
+
+test("of a moment before the tape nothing is asked, for it is known that nothing stood there", async () => {
+  const { beside, asked, store } = await room({ begins: () => AT - HOUR });
+  assert.ok(beside.at < AT - HOUR);
+  assert.ok(asked.every((second) => second >= -HOUR), String(asked));
+  assert.ok(store.past);
 });

@@ -9,7 +9,8 @@ import { Level } from "../../../web/static/js/level.js";
 import { lineup } from "../../../web/static/js/lineup.js";
 
 const share = (value) => ({ number: percent(value), unit: "%" });
-const rate = (value) => measured("bytes_per_second", value);
+const rate = (...values) => measured("bytes_per_second", ...values);
+const time = (...values) => measured("seconds", ...values);
 
 test("shares differ by points, all else by its size and a part of what it was", () => {
   assert.deepEqual(difference(97, 40, share), { sign: "more", words: "+57.0 points" });
@@ -18,6 +19,11 @@ test("shares differ by points, all else by its size and a part of what it was", 
   assert.deepEqual(difference(1e6, 2e6, rate), { sign: "less", words: "\u22121.00 MB/s · \u221250 %" });
   assert.deepEqual(difference(2e7, 1e6, rate), { sign: "more", words: "+19.0 MB/s · 20.0×" });
   assert.deepEqual(difference(1e6, 0, rate), { sign: "more", words: "+1.00 MB/s" });
+});
+
+test("between two figures of one unit the difference is of that unit, too", () => {
+  assert.deepEqual(difference(0.014, 0.013, time), { sign: "more", words: "+1.00 ms · +8 %" });
+  assert.deepEqual(difference(0.0009, 0.0012, time), { sign: "less", words: "\u2212300 µs · \u221225 %" });
 });
 
 test("what reads alike is no difference, and what is not known is none either", () => {

@@ -68,9 +68,9 @@ export class Shifted {
 }
 
 export class Beside {
-  /** `player` watches `store`; ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; `road` as projector.js has them, null for none. */
-  constructor({ player, store, span, ask, source, cursor = () => "", road = websocket, shift_s }) {
-    Object.assign(this, { player, other: store, ask, source, cursor, road, shift_s });
+  /** `player` watches `store`; ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; `road` as projector.js has them, null for none; begins(): when the tape does, NaN until it is `told` (a promise). */
+  constructor({ player, store, span, ask, source, cursor = () => "", road = websocket, begins = () => NaN, told = null, shift_s }) {
+    Object.assign(this, { player, other: store, ask, source, cursor, road, begins, told, shift_s });
     this.store = new Store({ first: store });
     this.span = new Shifted(span, shift_s);
     // Until it is known what stood there nothing is shown of it.
@@ -252,11 +252,13 @@ export class Beside {
   async #fetch() {
     if (this.asking) return;
     this.asking = true;
+    await this.told;
     while (!this.closed && !this.streams && this.store.playhead !== this.shown_at && this.player.past) {
       const at = this.store.playhead;
       let said = null;
       let reason = "";
-      if (!this.early) {
+      // Of what was before the tape it is known that nothing is.
+      if (!this.early && !(at < this.begins())) {
         try {
           said = await stood(this.ask, at, this.store.now_view.source, this.source());
         } catch (failure) {

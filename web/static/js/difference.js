@@ -7,15 +7,17 @@ import { t } from "./words.js";
 const TIMES = 10;
 
 /**
- * `a` against `b`, where `tell(value)` → { number, unit } as the figure is written. A share differs by points, everything else
+ * `a` against `b`, where `tell(value, largest)` → { number, unit } as the figure is written, on the scale of the largest. A share differs by points, everything else
  * also by a part of what it was. → { sign: "more" | "less" | "same" | "none", words }
  */
 export function difference(a, b, tell) {
   if (Number.isNaN(a) || Number.isNaN(b)) return { sign: "none", words: t("nothing to compare") };
-  const { number, unit } = tell(Math.abs(a - b));
   const [one, other] = [tell(a), tell(b)];
   // Who reads the same twice is not told that they differ.
   if (one.number === other.number && one.unit === other.unit) return { sign: "same", words: t("no difference") };
+  // Who reads two figures in one unit is not left to convert what lies between them.
+  const size = Math.abs(a - b);
+  const { number, unit } = tell(size, one.unit === other.unit ? Math.max(Math.abs(a), Math.abs(b)) : size);
   const sign = a > b ? "more" : "less";
   const mark = a > b ? "+" : "\u2212";
   if (unit === "%") return { sign, words: t("{n} points", { n: `${mark}${number}` }) };

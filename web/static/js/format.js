@@ -57,10 +57,10 @@ export const fixed = (number, digits) => decimals[digits].format(number);
 /** A number of things: 1,204; never rounded. */
 export const count = (number) => fixed(number, 0);
 
-/** A value with its unit, as two texts. */
-export function measured(unit, value) {
+/** A value with its unit, as two texts; scaled as the `largest` beside it is. */
+export function measured(unit, value, largest = value) {
   if (value === undefined || value === null || Number.isNaN(value)) return { number: "–", unit: "" };
-  const { factor, suffix } = scale(unit, value);
+  const { factor, suffix } = scale(unit, largest);
   const shown = value * factor;
   return { number: suffix === "%" ? percent(shown) : figures(shown), unit: suffix };
 }
@@ -96,6 +96,9 @@ export function duration(seconds) {
   }
   return parts.join(" ");
 }
+
+/** Seconds ago, beside others that count. */
+export const back = (seconds) => t("{time} ago", { time: span(seconds) });
 
 /** Seconds ago, coarsely, so that the text does not change every second. */
 export function ago(seconds) {

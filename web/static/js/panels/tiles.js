@@ -45,7 +45,7 @@ const TILES = [
   },
   {
     kpi: "network_receive", also: "network_transmit", title: () => t("Network"), high: 1e4,
-    value: (value) => measured("bytes_per_second", value),
+    value: (...values) => measured("bytes_per_second", ...values),
     context: (store, source) => {
       const [into, out] = [store.kpi("network_receive", source), store.kpi("network_transmit", source)];
       const { factor } = scale("bytes_per_second", into + out);
@@ -96,7 +96,7 @@ export function chosen(store, source) {
   if (known.length > 2) return known;
   return [...(store.view.of_source.get(source) ?? [])].sort((a, b) => a.name.localeCompare(b.name)).slice(0, OWN).map((one) => ({
     series: one, title: () => readable(one.name, one.unit), high: 0, counter: one.kind === "counter",
-    value: (value) => measured(one.kind === "counter" ? perSecond(one.unit) : one.unit, value),
+    value: (...values) => measured(one.kind === "counter" ? perSecond(one.unit) : one.unit, ...values),
     context: () => Object.values(one.labels).join(" ") || one.help,
   }));
 }

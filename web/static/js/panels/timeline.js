@@ -1,7 +1,7 @@
 // The bar below every page: the tape as it is watched, as in a video player.
 
 import { el, say } from "../dom.js";
-import { ago, clock, date, day, span as largest, times, zoneOffset } from "../format.js";
+import { back, clock, date, day, span as largest, times, zoneOffset } from "../format.js";
 import { painter } from "../paint.js";
 import { faded, onTheme, palette } from "../palette.js";
 import { fit, follows, faster, grid, hit, moment, pan, place, reach, SPEEDS, speedName, whole, zoom } from "../timeline.js";
@@ -16,6 +16,7 @@ const WHEEL = 1.0018;
 const NEAR_PX = 7;
 const APART_PX = 96;
 const BAR_PX = 4;
+const EDGE_PX = 8;
 const FAR_S = 10;
 const DAY_S = 86_400;
 const WITHIN_S = 7_200;
@@ -211,7 +212,7 @@ export function mount(root, page, { watching }) {
     hand.replaceChildren(el("option", { value: "", hidden: true }, t("Hand over")), ...others.map((one) => el("option", { value: one }, one.slice(0, 4))));
   };
 
-  const told = () => t("You are watching {time}, {day} · {ago}", { time: clock(player.at), day: day(player.at), ago: ends ? t("{time} before the end", { time: largest(now() - player.at) }) : ago(now() - player.at) });
+  const told = () => t("You are watching {time}, {day} · {ago}", { time: clock(player.at), day: day(player.at), ago: ends ? t("{time} before the end", { time: largest(now() - player.at) }) : back(now() - player.at) });
   let was = false;
   /** How it plays. */
   const show = () => {
@@ -343,7 +344,10 @@ export function mount(root, page, { watching }) {
     const one = found(hover);
     const when = at(hover);
     say(tip, [one ? one.message ?? one.text : "", `${day(when)} ${clock(when)}`].filter(Boolean).join(" · "));
-    tip.style.transform = `translateX(${Math.min(Math.max(hover, 60), size.width - 60).toFixed(0)}px) translateX(-50%)`;
+    // The bar ends before the window does: what is long may reach beyond the one, not beyond the other.
+    const { left } = track.getBoundingClientRect();
+    const half = tip.offsetWidth / 2 + EDGE_PX;
+    tip.style.transform = `translateX(${(Math.min(Math.max(hover, half - left), innerWidth - half - left)).toFixed(0)}px) translateX(-50%)`;
   };
 
   // From now a tick back is the one before the newest.

@@ -2,7 +2,7 @@
 
 import { Beside, offset } from "../beside.js";
 import { el, say } from "../dom.js";
-import { ago, clock, date, duration, stretch } from "../format.js";
+import { back, clock, date, duration, stretch } from "../format.js";
 import { BEFORE, called } from "../ghosts.js";
 import { Level } from "../level.js";
 import { COMMANDS, lineup } from "../lineup.js";
@@ -14,6 +14,7 @@ import { micro } from "../wire.js";
 import { t } from "../words.js";
 
 const SOON_MS = 250;
+const LATEST_MS = 2_000;
 // Ticks that may be missing before it is said that nothing was recorded.
 const PATIENT = 3;
 // Past the raw horizon the newest that is known may be a bucket of an hour old.
@@ -99,7 +100,7 @@ export function mount(root, page) {
 /** Everything of both moments, `shift_s` apart. → leave */
 function both(root, page, source, shift_s) {
   const { store, span, tapes, player, reel, route, catalogue } = page;
-  const beside = new Beside({ player, store, span, ask: page.ask, source: () => source, cursor: page.cursor, road: ["", "ws"].includes(route.get("road")) ? undefined : null, shift_s });
+  const beside = new Beside({ player, store, span, ask: page.ask, source: () => source, cursor: page.cursor, begins: () => reel.begins, told: answered(reel), road: ["", "ws"].includes(route.get("road")) ? undefined : null, shift_s });
   page.beside = beside;
   const there = () => ({ at: micro(beside.at), ...(span.moving ? {} : { from: new Date(beside.span.shown().from * 1000).toISOString(), to: new Date(beside.span.shown().to * 1000).toISOString() }) });
   const sides = [
@@ -120,7 +121,7 @@ function both(root, page, source, shift_s) {
   const noted = sides.map(() => el("ul.noted"));
   const sections = el("div.pair-sections");
   root.replaceChildren(el("div.moments", {}, ...heads.map(({ card }) => card), jumps), figures, el("div.twins", {}, ...heard), sections);
-  const panels = sides.map((side, k) => alerts.mount(heard[k], side.page, (one) => one.source === source, { id: `heard-${side.letter}`, title: t("Alerts at {letter}", { letter: side.letter }) }));
+  const panels = sides.map((side, k) => alerts.mount(heard[k], side.page, (one) => one.source === source, { id: `heard-${side.letter}`, title: t("Alerts at {letter}", { letter: side.letter }), others: t("Nothing of this source is firing.") }));
   heard.forEach((card, k) => card.append(noted[k]));
 
   /** What is to be known of a moment beside its figures; `silent`: they are not of it. */
@@ -144,7 +145,7 @@ function both(root, page, source, shift_s) {
       const { time, day, words, note, card } = heads[k];
       say(time, clock(at));
       say(day, date(at));
-      say(words, k === 0 ? ago(store.present() - at) : apart(shift_s));
+      say(words, k === 0 ? back(store.present() - at) : apart(shift_s));
       const { words: said, silent } = remark(side);
       say(note, said);
       card.dataset.silent = heard[k].dataset.silent = String(silent);
@@ -245,6 +246,15 @@ function both(root, page, source, shift_s) {
     root.replaceChildren();
   };
 }
+
+/** Until the bar has an answer, whichever; what waits for it does not wait for ever. */
+const answered = (reel) => (reel.told ? null : new Promise((done) => {
+  const off = reel.on(() => {
+    off();
+    done();
+  });
+  setTimeout(done, LATEST_MS);
+}));
 
 /** The children of `root` are these, in this order; what stands there already is not moved. */
 function inOrder(root, wanted) {
