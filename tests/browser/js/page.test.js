@@ -11,6 +11,7 @@ import { CEILING_MS, FLOOR_MS, backoff } from "../../../web/static/js/backoff.js
 import { ceiling, duration, figures, percent, text } from "../../../web/static/js/format.js";
 import { Keys } from "../../../web/static/js/keys.js";
 import { Pulse } from "../../../web/static/js/pulse.js";
+import { moment } from "../../../web/static/js/route.js";
 import { Table } from "../../../web/static/js/series.js";
 import { Store } from "../../../web/static/js/store.js";
 import { first, message, micro, parsed, seconds } from "../../../web/static/js/wire.js";
@@ -310,4 +311,11 @@ test("a key that the page hears means one thing", () => {
   assert.ok(bound.length > 20 && actions.length > 3);
   const all = [...bound, ...actions];
   assert.deepEqual(all.filter((key, k) => all.indexOf(key) !== k), []);
+});
+
+test("a moment of the address is a time with any offset, or epoch seconds, or none", () => {
+  assert.equal(moment("2026-11-29T00:00:00.000001Z"), Date.UTC(2026, 10, 29) / 1000 + 1e-6);
+  assert.equal(moment("2026-11-29T01:00:00+01:00"), Date.UTC(2026, 10, 29) / 1000);
+  assert.equal(moment("1795400000.5"), 1_795_400_000.5);
+  for (const none of ["", "foo", "fooZ"]) assert.ok(Number.isNaN(moment(none)));
 });

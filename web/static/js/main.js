@@ -23,7 +23,7 @@ import { Player } from "./player.js";
 import { Pulse } from "./pulse.js";
 import { Reel } from "./reel.js";
 import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
-import { Route } from "./route.js";
+import { moment, Route } from "./route.js";
 import { Share, ways } from "./share.js";
 import { Span } from "./span.js";
 import { standBy } from "./standby.js";
@@ -53,6 +53,8 @@ const DRESSED = new Set(["host", "overview"]);
 const LATER_MS = 300;
 const LATEST_MS = 3_000;
 const RANGE = 900;
+// Clocks differ: what a link of just now names is not said to be of the future.
+const PATIENT_S = 60;
 // `dashboard/live` draws charts as well; the page asks for its own, so it takes the shortest.
 const HOURS = 0.01;
 
@@ -77,7 +79,6 @@ ahead(route.get("view") || kept("view"));
 
 const store = new Store({ incident: incident(document.documentElement.dataset.incident) });
 const seconds_of = (range) => controls.RANGES.find(([text]) => text === range)?.[1];
-const moment = (text) => (text ? Date.parse(text) / 1000 : NaN);
 
 /** The span as the address has it. */
 const shape = () => {
@@ -427,10 +428,11 @@ route.on((asked, before) => {
 /** The moment that the address names is watched; without one it is now. */
 function follow() {
   const asked_at = route.get("at");
-  // Whoever writes it by hand may write any offset.
-  const at = asked_at.endsWith("Z") ? seconds(asked_at) : moment(asked_at);
+  const at = moment(asked_at);
   player.speed = speedOf(route.get("speed"));
   const together = route.get("replay");
+  if (asked_at && Number.isNaN(at)) page.toast({ type: "warning", title: t("The address asks for a moment that is none: {text}", { text: asked_at }), more: t("The newest is shown in its place.") });
+  else if (at > store.present() + PATIENT_S) page.toast({ type: "warning", title: t("The address asks for a moment after the newest"), more: t("The newest is shown in its place.") });
   if (together) player.join(together, at);
   else if (Number.isNaN(at)) player.live();
   else if (Math.abs(at - player.at) > 1e-6 || !player.past) player.seek(at);

@@ -1,7 +1,18 @@
 // What is shown stands in the address: a link is a view, and Back goes back. Nothing else knows how it is spelled.
 
+import { seconds } from "./wire.js";
+
 // Parameters that belong to one view leave with it; these stay.
 const LASTING = ["range", "from", "to", "at", "speed", "against", "replay", "road", "tz", "lang", "wall", "rotate", "round", "night"];
+
+// So many digits are seconds since 1970; fewer a year.
+const EPOCH = /^\d{9,10}(\.\d+)?$/;
+
+/** A moment as it stands in an address → epoch s: RFC 3339 with any offset, or epoch seconds as scripts have them. NaN for what is none. */
+export function moment(text) {
+  if (EPOCH.test(text)) return Number(text);
+  return text.endsWith("Z") && !Number.isNaN(Date.parse(text)) ? seconds(text) : Date.parse(text) / 1000;
+}
 
 export class Route {
   /** `frame` is the window: its location, its history, its events. */

@@ -13,8 +13,8 @@ const MARGIN_S = 120;
 // A hair later it is known.
 const KNOWN_S = 0.001;
 
-/** `wanted(alert)` says which are listed: all when it is left out. On a page with several lists each has an id and a title of its own. */
-export function mount(root, page, wanted = () => true, { id: named = "alerts-title", title = t("Alerts") } = {}) {
+/** `wanted(alert)` says which are listed, all when it is left out; `others` is said where others fire. On a page with several lists each has an id and a title of its own. */
+export function mount(root, page, wanted = () => true, { id: named = "alerts-title", title = t("Alerts"), others = t("Nothing that is firing passes the filter.") } = {}) {
   const { store } = page;
   const list = el("ul.entries");
   const none = el("p.empty-line", { hidden: true });
@@ -44,7 +44,7 @@ export function mount(root, page, wanted = () => true, { id: named = "alerts-tit
       before = one.item;
     }
     none.hidden = open.length > 0;
-    say(none, all.length ? t("Nothing that is firing passes the filter.") : t("Nothing is firing."));
+    say(none, all.length ? others : t("Nothing is firing."));
     root.dataset.open = open.map(({ id }) => id).join(" ");
   };
 

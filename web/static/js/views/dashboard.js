@@ -465,7 +465,7 @@ export function mount(root, page) {
     grid.replaceChildren();
     empty.hidden = false;
     const words = last ? t("It was removed {when} by {author}. Its versions are still there.", { when: `${day(last.at)} ${clock(last.at)}`, author: last.author || t("somebody") }) : t("Nobody has saved one under this name.");
-    empty.replaceChildren(el("p", {}, words), last ? el("button.button", { type: "button", onclick: history_ }, t("History")) : null, el("a.button", { href: route.href({ view: "dashboards" }) }, t("All dashboards")));
+    empty.replaceChildren(el("p", {}, words), ...(last ? [el("button.button", { type: "button", onclick: history_ }, t("History"))] : []), el("a.button", { href: route.href({ view: "dashboards" }) }, t("All dashboards")));
   }
 
   async function load() {

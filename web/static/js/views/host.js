@@ -106,7 +106,9 @@ export function mount(root, page) {
     facts.title = facts.textContent;
   };
   const tick = () => {
-    const at = (source === store.view.source ? store.view.at : store.view.sources.get(source)?.last_seen) || store.playhead;
+    const told = (source === store.view.source ? store.view.at : store.view.sources.get(source)?.last_seen) || store.playhead;
+    // What is shown is of the playhead, also before it is known what stood there.
+    const at = store.past ? Math.min(told, store.playhead) : told;
     if (at) say(time, `${date(at)}  ${clock(at)}`);
     // Facts change by the minute; the clock alone moves every second.
     if (Date.now() - described_at > FACTS_MS) describe();
