@@ -212,7 +212,7 @@ class Strip:
             default=int(at[-1]),
         )
         self._held = [_from(one, until) for one in came]
-        self._read(at, values, until)
+        self._read(at, values, until, came)
 
     def _grown(self, columns: Mapping[int, Column], id_: int) -> Column:
         column = columns.get(id_, NOTHING)
@@ -239,16 +239,16 @@ class Strip:
         """Nothing more comes."""
         at, values = align(self._held)
         if len(at):
-            self._read(at, values, int(at[-1]))
+            self._read(at, values, int(at[-1]), self._held)
 
-    def _read(self, at: Times, values: list[Values], until: int) -> None:
-        """Rows that were not taken yet, up to that moment (µs)."""
+    def _read(self, at: Times, values: list[Values], until: int, read: Sequence[Column]) -> None:
+        """Rows of what was read that were not taken yet, up to that moment (µs)."""
         first = 0 if self._last is None else np.searchsorted(at, self._last, side="right")
         inside = slice(first, np.searchsorted(at, until, side="right"))
         at, values = at[inside], [value[inside] for value in values]
         if not len(at):
             return
-        at, values = broken(at, values, self._last)
+        at, values = broken(at, values, self._last, read)
         self._take(at, values, [float(np.nansum(value)) for value in values])
 
     def add_buckets(self, found: Mapping[int, Buckets]) -> None:

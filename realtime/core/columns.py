@@ -73,11 +73,12 @@ def stands(column: Column) -> float:
 
 
 def broken(
-    axis: Times, values: Sequence[Values], after: int | None = None
+    axis: Times, values: Sequence[Values], after: int | None = None, read: Sequence[Column] = ()
 ) -> tuple[Times, list[Values]]:
     """A row of NaN wherever all fell silent, also since `after`, the last row of what came before.
 
-    Drawn lines then break instead of claiming what nobody measured.
+    Drawn lines then break instead of claiming what nobody measured. Of the columns that were `read`, those whose
+    own pace is so slow have not fallen silent: in that row stands what they said last.
     """
     inner = np.diff(axis)
     if not len(inner):
@@ -87,8 +88,24 @@ def broken(
     ends = axis[len(axis) - len(starts) :]
     silent = np.flatnonzero(ends - starts > max(SILENCE * usual, SILENCE * SECOND))
     places = silent + (len(axis) - len(starts))
+    stood = [_bridged(column, starts[silent], ends[silent]) for column in read]
     axis = np.insert(axis, places, starts[silent] + usual)
-    return axis, [np.insert(value, places, np.nan) for value in values]
+    return axis, [
+        np.insert(value, places, row)
+        for value, row in zip(values, stood or [np.array(np.nan)] * len(values), strict=True)
+    ]
+
+
+def _bridged(column: Column, starts: Times, ends: Times) -> Values:
+    """What a column says between these moments that it was not read in: NaN where its pace is quicker than that."""
+    at, value = column
+    if not len(at):
+        return np.full(len(starts), np.nan)
+    before = np.searchsorted(at, starts, side="right") - 1
+    ahead = np.searchsorted(at, ends)
+    inside = (before >= 0) & (ahead < len(at))
+    steps = at[np.minimum(ahead, len(at) - 1)] - at[np.maximum(before, 0)]
+    return np.where(inside & (steps <= stands(column)), value[before], np.nan)
 
 
 def _carried(column: Column, axis: Times) -> Values:

@@ -98,6 +98,24 @@ def test_a_silence_across_two_slices_breaks_the_line_as_well() -> None:
     assert shown(values[0]) == [None, 1, 2, 3]
 
 
+def test_a_silence_of_one_source_is_none_of_all() -> None:
+    """Sources that tick at almost one moment every ten seconds are silent between for none of them; one that stops
+    breaks its own line alone."""
+    often = [
+        column(*((10 * k, k) for k in range(6))),
+        column(*((10 * k + 0.003, k) for k in range(6))),
+    ]
+    stops = column(*((k, k) for k in range(21)))
+    at, values = align(often)
+    _, values = broken(at, values, None, often)
+    assert not any(np.isnan(value).all() for value in zip(*values, strict=True))
+    at, values = align([*often, stops])
+    at, values = broken(at, values, None, [*often, stops])
+    late = at > START + 20 * SECOND
+    assert np.isnan(values[2][late]).all()
+    assert not np.isnan(values[0][late & (at < START + 50 * SECOND)]).any()
+
+
 def test_nothing_aligns_to_nothing() -> None:
     """No readings at all are no rows."""
     at, values = align([NOTHING, NOTHING])
