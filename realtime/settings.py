@@ -65,6 +65,8 @@ LISTEN, RECORD, INTAKE, MEMORY, CLIENTS, ALERTS = (
     "clients",
     "alerts",
 )
+ALIKE = 0.7
+"""So much of a word is the other one, where that may have been meant."""
 MILLION = 1_000_000
 GIB = 1 << 30
 
@@ -289,7 +291,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         _, unknown, rest = message.partition("unrecognized arguments: ")
         flags = [word.partition("=")[0] for word in rest.split() if word.startswith("--")]
-        advice = _suggestion(flags[0], self._option_string_actions) if unknown and flags else ""
+        advice = ""
+        if unknown and flags:
+            # What stands after a flag that is none may be its value, or be right: nothing is held against it.
+            message = f"{unknown}{' '.join(flags)}"
+            advice = _suggestion(flags[0], self._option_string_actions)
         raise BadDial(
             f"The command line cannot be read: {message}{advice}.",
             f"See {self.prog} --help.",
@@ -535,7 +541,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _suggestion(name: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
+    close = difflib.get_close_matches(name, list(known), 1, ALIKE)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -93,7 +93,8 @@ class Tape:
             self._lock.acquire()
         except AlreadyRunning as error:
             raise AlreadyRunning(
-                error.detail, "Ask that server instead, with --url http://127.0.0.1:8765/"
+                error.detail,
+                "Ask that server instead, with --url and the address that it said it is ready at.",
             ) from error
         self.log = Log(self._path)
         await self.log.open(self._now)

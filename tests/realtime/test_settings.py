@@ -228,9 +228,10 @@ def test_equal_bounds_are_fine():
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--prot", "1"], "unrecognized arguments: --prot 1 (did you mean --port?)."),
-        (["serve", "--hots", "127.0.0.1"], "--hots 127.0.0.1 (did you mean --host?)."),
-        (["serve", "--hots=127.0.0.1"], "--hots=127.0.0.1 (did you mean --host?)."),
+        (["--prot", "1"], "unrecognized arguments: --prot (did you mean --port?)."),
+        (["serve", "--hots", "127.0.0.1"], "--hots (did you mean --host?)."),
+        (["serve", "--hots=127.0.0.1"], "--hots (did you mean --host?)."),
+        (["export", "incident", "--url", "http://x/", "a"], "unrecognized arguments: --url."),
         (["--xyzzy"], "unrecognized arguments: --xyzzy."),
         (["--port"], "expected one argument"),
         (["serv"], "'serv' is not a command (did you mean serve?)"),
