@@ -190,6 +190,37 @@ async def test_playing_reaches_now(tmp_path: Path) -> None:
 
 
 @pytest.mark.gen_test(timeout=LIVE_S)
+async def test_a_stretch_is_played_over_and_over_on_its_charts(tmp_path: Path) -> None:
+    """Drag a stretch over a chart, Q: the charts stay while it plays, when it pauses, and back live."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        page = watch.page
+        await watch.open("/analytics?view=host")
+        await watch.live()
+        await watch.beyond(await watch.seq() + 10)
+        await page.wait_for_selector("#chart-load canvas", timeout=PATIENCE_MS)
+        box = await page.locator("#chart-load .u-over").bounding_box()
+        assert box is not None
+        y = box["y"] + box["height"] / 2
+        await page.mouse.move(box["x"] + 0.94 * box["width"], y)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + 0.96 * box["width"], y, steps=3)
+        await page.mouse.move(box["x"] + 0.98 * box["width"], y, steps=3)
+        await page.mouse.up()
+        await page.wait_for_function("() => location.search.includes('from=')")
+        many = await page.locator(".card.chart").count()
+        await page.keyboard.press("q")
+        await page.wait_for_selector('html[data-play="playing"]', timeout=PATIENCE_MS)
+        # It begins anew again and again.
+        for keys in ("", "k", "l"):
+            if keys:
+                await page.keyboard.press(keys)
+            for _ in range(6):
+                await page.wait_for_timeout(400)
+                assert await page.locator(".card.chart").count() > many / 2
+        assert watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
 async def test_marks_ghosts_and_company(tmp_path: Path) -> None:
     """A key marks the moment, and the mark is on the charts and in the list as text; another time is drawn
     under the charts; who opens the link of a replay watches along, and the remote is handed over."""

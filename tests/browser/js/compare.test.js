@@ -63,5 +63,9 @@ test("charts are of what either moment has to show; of commands only the busiest
   const then = view([[1, 100]]);
   assert.deepEqual(lineup([{ view: then, from: 50, past: true }], "vm", []).map(({ id }) => id), [1]);
   assert.equal(lineup([{ view: then, from: 50 }], "vm", []).length, 11);
+  // Where a loop begins nothing has been said in its stretch yet.
+  const begins = view([[1, 1_049], [2, 900]]);
+  assert.deepEqual(lineup([{ view: begins, from: 1_050, past: true, at: 1_050 }], "vm", []).map(({ id }) => id), [1]);
+  assert.deepEqual(lineup([{ view: begins, from: 800, past: true, at: 1_050 }], "vm", []).map(({ id }) => id), [1, 2]);
   assert.equal(lineup([{ view: view([], -1), from: 50, past: true }], "vm", []).length, 11);
 });

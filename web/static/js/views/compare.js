@@ -179,7 +179,7 @@ function both(root, page, source, shift_s) {
   };
   const arrange = () => {
     const kept = [...placed.values()].filter(({ name }) => COMMANDS.has(name)).flatMap(({ ids }) => ids);
-    const planned = plan(lineup(sides.map((side) => ({ view: side.store.view, from: side.span.shown().from, past: true })), source, kept));
+    const planned = plan(lineup(sides.map((side) => ({ view: side.store.view, from: side.span.shown().from, past: true, at: side.store.playhead })), source, kept));
     const wanted = new Set();
     for (const { id, title, charts } of planned) {
       if (!places.has(id)) places.set(id, section(id, title));

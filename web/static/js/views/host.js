@@ -29,9 +29,12 @@ export function mount(root, page) {
   const placed = new Map();
   const sections = new Map();
 
-  const shown = () => lineup([{ view: store.view, from: span.shown().from, past: store.past }], source, [...placed.values()].filter(({ name }) => COMMANDS.has(name)).flatMap(({ ids }) => ids));
+  const shown = () => lineup([{ view: store.view, from: span.shown().from, past: store.past, at: store.playhead }], source, [...placed.values()].filter(({ name }) => COMMANDS.has(name)).flatMap(({ ids }) => ids));
 
+  let past = false;
+  let lost = false;
   const arrange = () => {
+    ({ past } = store);
     const planned = plan(shown());
     const wanted = new Set();
     for (const { id, title: words, charts } of planned) {
@@ -79,7 +82,7 @@ export function mount(root, page) {
       if (k >= 0 && root.children[k + 3] !== place.root) root.insertBefore(place.root, root.children[k + 3] ?? null);
       if (k >= 0 && jumps.children[k] !== place.jump) jumps.insertBefore(place.jump, jumps.children[k] ?? null);
     }
-    const lost = planned.length === 0;
+    lost = planned.length === 0;
     note.hidden = !lost;
     say(note, lost ? t("Nothing of {source} was recorded in this time.", { source }) : "");
   };
@@ -138,12 +141,21 @@ export function mount(root, page) {
     }
   };
 
+  /** Another moment is shown, or another source has come; from the past back to now other series have something to show. */
+  const again = () => (past === store.past ? describe() : soon());
+
+  const heard = () => {
+    tick();
+    // Of what there is to show the first has come.
+    if (lost) soon();
+  };
+
   furnish();
   catalogue.of(source).then(furnish, (failure) => {
     note.hidden = false;
     say(note, failure.message);
   });
-  const off = [store.on("load", furnish), store.on("series", soon), store.on("sources", describe), store.on("metrics", tick), span.on(soon)];
+  const off = [store.on("load", furnish), store.on("series", soon), store.on("sources", again), store.on("metrics", heard), span.on(soon)];
   return () => {
     clearTimeout(waiting);
     leave_tiles?.();
