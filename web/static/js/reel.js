@@ -15,6 +15,7 @@ const MARGIN = 0.25;
 const FEWEST = 10;
 const KNOWN_S = 0.001;
 const BESIDE_S = 2 * KNOWN_S;
+const NOTED = new Set(["source_lost", "source_seen", "collector_failed", "collector_recovered"]);
 
 export class Reel {
   /** ask(path) → Promise<data>; hidden() whether nobody looks. */
@@ -131,11 +132,20 @@ export class Reel {
 
 /** When an alert began to fire that is told next after `at`, or before it: as it was seen, and not when its cause began. NaN where there is none. */
 export async function fired(ask, at, direction) {
+  return found(ask, "alert", at, direction, ({ data }) => data.state === "firing");
+}
+
+/** When a source fell silent or spoke, or a collector failed or worked again, next after `at` or before it; NaN where there is none. */
+export async function noted(ask, at, direction) {
+  return found(ask, "system", at, direction, ({ data }) => NOTED.has(data.what));
+}
+
+async function found(ask, type, at, direction, meant) {
   const wanted = direction > 0 ? { from: micro(at + BESIDE_S), order: "oldest" } : { to: micro(at - BESIDE_S), order: "newest" };
-  const { events } = await ask(`/api/realtime/events?${new URLSearchParams({ type: "alert", limit: "50", ...wanted })}`);
-  const found = events.find(({ data }) => data.state === "firing");
+  const { events } = await ask(`/api/realtime/events?${new URLSearchParams({ type, limit: "50", ...wanted })}`);
+  const one = events.find(meant);
   // A hair later it is known.
-  return found === undefined ? NaN : seconds(found.at) + KNOWN_S;
+  return one === undefined ? NaN : seconds(one.at) + KNOWN_S;
 }
 
 const asked = (from, to, buckets) => new URLSearchParams({ from: from.toFixed(3), to: to.toFixed(3), buckets: String(buckets) });
