@@ -287,6 +287,72 @@ async def test_marks_ghosts_and_company(tmp_path: Path) -> None:
         assert watch.complaints == []
 
 
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_the_address_goes_with_what_plays(tmp_path: Path) -> None:
+    """A link with `play` plays; while it plays the address keeps up, and another source and a reload take it along."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        page = watch.page
+        sample = {"name": "system_cpu_utilization_ratio", "unit": "ratio", "value": 0.42}
+        await post(server.url, "/api/realtime/metrics", [{"source": "web", **sample}])
+        await watch.open("/analytics?view=host")
+        await watch.live()
+        await watch.beyond(await watch.seq() + 12)
+        for _ in range(8):
+            await page.keyboard.press("ArrowLeft")
+        await is_past(watch)
+        begun = await at(watch)
+        await watch.open(f"/analytics?view=host&at={begun}&play=1&speed=0.5")
+        await page.wait_for_selector('html[data-play="playing"]', timeout=PATIENCE_MS)
+        await shows(watch, "at => new URLSearchParams(location.search).get('at') > at", begun)
+        assert "play=1" in page.url
+        went = await at(watch)
+        await page.click('#sources [data-source="web"] a')
+        await page.wait_for_selector('#host >> text="web"', timeout=PATIENCE_MS)
+        assert await at(watch) >= went
+        await page.wait_for_selector('html[data-time="past"][data-play="playing"]')
+        went = await at(watch)
+        await page.reload()
+        await page.wait_for_selector('html[data-play="playing"]', timeout=PATIENCE_MS)
+        assert "source=web" in page.url and await at(watch) >= went > begun
+        await page.keyboard.press("k")
+        await page.wait_for_selector('html[data-play=""]', timeout=PATIENCE_MS)
+        assert "play=" not in page.url and watch.complaints == []
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_a_replay_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
+    """What plays goes on when the server is back; a replay that was shared is left with a word, at its moment."""
+    async with running(tmp_path) as server, watching(server.url) as watch:
+        page = watch.page
+        await watch.open("/analytics?view=host")
+        await watch.live()
+        await watch.beyond(await watch.seq() + 10)
+        for _ in range(8):
+            await page.keyboard.press("ArrowLeft")
+        await is_past(watch)
+        await page.select_option("#dvr-speed", "0.25")
+        await page.evaluate(CLIPBOARD)
+        await page.click("#dvr-share")
+        await shows(watch, "() => window.copied")
+        await page.keyboard.press("k")
+        await page.wait_for_selector('html[data-play="playing"]', timeout=PATIENCE_MS)
+        assert "replay=" in page.url
+        await server.restart()
+        await page.wait_for_selector(".toast >> text=goes on here alone", timeout=PATIENCE_MS)
+        await page.wait_for_selector('html[data-link="live"]', timeout=PATIENCE_MS)
+        await page.wait_for_selector('html[data-time="past"][data-play="playing"]')
+        await shows(watch, "() => !location.search.includes('replay=')")
+        told = "() => document.querySelector('#watching .notice').textContent === ''"
+        await shows(watch, told)
+        for play in ("", "playing"):
+            await page.keyboard.press("k")
+            await page.wait_for_selector(f'html[data-play="{play}"]', timeout=PATIENCE_MS)
+        seq = await watch.seq()
+        await page.select_option("#dvr-speed", "1")
+        await watch.beyond(seq + 1)
+        await shows(watch, told)
+
+
 async def step_to(watch: Watch, fired: str) -> None:
     """From alert to alert; a machine that is busy with tests has some of its own."""
     for _ in range(10):

@@ -343,3 +343,90 @@ test("a stretch is played over and over, until one goes elsewhere", async () => 
   assert.ok(stream.closed);
   assert.deepEqual([made.opened.length, made.opened[1].wanted.at, made.opened[1].wanted.until, player.playing], [2, AT - 300, undefined, true]);
 });
+
+test("when the server is back every road is tried anew, and what could not be shown is asked for", async () => {
+  const [one, other] = [road(), road({ commands: false })];
+  let down = false;
+  const { player, asked } = room((at) => {
+    if (down) throw new Error("The server cannot be reached.");
+    return dashboard(at, 50);
+  }, [one, other]);
+  player.seek(AT - 300);
+  player.play();
+  one.opened[0].told(-300, "paused");
+  one.opened[0].told(-300, "playing", { answer: 1 });
+  down = true;
+  one.opened[0].on.closed();
+  one.opened[1].on.closed();
+  other.opened[0].on.closed();
+  assert.match(player.notice, /Step by step/);
+  down = false;
+  player.reached();
+  assert.deepEqual([one.opened.length, player.playing], [3, true]);
+  one.opened[2].told(-299, "paused");
+  one.opened[2].told(-299, "playing", { answer: 1 });
+  assert.equal(player.notice, "");
+  player.pause();
+  one.opened[2].on.closed();
+  down = true;
+  player.seek(AT - 200);
+  await settle();
+  assert.match(player.notice, /cannot be reached/);
+  down = false;
+  player.reached();
+  await settle();
+  assert.deepEqual([player.notice, asked.at(-1), player.past], ["", -200, true]);
+});
+
+test("a shared replay whose line breaks is joined again; one that is no more is left with a word, and goes on alone", () => {
+  const made = road();
+  const { player } = alone(made);
+  const said = [];
+  player.warn = (words) => said.push(words);
+  player.join("r1");
+  made.opened[0].told(-70, "playing", { holder: "other", watchers: ["me", "other"] });
+  made.opened[0].on.closed();
+  assert.deepEqual([made.opened[1].wanted.join, player.shared, said.length], ["r1", true, 0]);
+  made.opened[1].told(-69, "playing", { holder: "other", watchers: ["me", "other"] });
+  made.opened[1].on.closed();
+  made.opened[2].on.refused("join: there is no replay 'r1'", undefined, "bad_data");
+  made.opened[2].on.closed();
+  assert.equal(said.length, 1);
+  assert.match(said[0], /alone/);
+  assert.deepEqual([made.opened.length, made.opened[3].wanted.join, made.opened[3].wanted.at, player.shared, player.playing], [4, "", AT - 69, false, true]);
+});
+
+test("who does not hold the remote is told who does, as the badge names them", () => {
+  const made = road();
+  const { player } = alone(made);
+  const said = [];
+  player.warn = (words) => said.push(words);
+  player.join("r1");
+  const [stream] = made.opened;
+  stream.told(-70, "paused", { holder: "183d139803a1df77", watchers: ["me", "183d139803a1df77"] });
+  player.seek(AT - 90);
+  stream.on.refused("183d139803a1df77 holds the remote", stream.said.length, "not_holder");
+  stream.told(-70, "paused", { holder: null, watchers: ["me", "other"] });
+  player.deny();
+  assert.deepEqual(said, ["183d holds the remote", "Nobody holds the remote: take it first."]);
+});
+
+test("what another source said last is asked for when it is looked at while it plays", async () => {
+  const made = road();
+  const { store, player, asked } = room((at) => dashboard(at, 50, { series: [{ ...series(7, "load"), source: "web" }], metrics: { load: { id: 7, value: 42, at: text(AT - 400) } } }), [made]);
+  let source = "vm";
+  player.source = () => source;
+  player.seek(AT - 300);
+  player.play();
+  made.opened[0].told(-300, "paused");
+  made.opened[0].told(-300, "playing", { answer: 1 });
+  made.opened[0].on.frame("snapshot", dashboard(AT - 300, 10));
+  player.turn();
+  await settle();
+  assert.equal(store.view.latest.get(7), undefined);
+  source = "web";
+  player.turn();
+  await settle();
+  assert.equal(store.view.latest.get(7), 42);
+  assert.equal(asked.at(-1), -300);
+});

@@ -51,6 +51,8 @@ const PASSING = new Set(["dashboard", "compare"]);
 // What they look like is there from the first paint on; that of others comes with them.
 const DRESSED = new Set(["host", "overview"]);
 const LATER_MS = 300;
+const NOTED_MS = 1_000;
+const PASSED = 10;
 const LATEST_MS = 3_000;
 const RANGE = 900;
 // Clocks differ: what a link of just now names is not said to be of the future.
@@ -132,6 +134,7 @@ const page = {
   speak(name) {
     keep("lang", name);
     if (route.get("lang")) route.go({ lang: name }, true);
+    note();
     location.reload();
   },
   pace(every_ms) {
@@ -183,9 +186,10 @@ async function load(reason) {
   if (player.past && store.view.epoch !== store.now_view.epoch) player.live();
   if (!build) {
     if (route.get("at") || route.get("replay")) await further();
+    // A link opens at a moment that stands, unless it says that it plays; of a replay that is shared others say so.
+    const plays = route.get("play") !== "" && !route.get("replay");
     follow();
-    // A link opens at a moment that stands, unless it says that it plays.
-    if (route.get("play")) player.play();
+    if (plays) player.play();
   }
   build ||= data.version;
   show();
@@ -330,7 +334,7 @@ async function act(path, words) {
 /** The address of what is watched: of the very moment, also when it is now; `more` are further parameters. */
 function here(more = {}) {
   const at = player.past ? player.at : store.now_view.at;
-  return new URL(route.href({ at: micro(at), speed: player.speed === 1 ? "" : player.speed, ...more }), location.href).href;
+  return new URL(route.href({ at: micro(at), speed: player.speed === 1 ? "" : player.speed, play: "", ...more }), location.href).href;
 }
 
 /** Text into the clipboard; where the browser does not allow that, it is shown to be copied by hand. */
@@ -421,7 +425,10 @@ route.on((asked, before) => {
     span.restore(wanted);
     restoring = false;
   }
-  if (["at", "replay"].some((name) => (before.get(name) ?? "") !== asked.get(name))) follow();
+  const elsewhere = ["at", "replay"].some((name) => (before.get(name) ?? "") !== route.get(name));
+  // A link that was made a second ago bears the moment of then: what plays goes on.
+  if (elsewhere && !noting && !(player.playing && passed.includes(asked.get("at")))) follow();
+  if ((before.get("source") ?? "") !== route.get("source")) player.turn();
   show();
 });
 
@@ -438,11 +445,30 @@ function follow() {
   else if (Math.abs(at - player.at) > 1e-6 || !player.past) player.seek(at);
 }
 
-/** A moment that stands is named in the address: the way there and back to now are places to go back to, the moments between are not. */
-player.on(() => {
-  if (player.playing || player.dragging || (player.invited && !player.id)) return;
-  route.go({ at: player.past ? micro(player.at) : "", speed: player.speed === 1 ? "" : player.speed, play: "", replay: player.past && player.invited ? player.id : "" }, player.past === (route.get("at") !== ""));
-});
+/**
+ * What is watched is named in the address, and whether it plays: whoever loads the page anew is where they were. The way there and
+ * back to now are places to go back to, the moments between are not.
+ */
+let noting = false;
+let noted_ms = -Infinity;
+let passed = [];
+function note() {
+  if (player.dragging || (player.invited && !player.id)) return;
+  noted_ms = performance.now();
+  noting = true;
+  const together = player.past && player.invited;
+  const at = player.past ? micro(player.at) : "";
+  passed = player.playing ? [at, ...passed.slice(0, PASSED - 1)] : [];
+  route.go({ at, speed: player.speed === 1 ? "" : player.speed, play: player.playing && !together ? "1" : "", replay: together ? player.id : "" }, player.past === (route.get("at") !== ""));
+  noting = false;
+}
+player.on(() => (player.playing ? pass() : note()));
+store.on("playhead", () => player.playing && pass());
+
+/** While it plays the moment is named once a second: a browser bears no more. */
+function pass() {
+  if (performance.now() - noted_ms >= NOTED_MS) note();
+}
 
 /** What is on a wall comes when one is asked for, and goes by the address from then on. */
 let wall = null;
@@ -500,6 +526,11 @@ link.start();
 setTimeout(further, LATEST_MS);
 store.on("link", ({ state }) => {
   if (state === "live" && later === null) setTimeout(further, LATER_MS);
+});
+let reached = false;
+store.on("link", ({ state }) => {
+  if (state === "live" && !reached) player.reached();
+  reached = state === "live";
 });
 // After everything that somebody waits for.
 const lives = store.on("link", ({ state }) => {

@@ -276,15 +276,17 @@ export class Player {
       },
       told: (data, id) => this.stream === mine && this.#told(data, id),
       frame: (event, data) => this.stream === mine && this.#frame(event, data),
-      refused: (words, id) => this.stream === mine && this.#refused(words, id),
+      refused: (words, id, code) => this.stream === mine && this.#refused(words, id, code),
       closed: () => {
         if (this.stream !== mine) return;
         const { ready } = this;
+        const together = join || (this.invited ? this.id : "");
         this.#forget();
-        if (join) {
-          // The last who watched has gone, and the replay with him.
-          this.invited = this.playing = false;
-          this.seek(this.at);
+        if (together) {
+          // It may be the line alone that broke.
+          if (ready) this.#open(together);
+          else this.#part();
+          this.#tell();
           return;
         }
         // A road that led here once may do so again; one that never did is left for the next.
@@ -294,6 +296,36 @@ export class Player {
       },
     });
     this.stream = mine;
+  }
+
+  /** The replay that was shared is no more: it goes on alone, from the same moment. */
+  #part() {
+    this.invited = false;
+    this.warn(t("The shared replay is over. It goes on here alone, at the same moment."));
+    if (this.playing) this.#open();
+    else this.seek(this.at);
+  }
+
+  /** The server can be reached again: every road may lead to a replay again, and what could not be shown can be asked for. */
+  reached() {
+    this.road = 0;
+    if (!this.past || this.stream !== null) return;
+    if (this.playing) this.#open();
+    else if (this.notice) {
+      this.shown_at = NaN;
+      this.#fetch();
+    }
+    this.#tell();
+  }
+
+  /** Another source is looked at while the past is shown: what it said last stood in no picture. */
+  turn() {
+    if (this.past && this.source() !== this.store.now_view.source) this.#others(this.at);
+  }
+
+  /** Says why one is not obeyed who does not hold the remote. */
+  deny() {
+    this.warn(this.holder === null ? t("Nobody holds the remote: take it first.") : t("{name} holds the remote", { name: this.holder.slice(0, 4) }));
   }
 
   #close() {
@@ -337,8 +369,10 @@ export class Player {
   }
 
   /** A command that was not obeyed changes nothing: it is where it was. */
-  #refused(words, id) {
-    this.warn(words);
+  #refused(words, id, code) {
+    if (code === "not_holder") this.deny();
+    // Of a replay that is no more it is said when it is left.
+    else if (this.ready || !this.invited) this.warn(words);
     if (id !== this.pending) return;
     this.pending = 0;
     if (this.last) this.#told(this.last);
@@ -359,9 +393,11 @@ export class Player {
 
   /** What another source said last: the first picture has the host's own values only. */
   async #others(at) {
+    const { shown_at } = this;
     try {
       const { known } = await stood(this.ask, at, "", this.source());
-      if (this.past && known) this.store.replay(known);
+      // Another moment may be shown by now.
+      if (this.past && known && Object.is(shown_at, this.shown_at)) this.store.replay(known);
     } catch (failure) {
       this.warn(failure.message);
     }

@@ -6,7 +6,7 @@
 //   on.told(data, id)       where it stands: `replaying` and `playhead` say the same; id of the command it answers
 //   on.frame(event, data)   one frame of the past
 //   on.opened(me)           who we are there
-//   on.refused(words, id)   a command was not obeyed
+//   on.refused(words, id, code)   a command was not obeyed
 //   on.closed()             it ended by itself; never called after close()
 
 import { EVENTS } from "./roads.js";
@@ -61,7 +61,7 @@ export const websocket = {
         pace(speed);
         say("replay", join ? { join } : { from: micro(at), speed, paused: true, ...(jumps && { skip_idle_s: IDLE_S }), ...(until && { to: micro(until), loop: true }) });
       } else if (event === "error") {
-        on.refused(data.detail, id);
+        on.refused(data.detail, id, data.code);
         if (!playing) end();
       } else if (event === "replaying" || event === "playhead") {
         clearTimeout(patience);

@@ -3,7 +3,7 @@
 import { seconds } from "./wire.js";
 
 // Parameters that belong to one view leave with it; these stay.
-const LASTING = ["range", "from", "to", "at", "speed", "against", "replay", "road", "tz", "lang", "wall", "rotate", "round", "night"];
+const LASTING = ["range", "from", "to", "at", "speed", "play", "against", "replay", "road", "tz", "lang", "wall", "rotate", "round", "night"];
 
 // So many digits are seconds since 1970; fewer a year.
 const EPOCH = /^\d{9,10}(\.\d+)?$/;
@@ -75,6 +75,8 @@ export class Route {
     const there = new URL(link.href, this.frame.location.href);
     if (there.origin !== this.frame.location.origin || there.pathname !== this.frame.location.pathname || there.hash) return;
     event.preventDefault();
+    // A link to a view leads there at the moment that is watched now, and in the company in which it is.
+    if (there.searchParams.has("view")) for (const name of LASTING) if (this.asked.has(name) && !there.searchParams.has(name)) there.searchParams.set(name, this.get(name));
     this.visit(there.pathname + there.search);
   }
 }

@@ -59,7 +59,7 @@ export function mount({ views, sources, count, bar }, page) {
   const made = (source) => {
     const shape = el("span.severity");
     const since = el("span.since");
-    const link = el("a", { href: route.href({ view: "host", source }), title: source }, el("span.name", {}, source), shape, since);
+    const link = el("a", { href: `/analytics?${new URLSearchParams({ view: "host", source })}`, title: source }, el("span.name", {}, source), shape, since);
     const item = el("li", { "data-source": source }, link);
     const one = { item, link, shape, since };
     items.set(source, one);

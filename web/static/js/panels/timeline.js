@@ -5,7 +5,7 @@ import { back, clock, date, day, span as largest, times, zoneOffset } from "../f
 import { painter } from "../paint.js";
 import { faded, onTheme, palette } from "../palette.js";
 import { fit, follows, faster, grid, hit, moment, pan, place, reach, SPEEDS, speedName, whole, zoom } from "../timeline.js";
-import { fired } from "../reel.js";
+import { fired, noted } from "../reel.js";
 import { t } from "../words.js";
 
 // A finger or a pointer moved so far drags; nearer to the playhead than that it holds it (CSS pixels).
@@ -60,17 +60,24 @@ export function mount(root, page, { watching }) {
   const ends = store.incident !== null;
   const to = (at, direction, nothing) => {
     if (!Number.isNaN(at)) go(at);
-    else if (direction > 0) player.live();
-    else page.announce(nothing);
+    else if (direction < 0) page.announce(nothing);
+    // In company it is for the one with the remote to leave the past.
+    else if (player.holds) player.live();
+    else player.deny();
   };
-  const event = (direction) => to(reel.next(here(), direction), direction, t("Nothing before this moment"));
-  const alert = async (direction) => {
+  const seek = async (found, direction, nothing) => {
     try {
-      to(await fired(page.ask, here(), direction), direction, t("No alert before this moment"));
+      to(await found(here()), direction, nothing);
     } catch (failure) {
       page.announce(failure.message);
     }
   };
+  /** The nearer of what the bar knows and of what the log says of sources. */
+  const event = (direction) => seek(async (at) => {
+    const both = [reel.next(at, direction), await noted(page.ask, at, direction)].filter((one) => !Number.isNaN(one));
+    return both.length === 0 ? NaN : Math[direction > 0 ? "min" : "max"](...both);
+  }, direction, t("Nothing before this moment"));
+  const alert = (direction) => seek((at) => fired(page.ask, at, direction), direction, t("No alert before this moment"));
   const before = button("dvr-before", t("Previous event"), "before", () => event(-1));
   const play = button("dvr-play", t("Pause"), "pause", () => player.toggle());
   const after = button("dvr-after", t("Next event"), "after", () => event(1));
