@@ -16,11 +16,11 @@ from realtime.core.batch import Batch, Columns, Key
 from realtime.core.session import ROOMS
 from realtime.core.times import parse_time, rfc3339
 from realtime.errors import StorageError
-from realtime.reel import CELLS, PAGE
+from realtime.reel import CELLS, PAGE, Reel, Shown
 from realtime.replay import LAP_S
 from storage.events import Number
 from storage.retention import Keep
-from tests.app import house
+from tests.app import PATIENCE_S, house
 from tests.clients import MSGPACK, Socket, Told, events, eventually, sockets
 
 BEGIN = 1_795_403_506_000_000
@@ -30,18 +30,22 @@ LOGGED = ("metrics", "alert", "notification", "system", "annotation", "layout")
 
 
 class Hands(Clock):
-    """Wall time moves when a test says so; waiting is real, but `passed` seconds more can have gone by: the loop was
-    held up for as long."""
+    """Wall time moves when a test says so; waiting is real."""
 
     def __init__(self) -> None:
         self.at = BEGIN
-        self.passed = 0.0
 
     def now(self) -> int:
         return self.at
 
+
+class Stopped(Clock):
+    """Nothing goes by but what a test lets go by; then it has, however long a loaded machine took."""
+
+    passed = 0.0
+
     def monotonic(self) -> float:
-        return super().monotonic() + self.passed
+        return self.passed
 
 
 @contextlib.asynccontextmanager
@@ -184,13 +188,14 @@ async def test_a_pause_stands_where_all_of_its_moment_has_been_told(
     """What was due when it was asked for has come, and the moment it names is before what has not."""
     async with recorded(tmp_path, 60) as it, sockets(it.url) as socket:
         await socket.until("snapshot")
+        clock = it.replays.clock = Stopped()
         await begun(socket, **{"from": at(9.5), "speed": speed})
         await eventually(lambda: it.replays._open and _held(it) > 30)
-        it.clock.passed += 8.2 / speed
+        clock.passed += 8.2 / speed
         paused = (await socket.ask("replay_pause")).data
         place = await it.past.place(parse_time(paused["at"], 0))
         assert paused["after"] == place.seq == socket.seqs[-1]
-        assert at(17.7) <= paused["at"] < at(40)
+        assert at(17.69) < paused["at"] < at(17.71)
 
 
 def _held(it: Any) -> int:
@@ -421,15 +426,25 @@ async def test_rooms_joined_or_left_while_watching_stay_so(tmp_path: Path) -> No
 @pytest.mark.parametrize("has_left", [False, True])
 @pytest.mark.gen_test(timeout=30)
 async def test_when_the_server_closes_nothing_of_a_replay_goes_on(
-    tmp_path: Path, has_left: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_left: bool
 ) -> None:
     """Its clock and its reading are over, and not merely told to be, before the log is closed under them; also when
     its watchers were sent away a moment before."""
+    reading = asyncio.Event()
+
+    async def read(_: Reel) -> list[Shown]:
+        reading.set()
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.sleep(0.05)  # as a thread that has its answer to bring
+
+    monkeypatch.setattr(Reel, "read", read)
     async with recorded(tmp_path, 300) as it, sockets(it.url) as socket:
         await socket.until("snapshot")
         answer = await begun(socket, **{"from": at(0.5), "speed": 1000})
         replay = it.replays._open[answer.data["id"]]
-        await eventually(lambda: replay._ahead is not None)
+        await asyncio.wait_for(reading.wait(), PATIENCE_S)
         tasks = [replay._task, replay._ahead]
         if has_left:
             assert replay.holder is not None
