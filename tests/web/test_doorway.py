@@ -1,14 +1,14 @@
 """The road of Socket.IO is there for whoever takes it, and costs nothing until then."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.app import house
+from tests.app import PATIENCE_S, house
 from tests.clients import eventually
+from web.doorway import Knock
 
 pytest.importorskip("engineio")
 
@@ -30,13 +30,24 @@ async def test_one_door_for_all_who_knock_at_once(tmp_path):
 
 
 @pytest.mark.gen_test
-async def test_nobody_waits_for_one_who_left(tmp_path):
+async def test_nobody_waits_for_one_who_left(tmp_path, monkeypatch):
     """A client that hangs up while the road is loaded opens no session, and shuts nobody out."""
     async with house(tmp_path) as it, httpx.AsyncClient(base_url=it.url, trust_env=False) as http:
         loaded = asyncio.get_running_loop().create_future()
         doorway(it)._loading = loaded
-        with contextlib.suppress(httpx.ReadTimeout):
-            await http.get(SHAKE, timeout=0.2)
+        knocked = asyncio.Event()
+        enter = Knock._enter
+
+        async def heard(knock):
+            knocked.set()
+            await enter(knock)
+
+        monkeypatch.setattr(Knock, "_enter", heard)
+        one = asyncio.create_task(http.get(SHAKE))
+        await asyncio.wait_for(knocked.wait(), PATIENCE_S)
+        one.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await one
         await eventually(lambda: not it._server._connections)
         from web.socketio import Door
 
