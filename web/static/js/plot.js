@@ -3,7 +3,7 @@
 import uPlot from "../vendor/uPlot.esm.js";
 import { ceiling, fixed, scale, timeZone, times } from "./format.js";
 import { faded, palette } from "./palette.js";
-import { pixels, slide } from "./slide.js";
+import { pixels, slide, told } from "./slide.js";
 
 const LINE = 1.4;
 // Seconds between labels of the time axis: what people count in.
@@ -138,7 +138,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, lev
       if (!Number.isNaN(by)) {
         [at, ...columns].forEach((column, k) => (picture.data[k] = column));
         slide(picture, by, at, paths);
-        Object.assign(drawn, { from: picture.scales.x.min, to: picture.scales.x.max });
+        if (by > 0) Object.assign(drawn, { from: picture.scales.x.min, to: picture.scales.x.max, ...told(picture.scales.x.min, state) });
         return;
       }
     }
@@ -149,7 +149,7 @@ export function draw(chart, plot, { marks, whole, aside, moved, chosen, box, lev
       state.picture.setScale("x", { min: from, max: to });
       state.picture.setScale("y", { min: low, max: state.max });
     });
-    state.drawn = { ...state.labelled, from, to, low, high: state.max, width: canvas.width, height: canvas.height };
+    state.drawn = { ...state.labelled, ...told(from, state), from, to, low, high: state.max, width: canvas.width, height: canvas.height };
   };
   state.destroy = () => state.picture.destroy();
   return state;

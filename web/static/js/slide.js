@@ -9,11 +9,18 @@ const OPEN_S = 5;
 const EDGE_PX = 4;
 const MOST = 0.25;
 
+/** What is to be known of the rows that a picture from `from` on shows: its last one, what stood there, and how many lie before it. */
+export function told(from, { at, lines }) {
+  const last = at.at(-1) ?? -Infinity;
+  return { last, rows: at.length - 1 - row(at, from), tail: lines.map(({ raw }) => raw.at(-1)) };
+}
+
 /**
  * By how many of its pixels a picture moves to end at `to`; NaN: it has to be drawn anew. `drawn` is what it shows ({ from, to, first,
- * next, margin_s }: labels of the time axis stand from `first` on, and one is due at `next`); `broken` and `holes` are of the rows `at`.
+ * next, margin_s, …told }: labels of the time axis stand from `first` on, and one is due at `next`); `broken` and `holes` are of the
+ * rows `at`, `lines` their values.
  */
-export function pixels(drawn, { from, to }, width, { at, broken, holes }) {
+export function pixels(drawn, { from, to }, width, { at, broken, holes, lines }) {
   const each_s = (drawn.to - drawn.from) / width;
   // A window that grows is another scale.
   if (!(Math.abs(to - from - (drawn.to - drawn.from)) < 0.01 * each_s)) return NaN;
@@ -21,6 +28,10 @@ export function pixels(drawn, { from, to }, width, { at, broken, holes }) {
   if (!(by >= 0 && by <= MOST * width)) return NaN;
   const moved_s = by * each_s;
   if (!(drawn.next > drawn.to + moved_s - drawn.margin_s) || drawn.first < drawn.from + moved_s + drawn.margin_s) return NaN;
+  // What came late stands in what is only moved; so does the way to the next row, and what completes the last, once that one is long drawn.
+  const last = row(at, drawn.last);
+  if (last - row(at, drawn.from) !== drawn.rows) return NaN;
+  if (drawn.last < drawn.to - OPEN_S && (last < at.length - 1 || lines.some(({ raw }, k) => !Object.is(raw[last], drawn.tail[k])))) return NaN;
   // A hole is shaded over its whole length.
   for (let i = at.length - 1; i >= 0 && at[i] > drawn.to - OPEN_S; i -= 1) if (broken[i] || holes[i]) return NaN;
   return by;
