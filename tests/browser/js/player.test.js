@@ -42,7 +42,7 @@ function road({ commands = true } = {}) {
   };
 }
 
-function room(answer = (at) => dashboard(at, 50 + Math.round(at - AT)), roads = []) {
+function room(answer = (at) => dashboard(at, 50 + Math.round(at - AT)), roads = [], further = undefined) {
   const store = new Store();
   const asked = [];
   const frames = [];
@@ -52,7 +52,7 @@ function room(answer = (at) => dashboard(at, 50 + Math.round(at - AT)), roads = 
     asked.push(at - AT);
     return answer(at);
   };
-  const player = new Player({ store, ask, roads, frame: (fn) => frames.push(fn) });
+  const player = new Player({ store, ask, roads, further, frame: (fn) => frames.push(fn) });
   const drawn = () => frames.splice(0).forEach((fn) => fn());
   return { store, player, asked, drawn };
 }
@@ -239,6 +239,47 @@ test("a drag holds the replay, and it goes on from where it is dropped", async (
   player.drop();
   assert.deepEqual(stream.said.slice(-2).map(([event]) => event), ["replay_seek", "replay_play"]);
   assert.ok(stream.said.at(-2)[1].at.startsWith(new Date((AT - 60) * 1000).toISOString().slice(0, 19)));
+});
+
+test("until the roads are known it goes step by step; then what plays is a stream, and what stands opens none", async () => {
+  for (const plays of [true, false]) {
+    let come;
+    const it = road();
+    const { player } = room((at) => dashboard(at, 50), null, () => new Promise((done) => {
+      come = () => {
+        player.roads ??= [it];
+        done();
+      };
+    }));
+    player.seek(AT - 300);
+    player.play();
+    player.pause();
+    if (plays) player.play();
+    assert.equal(player.notice, "");
+    come();
+    await settle();
+    assert.equal(it.opened.length, plays ? 1 : 0);
+    assert.equal(player.notice, "");
+  }
+});
+
+test("who is invited before the roads are known joins, and where they cannot be had that is said and asked for again", async () => {
+  const it = road();
+  let there = false;
+  let asked = 0;
+  const { player } = room((at) => dashboard(at, 50), null, async () => {
+    asked += 1;
+    if (there) player.roads = [it];
+  });
+  player.seek(AT - 300);
+  player.play();
+  await settle();
+  assert.match(player.notice, /Step by step/);
+  there = true;
+  player.join("r7");
+  await settle();
+  assert.equal(asked, 2);
+  assert.deepEqual(it.opened.map(({ wanted }) => wanted.join), ["r7"]);
 });
 
 test("a road that is closed is left for the next, and without any it goes step by step, and says so", async () => {

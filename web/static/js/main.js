@@ -103,7 +103,7 @@ const tapes = new Tapes({ store, span, ask });
 const catalogue = new Catalogue({ store, ask });
 const keys = new Keys();
 const player = new Player({
-  store, ask, source: () => page.source, cursor: () => link.cursor, begins: () => reel.begins,
+  store, ask, source: () => page.source, cursor: () => link.cursor, begins: () => reel.begins, roads: null, further,
   warn: (words) => page.toast({ type: "warning", title: t("The replay"), more: words }),
 });
 const reel = new Reel({ store, ask, hidden: () => document.hidden });
@@ -148,14 +148,15 @@ const pace = new Pace({ apply: (told) => store.apply(told), every_ms: Number(kep
 /** Runs what is loaded when it is asked for, with what it looks like: run(module, …said). That it cannot be had is told → whether it could. */
 function lazy(load, run) {
   return async (...said) => {
+    let it;
     try {
-      const [it] = await Promise.all([load(), dress()]);
-      run(it, ...said);
-      return true;
+      [it] = await Promise.all([load(), dress()]);
     } catch (failure) {
       page.toast({ type: "error", title: t("This could not be loaded"), more: failure.message });
       return false;
     }
+    run(it, ...said);
+    return true;
   };
 }
 
@@ -170,7 +171,8 @@ function further() {
     paper.mount($("print"), page);
   })().then((there) => {
     if (!there) later = null;
-  }));
+    // What fails in what did come fails again: it is told once, and nothing is mounted over what stands half.
+  }, reportError));
 }
 
 let build = "";

@@ -18,11 +18,11 @@ const FASTEST = 1000;
 
 export class Player {
   /**
-   * ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; begins(): when an incident does; roads: of `projector`, best first;
-   * frame(fn) calls once a frame is due; warn(words): something was refused.
+   * ask(path) → Promise<data>; source(): whose page is shown; cursor(): where live stands; begins(): when an incident does; roads: of `projector`, best first,
+   * null until further() → Promise has set them; frame(fn) calls once a frame is due; warn(words): something was refused.
    */
-  constructor({ store, ask, roads = [], source = () => store.now_view.source, cursor = () => "", begins = () => NaN, frame = (fn) => requestAnimationFrame(fn), warn = () => {} }) {
-    Object.assign(this, { store, ask, roads, source, cursor, begins, frame, warn });
+  constructor({ store, ask, roads = [], further = async () => {}, source = () => store.now_view.source, cursor = () => "", begins = () => NaN, frame = (fn) => requestAnimationFrame(fn), warn = () => {} }) {
+    Object.assign(this, { store, ask, roads, further, source, cursor, begins, frame, warn });
     this.listeners = new Set();
     this.at = NaN;
     this.speed = 1;
@@ -263,6 +263,10 @@ export class Player {
   }
 
   #open(join = "") {
+    if (this.roads === null) {
+      this.#await(join);
+      return;
+    }
     const road = this.roads[this.road];
     this.moved = false;
     if (road === undefined) {
@@ -326,6 +330,18 @@ export class Player {
   /** Says why one is not obeyed who does not hold the remote. */
   deny() {
     this.warn(this.holder === null ? t("Nobody holds the remote: take it first.") : t("{name} holds the remote", { name: this.holder.slice(0, 4) }));
+  }
+
+  /** Until the roads are known it goes step by step; then what is wanted by then is opened. */
+  async #await(join) {
+    this.joining = join;
+    await this.further();
+    if (this.stream !== null || this.joining !== join || !(join ? this.invited : this.playing)) return;
+    if (this.roads !== null) this.#open(join);
+    else {
+      if (join) this.invited = false;
+      this.#note(t("Step by step: no stream can be had."));
+    }
   }
 
   #close() {

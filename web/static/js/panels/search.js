@@ -23,8 +23,9 @@ export function mount(root, page) {
 
   let finds = false;
   const come = page.lazy(() => import("./found.js"), (it) => {
-    if (!finds) it.mount(root, page, { input, list, told, close });
+    if (finds) return;
     finds = true;
+    it.mount(root, page, { input, list, told, close });
   });
   input.addEventListener("focus", () => {
     root.classList.add("open");
