@@ -5,7 +5,7 @@
 // can be had, and whenever the clock stands, what stood at the moment is asked for (`state?at=`).
 
 import { before } from "./ghosts.js";
-import { stood } from "./moment.js";
+import { bring, mark, stood } from "./moment.js";
 import { websocket } from "./projector.js";
 import { Store } from "./store.js";
 import { Tapes } from "./tapes.js";
@@ -78,7 +78,7 @@ export class Beside {
     this.tapes = new Tapes({ store: this.store, span: this.span, ask });
     // Why nothing is known of the moment, in the server's words.
     this.reason = "";
-    this.asking = this.closed = false;
+    this.asking = this.closed = this.bringing = false;
     this.shown_at = NaN;
     this.#forget();
     this.off = [
@@ -88,6 +88,7 @@ export class Beside {
         this.#follow();
       }),
       player.on(() => this.#pace()),
+      this.store.on("need", () => this.#bring()),
     ];
     this.#pace();
     this.#follow();
@@ -135,7 +136,8 @@ export class Beside {
         this.shown_at = NaN;
         this.reason = "";
         this.store.rewind(one, at);
-        this.#others(at);
+        this.store.view.brought.add(this.store.view.source);
+        this.#bring();
       } else this.store.replay(one);
     }
     if (!this.streams) this.store.ahead = at !== this.shown_at;
@@ -236,16 +238,18 @@ export class Beside {
     if (this.runs && this.waiting.length > MOST_WAITING) this.#seek();
   }
 
-  /** What another source said last: the first picture has the host's own values only. */
-  async #others(at) {
-    const source = this.source();
-    if (source === this.store.now_view.source) return;
-    try {
-      const { known } = await stood(this.ask, at, "", source);
-      if (!this.closed && this.streams) this.store.replay(known);
-    } catch (failure) {
-      console.info(`What ${source} said last is not known: ${failure.message}`);
-    }
+  /** What else is looked at: the first picture of a replay has the host's own values only, and others come into sight. */
+  #bring() {
+    if (this.bringing || this.store.view.seq < 0) return;
+    this.bringing = true;
+    setTimeout(async () => {
+      try {
+        if (!this.closed && !this.asking && !this.early) await bring(this.ask, () => this.store.playhead, this.store, this.source());
+      } catch (failure) {
+        console.info(`What else was said then is not known: ${failure.message}`);
+      }
+      this.bringing = false;
+    });
   }
 
   /** What stood at the playhead, one question after the other. */
@@ -255,12 +259,13 @@ export class Beside {
     await this.told;
     while (!this.closed && !this.streams && this.store.playhead !== this.shown_at && this.player.past) {
       const at = this.store.playhead;
+      const wanted = this.store.wanted(this.source());
       let said = null;
       let reason = "";
       // Of what was before the tape it is known that nothing is.
       if (!this.early && !(at < this.begins())) {
         try {
-          said = await stood(this.ask, at, this.store.now_view.source, this.source());
+          said = await stood(this.ask, at, { ...wanted, host: this.store.now_view.source });
         } catch (failure) {
           reason = failure.message;
         }
@@ -269,10 +274,11 @@ export class Beside {
       this.shown_at = at;
       this.reason = reason;
       this.store.ahead = this.store.playhead !== at;
-      this.store.rewind(said?.snapshot ?? null, this.store.playhead);
-      if (said?.known) this.store.replay(said.known);
+      this.store.rewind(said?.snapshot ?? null, this.store.playhead, said?.told);
+      mark(this.store.view, wanted);
       if (said === null && this.store.playhead !== at) await new Promise((done) => setTimeout(done, reason ? FAILED_MS : NEAR_S * 1000));
     }
     this.asking = false;
+    if (!this.closed) this.#bring();
   }
 }

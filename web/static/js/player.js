@@ -5,7 +5,7 @@
 // A moment that stands is asked for (`state?at=`): one question at a time, always for the newest place, while charts read
 // the columns they hold. What plays is a replay on a connection of its own; where none can be had it goes step by step.
 
-import { stood } from "./moment.js";
+import { bring, mark, stood } from "./moment.js";
 import { first, message, micro, seconds } from "./wire.js";
 import { t } from "./words.js";
 
@@ -32,10 +32,11 @@ export class Player {
     // What is to be said of how it plays, beside the moment.
     this.notice = "";
     this.shown_at = NaN;
-    this.asking = this.due = this.running = this.resting = this.went_on = false;
+    this.asking = this.due = this.running = this.resting = this.went_on = this.bringing = this.scant = false;
     this.road = 0;
     this.stream = this.stretch = null;
     this.#forget();
+    store.on("need", () => this.past && this.#bring());
   }
 
   #forget() {
@@ -119,6 +120,8 @@ export class Player {
   drop() {
     const { went_on } = this;
     this.dragging = this.went_on = false;
+    // While it was dragged only the half was asked for.
+    if (this.scant) this.shown_at = NaN;
     this.seek(this.at);
     if (went_on && this.past && !this.playing) this.play();
   }
@@ -324,7 +327,7 @@ export class Player {
 
   /** Another source is looked at while the past is shown: what it said last stood in no picture. */
   turn() {
-    if (this.past && this.source() !== this.store.now_view.source) this.#others(this.at);
+    if (this.past) this.#bring();
   }
 
   /** Says why one is not obeyed who does not hold the remote. */
@@ -399,7 +402,8 @@ export class Player {
       this.shown_at = this.at;
       this.store.ahead = false;
       this.store.rewind(first(data), this.at);
-      if (this.source() !== this.store.now_view.source) this.#others(this.at);
+      this.store.view.brought.add(this.store.view.source);
+      this.#bring();
       return;
     }
     const told = message(event, data);
@@ -407,16 +411,22 @@ export class Player {
     if (told !== null && told.type !== "clock") this.store.replay(told);
   }
 
-  /** What another source said last: the first picture has the host's own values only. */
-  async #others(at) {
-    const { shown_at } = this;
-    try {
-      const { known } = await stood(this.ask, at, "", this.source());
-      // Another moment may be shown by now.
-      if (this.past && known && Object.is(shown_at, this.shown_at)) this.store.replay(known);
-    } catch (failure) {
-      this.warn(failure.message);
-    }
+  /** What else is looked at: the first picture of a replay has the host's own values only, and others come into sight. */
+  #bring() {
+    // Whatever is under way asks for all there is by then.
+    if (this.bringing || this.dragging || this.store.view.seq < 0) return;
+    this.bringing = true;
+    queueMicrotask(async () => {
+      const { view } = this.store;
+      try {
+        if (this.past && !this.asking) await bring(this.ask, () => this.at, this.store, this.source());
+      } catch (failure) {
+        this.warn(failure.message);
+      }
+      this.bringing = false;
+      // Another moment was told of meanwhile.
+      if (this.past && this.store.view !== view) this.#bring();
+    });
   }
 
   /** It is at this moment now, and goes on from here by itself. */
@@ -448,23 +458,29 @@ export class Player {
     if (this.asking) return;
     this.asking = true;
     while (this.past && this.at !== this.shown_at && !(this.playing && this.stream !== null && !this.dragging)) {
-      const { at } = this;
+      const { at, dragging } = this;
+      // What is dragged reads the columns of others.
+      const all = this.store.wanted(this.source());
+      const scant = dragging && all.sources.length + all.counters.size > 1;
+      const wanted = scant ? { sources: [this.source()], counters: new Map() } : all;
       let told = null;
       let failure = null;
       try {
-        told = await stood(this.ask, at, this.store.now_view.source, this.source());
+        told = await stood(this.ask, at, { ...wanted, host: this.store.now_view.source });
       } catch (refused) {
         failure = refused;
       }
       if (!this.past || (this.playing && this.ready && !this.dragging)) break;
       this.shown_at = at;
-      this.store.ahead = this.at !== at;
-      this.store.rewind(told?.snapshot ?? null, this.at);
-      if (told?.known) this.store.replay(told.known);
+      this.scant = scant;
+      this.store.ahead = this.at !== at || scant;
+      this.store.rewind(told?.snapshot ?? null, this.at, told?.told);
+      mark(this.store.view, wanted);
       if (failure || !this.playing) this.#note(failure ? failure.message : "");
       if (failure && this.at !== at) await new Promise((done) => setTimeout(done, FAILED_MS));
     }
     this.asking = false;
+    if (this.past) this.#bring();
   }
 
   /** The playhead moves while it plays: a little way by itself, or step by step where there is no stream. */

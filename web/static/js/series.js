@@ -81,6 +81,11 @@ export class Table {
     while (this.length > 1 && this.at[this.start + 1] <= at) this.start += 1;
   }
 
+  /** Of row `i` (counted in `rows()`) column `k`; NaN where there is no such row. */
+  value(k, i) {
+    return i >= 0 && i < this.length ? this.columns[k][this.start + i] : NONE;
+  }
+
   /** [at, …columns]: windows on the buffers, valid until the next append. */
   rows() {
     return [this.at, ...this.columns].map((column) => column.subarray(this.start, this.end));

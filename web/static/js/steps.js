@@ -2,6 +2,7 @@
 // numbers are the server's, asked for again as steps go by.
 
 import { Table } from "./series.js";
+import { row } from "./timeline.js";
 
 const SOON_MS = 30;
 const OFTEN_MS = 5_000;
@@ -31,6 +32,12 @@ export class Steps {
   look(seen) {
     this.seen = seen;
     if (seen && this.stale) this.#soon();
+  }
+
+  /** What column k says: at a playhead the last step that was over, for one that is not holds what came later; live the newest. */
+  said(k) {
+    const { table, store } = this;
+    return table.value(k, store.past ? row(table.rows()[0], store.playhead - this.step_s) : table.length - 1);
   }
 
   close() {

@@ -19,6 +19,10 @@ export function blank() {
     ready: false, epoch: "", seq: -1, at: 0, source: "", interval_s: 1, version: "",
     series: new Map(), known: 0, latest: new Map(), latest_at: new Map(), by_name: new Map(), of_source: new Map(), members: new Map(),
     sources: new Map(), rules: [], alerts: new Map(), spans: [], notifications: [], annotations: new Map(), pulse: new Set(),
+    // Which series are counters; the last reading of each, { at, value, rise }, and its rise a second since the one before, NaN where it fell.
+    counters: new Set(), stood: new Map(),
+    // Whose readings (sources) and whose rises (ids) of the past moment have been asked for.
+    brought: new Set(),
   };
 }
 
@@ -64,6 +68,7 @@ const FOLDS = {
       if (mine && !ticked && at < view.latest_at.get(id)) continue;
       view.latest.set(id, values[i]);
       view.latest_at.set(id, at);
+      if (view.counters.has(id)) stand(view, id, at, values[i]);
     }
     const source = view.sources.get(message.source);
     if (source) {
@@ -86,6 +91,14 @@ const FOLDS = {
     // A frame that came meanwhile knows better.
     newest(view, message.metrics.filter(({ id, at }) => !(view.latest_at.get(id) > at)));
     return ["series", "metrics"];
+  },
+  /** Of readings that are known already, how they rose to it, which the answer of a moment does not say. */
+  risen: (view, message) => {
+    for (const { id, at, rise } of message.rises) {
+      const one = view.stood.get(id);
+      if (one?.at === at && Number.isNaN(one.rise)) one.rise = rise;
+    }
+    return ["metrics"];
   },
   alert: (view, { alert }) => {
     mark(view, alert);
@@ -139,13 +152,22 @@ function newest(view, metrics) {
   for (const { id, value, at } of metrics) {
     view.latest.set(id, value);
     view.latest_at.set(id, at);
+    if (view.counters.has(id)) stand(view, id, at, value);
   }
+}
+
+/** A counter's reading. Where it falls it began anew, and what it rose before that is not known; a late one says nothing of how it rises. */
+function stand(view, id, at, value) {
+  const was = view.stood.get(id);
+  if (was && at <= was.at) return;
+  view.stood.set(id, { at, value, rise: was && value >= was.value ? (value - was.value) / (at - was.at) : NaN });
 }
 
 function declare(view, all) {
   for (const one of all) {
     if (view.series.has(one.id)) continue;
     view.series.set(one.id, one);
+    if (one.kind === "counter") view.counters.add(one.id);
     view.known = Math.max(view.known, one.id);
     listed(view.by_name, one.name).push(one);
     listed(view.of_source, one.source).push(one);
@@ -189,6 +211,8 @@ export class Store {
     this.since = NaN;
     this.ahead_s = NaN;
     this.listeners = new Map();
+    // Whose readings somebody looks at: { seen, ids, source? }; `source` of those whose series are not known here.
+    this.needs = new Set();
   }
 
   /** What is told live: shown, unless the playhead stands in the past. */
@@ -215,12 +239,13 @@ export class Store {
     this.point(at);
   }
 
-  /** What stood at `at` (epoch s), as `dashboard/live` or a snapshot tells it, is shown from now on; null: nothing is known of it. */
-  rewind(message, at) {
-    const { series, known, by_name, of_source, members, pulse, epoch, source, seq } = this.now_view;
+  /** What stood at `at` (epoch s), as `dashboard/live` or a snapshot tells it and messages `more`, is shown from now on; null: nothing is known of it. */
+  rewind(message, at, more = []) {
+    const { series, known, by_name, of_source, members, pulse, counters, epoch, source, seq } = this.now_view;
     // Names never change, so those of today are shared; what was measured is not.
-    this.view = { ...blank(), series, known, by_name, of_source, members, pulse, epoch, source, seq: -1 };
+    this.view = { ...blank(), series, known, by_name, of_source, members, pulse, counters, epoch, source, seq: -1 };
     if (message) evolve(this.view, { ...message, type: "snapshot" });
+    for (const one of more) evolve(this.view, one);
     this.view.ready = true;
     this.playhead = at;
     for (const topic of SHOWN) this.#tell(topic, { type: "past", seq });
@@ -314,11 +339,56 @@ export class Store {
     return found;
   }
 
-  /** A kpi of a source as it is now: what has been silent for long does not count; NaN when nothing is known. */
-  kpi(name, source = this.view.source) {
+  /**
+   * What a series said last, at the playhead or now: the one answer for tiles, legends, cards and columns. A counter by its rise a second,
+   * `plain` by what it stands at. NaN: nothing is known, or a series of the host has been silent for long while the host was not: what it measured is gone.
+   * What is silent rises no more.
+   */
+  said(id, { plain = false, source = this.view.series.get(id)?.source } = {}) {
+    const { view } = this;
+    if (!view.latest.has(id) || (source === view.source && !this.#fresh(id, source))) return NaN;
+    if (plain || !view.counters.has(id)) return view.latest.get(id);
+    if (view.sources.get(source)?.state === "lost" || (this.past && this.playhead - view.latest_at.get(id) > STALE_S)) return NaN;
+    return view.stood.get(id)?.rise ?? NaN;
+  }
+
+  #fresh(id, source) {
     const { view } = this;
     const now = source === view.source ? view.at : view.sources.get(source)?.last_seen ?? view.at;
-    return joined(name, this.members(name, source).map(({ id }) => (Math.abs(now - view.latest_at.get(id)) < STALE_S ? view.latest.get(id) : NaN)));
+    return Math.abs(now - view.latest_at.get(id)) < STALE_S;
+  }
+
+  /** Somebody looks at series → one to be let go of by `spare`. */
+  need(one) {
+    this.needs.add(one);
+    this.#tell("need", one);
+    return one;
+  }
+
+  spare(one) {
+    this.needs.delete(one);
+  }
+
+  /** What has to be asked of a moment for all that is looked at and of `source`: { sources, counters: source → ids }, without what is `brought`. */
+  wanted(source, brought = new Set()) {
+    const { series, counters: all } = this.view;
+    const sources = new Set([source]);
+    const counters = new Map();
+    for (const { seen, ids, source: its } of this.needs) {
+      if (!seen) continue;
+      for (const id of ids) {
+        const owner = its ?? series.get(id)?.source;
+        if (owner === undefined) continue;
+        sources.add(owner);
+        if (all.has(id) && !brought.has(id)) listed(counters, owner).push(id);
+      }
+    }
+    return { sources: [...sources].filter((one) => !brought.has(one)), counters };
+  }
+
+  /** A kpi of a source as it is now: what has been silent for long does not count; NaN when nothing is known. */
+  kpi(name, source = this.view.source) {
+    return joined(name, this.members(name, source).map(({ id }) => (this.#fresh(id, source) ? this.view.latest.get(id) : NaN)));
   }
 
   #tell(topic, message) {

@@ -9,6 +9,7 @@
 
 import { Ghosts } from "./ghosts.js";
 import { NONE, Table } from "./series.js";
+import { row } from "./timeline.js";
 import { Weave } from "./weave.js";
 
 const GATHER_MS = 20;
@@ -25,8 +26,8 @@ const EARLY_S = 60;
 
 /** One chart's columns. `state`: "loading" until the first answer, then "ready" or "failed" (`reason` says why). */
 export class Tape {
-  constructor(tapes, kind, ids, points) {
-    Object.assign(this, { tapes, kind, ids, points });
+  constructor(tapes, kind, ids, points, source) {
+    Object.assign(this, { tapes, kind, ids, points, source });
     this.table = new Table(ids.length, LIVE_ROWS);
     this.tier = "raw";
     this.state = "loading";
@@ -44,8 +45,20 @@ export class Tape {
 
   /** Whether it is looked at now. */
   look(seen) {
+    if (seen && !this.seen) {
+      this.seen = seen;
+      this.tapes.store.need(this);
+    }
     this.seen = seen;
     if (seen && this.stale) this.tapes.want(this);
+  }
+
+  /** What column k says: at a playhead what was known of its moment, while that is dragged ahead of what is known the last row before it; live the newest row. */
+  said(k) {
+    const { store } = this.tapes;
+    if (store.past && !store.ahead) return store.said(this.ids[k], this.source && { source: this.source });
+    const { table } = this;
+    return table.value(k, store.past ? row(table.rows()[0], store.playhead) : table.length - 1);
   }
 
   close() {
@@ -60,8 +73,6 @@ export class Tapes {
     this.ghosts = new Ghosts({ store, span, ask });
     this.open_ = new Set();
     this.of = new Map();
-    // Counter → [at, value] of the tick before.
-    this.stood = new Map();
     this.wanted = new Set();
     this.timer = 0;
     this.generation = 0;
@@ -92,29 +103,26 @@ export class Tapes {
     this.#outdate();
   }
 
-  /** `counters`: they are such, though the store does not know these series. */
-  open({ kind, ids, points = 600, counters = false }) {
-    const tape = new Tape(this, kind, ids, points);
+  /** `source`: whose series they are, though the store does not know them; `counters`: they are such. */
+  open({ kind, ids, points = 600, counters = false, source }) {
+    const tape = new Tape(this, kind, ids, points, source);
     this.open_.add(tape);
     ids.forEach((id, column) => {
       if (!this.of.has(id)) this.of.set(id, new Set());
       this.of.get(id).add({ tape, column });
-      const { view } = this.store;
-      if ((counters || view.series.get(id)?.kind === "counter") && !this.stood.has(id)) this.stood.set(id, [view.latest_at.get(id) ?? NaN, view.latest.get(id) ?? NaN]);
+      if (counters) this.store.view.counters.add(id);
     });
     return tape;
   }
 
   close(tape) {
     this.open_.delete(tape);
+    this.store.spare(tape);
     this.wanted.delete(tape);
     for (const id of tape.ids) {
       const all = this.of.get(id);
       for (const slot of all ?? []) if (slot.tape === tape) all.delete(slot);
-      if (all?.size === 0) {
-        this.of.delete(id);
-        this.stood.delete(id);
-      }
+      if (all?.size === 0) this.of.delete(id);
     }
   }
 
@@ -210,7 +218,8 @@ export class Tapes {
     for (let i = 0; i < ids.length; i += 1) {
       const slots = this.of.get(ids[i]);
       if (slots === undefined) continue;
-      const value = this.stood.has(ids[i]) ? this.#rise(ids[i], at, values[i]) : values[i];
+      const stood = view.counters.has(ids[i]) ? view.stood.get(ids[i]) : null;
+      const value = stood === null ? values[i] : stood?.at === at ? stood.rise : NONE;
       if (!this.span.growing) continue;
       for (const { tape, column } of slots) {
         let row = rows.get(tape);
@@ -229,13 +238,5 @@ export class Tapes {
       }
       if (tape.seen) tape.changed();
     }
-  }
-
-  /** A second, since the tick before. Where it falls it began anew, and what it rose before that is not known. */
-  #rise(id, at, value) {
-    const [was_at, was] = this.stood.get(id);
-    if (at <= was_at) return NONE;
-    this.stood.set(id, [at, value]);
-    return value >= was ? (value - was) / (at - was_at) : NONE;
   }
 }

@@ -35,9 +35,10 @@ export function mount(root, page, chart) {
   const empty = el("p.empty", {}, "");
   const figures_rows = chart.lines.map(() => FIGURES.map(() => el("td.n")));
   const body = el("tbody", {}, ...chart.lines.map(({ label }, k) => el("tr", {}, el("th", { scope: "row" }, label || t(chart.title)), ...figures_rows[k])));
+  const current = el("th", { scope: "col" }, t("now"));
   const figures_ = el("div.unseen.summary", {}, el("table", {},
     el("caption", {}, t("{title}: newest, least, mean and most of the shown time", { title: t(chart.title) })),
-    el("thead", {}, el("tr", {}, ...[t("series"), t("now"), t("least"), t("mean"), t("most")].map((name) => el("th", { scope: "col" }, name)))), body));
+    el("thead", {}, el("tr", {}, ...[t("series"), null, t("least"), t("mean"), t("most")].map((name) => (name === null ? current : el("th", { scope: "col" }, name))))), body));
   const more = el("button.button.small.icon", {
     type: "button", "aria-expanded": "false", title: t("Figures"), "aria-label": t("Figures of {title}", { title: t(chart.title) }),
     onclick() {
@@ -92,20 +93,18 @@ export function mount(root, page, chart) {
     picture.picture.over.append(after.element, marked.element);
   };
 
-  /** Legend at the cursor while there is one, then at the playhead, at the newest row otherwise. */
+  /** Legend at the cursor as it is drawn; without one what was known at the playhead, at the newest row otherwise. */
   function read() {
     // uPlot tells of its cursor once before there is anything under it.
     if (picture === null || picture.lines.length === 0) return;
     const { picture: { cursor }, lines, y } = picture;
     const under = cursor.left >= 0 ? nearest(picture.at, picture.picture.posToVal(cursor.left, "x")) : -1;
     const hover = under >= 0;
-    const { table } = tape;
-    const row = store.past ? rowAt(table.rows()[0], store.playhead) : table.length - 1;
     // What was nothing all along says nothing, and of many only the largest have room: the rest leaves the legend, not the chart.
     const peaks = lines.filter(({ away }) => !away).map(({ peak }) => peak).sort((a, b) => b - a);
     const least = Math.max(peaks[LEGEND] ?? 0, entries.length > 3 ? 0 : -1);
     for (const { k, item, value } of entries) {
-      const now = (hover ? lines[k].raw[under] : row >= 0 ? table.columns[k][table.start + row] : NaN) * y.factor;
+      const now = (hover ? lines[k].raw[under] : tape.said(k)) * y.factor;
       say(value, y.suffix === "%" ? percent(now) : figures(now));
       item.hidden = lines[k].away || lines[k].peak <= least;
     }
@@ -141,15 +140,23 @@ export function mount(root, page, chart) {
     if (Date.now() - summed_at > SUMMARY_MS || !figures_.matches(".unseen")) summarize();
   };
 
+  const told = () => {
+    if (picture === null || !tape.seen) return;
+    read();
+    if (!figures_.matches(".unseen")) summarize();
+  };
+
   /** The same chart as figures, for a screen reader and for who wants to know: newest, least, mean and most of what is shown. */
   function summarize() {
     if (picture === null || picture.lines.length === 0) return;
     summed_at = Date.now();
+    say(current, store.past ? t("at the playhead") : t("now"));
     const { factor, suffix } = picture.y;
     const { from, to } = span.shown();
     const said = (value) => (Number.isFinite(value) ? `${figures(value * factor)} ${suffix}`.trim() : t("none"));
     figures_rows.forEach((cells, k) => {
       const found = summary(tape.table.rows()[0], picture.lines[k].raw, from, to);
+      if (store.past) found.newest = tape.said(k);
       FIGURES.forEach((name, column) => say(cells[column], said(found[name])));
     });
   }
@@ -190,6 +197,8 @@ export function mount(root, page, chart) {
       after.move(picture.picture, store.playhead);
       read();
     }),
+    // What stood there comes after it, and more of it later.
+    store.on("metrics", () => store.past && told()),
     onTheme(() => {
       picture?.picture.redraw(true, true);
       drawn.forget();

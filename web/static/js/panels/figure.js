@@ -1,4 +1,4 @@
-// One figure of somebody's own dashboard: its newest value in the shown time, and a sparkline.
+// One figure of somebody's own dashboard: its value at the playhead, live the newest in the shown time, and a sparkline.
 
 import { el, say, severity } from "../dom.js";
 import { measured } from "../format.js";
@@ -27,8 +27,7 @@ export function mount(card, page, made, { open, join = "max", words = "" }) {
     const colours = palette();
     const table = trail.follow(tape.table);
     const { from, to } = span.shown();
-    // The playhead may stand within a stretch that does not move.
-    const value = Number.isNaN(store.playhead) ? newest(table, to + AHEAD_S) : newest(table, Math.min(to, store.playhead));
+    const value = store.past ? joined(made.lines.map((_, k) => tape.said(k))) : newest(table, to + AHEAD_S);
     const firing = [...store.view.alerts.values()].filter((one) => made.lines.some(({ series, source = made.source }) => series === one.series && one.source === source));
     const level = firing.some((one) => one.severity === "critical") ? "critical" : firing.length ? "warning" : "none";
     const said = measured(made.unit, value);
@@ -51,7 +50,7 @@ export function mount(card, page, made, { open, join = "max", words = "" }) {
     ask();
   });
   size.observe(line);
-  const off = [store.on("alerts", ask), store.on("playhead", ask), span.on(ask), onTheme(ask)];
+  const off = [store.on("alerts", ask), store.on("playhead", ask), store.on("metrics", () => store.past && ask()), span.on(ask), onTheme(ask)];
   ask();
   return () => {
     stop();

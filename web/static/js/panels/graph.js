@@ -6,10 +6,9 @@ import { draw } from "../plot.js";
 import { Drawn, painter } from "../paint.js";
 import { onTheme } from "../palette.js";
 import { Table } from "../series.js";
-import { row as rowAt } from "../timeline.js";
 import { veil } from "../veil.js";
 
-/** `unit` of all `lines` ([{ key, colour, label }]). `show(columns, at)` takes what is drawn from then on; `card` is for files. */
+/** `unit` of all `lines` ([{ colour, label, said }]), of which `said()` is what was known at the playhead. `show(columns, at)` takes what is drawn from then on; `card` is for files. */
 export function mount(root, page, { unit, lines }) {
   const { store, span } = page;
   const said = el("span.unit");
@@ -31,14 +30,13 @@ export function mount(root, page, { unit, lines }) {
     picture.picture.over.append(after.element);
   };
 
-  /** Values at the cursor, else at the playhead, else the newest of each. */
+  /** Values at the cursor as drawn, else what was known at the playhead, else the newest of each. */
   function read() {
     if (picture === null || picture.lines.length === 0) return;
     const { picture: { cursor }, lines: columns, y } = picture;
     const hover = cursor.idx !== null && cursor.idx !== undefined && cursor.left >= 0;
-    const row = hover ? cursor.idx : store.past ? rowAt(table.rows()[0], store.playhead) : -1;
     columns.forEach(({ raw }, k) => {
-      const value = row >= 0 ? raw[row] : newest(raw);
+      const value = hover ? raw[cursor.idx] : store.past ? lines[k].said() : newest(raw);
       say(values[k], y.suffix === "%" ? percent(value * y.factor) : figures(value * y.factor));
     });
     say(said, y.suffix);
@@ -58,7 +56,7 @@ export function mount(root, page, { unit, lines }) {
     ask();
   });
   size.observe(plot);
-  const off = [span.on(ask), store.on("playhead", ask), onTheme(() => picture?.picture.redraw(true, true))];
+  const off = [span.on(ask), store.on("playhead", ask), store.on("metrics", () => store.past && ask()), onTheme(() => picture?.picture.redraw(true, true))];
   return {
     /** What is drawn from now on: the times, and a column a line. */
     show(at, columns) {

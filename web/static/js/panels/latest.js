@@ -1,7 +1,7 @@
 // Every series with its newest value, unit and age, as the server has them: filtered, sorted, asked again while it is open.
 
 import { el, say } from "../dom.js";
-import { ago, count, text } from "../format.js";
+import { ago, clock, count, date, text } from "../format.js";
 import { t } from "../words.js";
 import { sheet } from "./sheet.js";
 
@@ -12,13 +12,21 @@ const COLUMNS = [
   ["source", "source", (one) => one.source], ["series", "series", (one) => one.series], ["value", "value", (one) => one.value], ["unit", "unit", (one) => one.unit], ["age", "age", (one) => one.age_s],
 ];
 
-export function open({ ask }) {
+export function open({ ask, store }) {
   sheet("latest", t("Live metrics"), (body) => {
     const find = el("input.input", { type: "search", placeholder: t("Filter by name, label, source or unit"), "aria-label": t("Filter"), oninput: () => draw() });
     const aside = el("p.note", { "aria-live": "polite" });
     const rows = el("tbody");
     const heads = COLUMNS.map(([id, label], k) => el(k === 2 || k === 4 ? "th.n" : "th", { scope: "col" }, el("button.link", { type: "button", "data-sort": id, onclick: () => sortBy(id) }, t(label))));
-    body.append(find, aside, el("div.scroll.tall", { tabindex: "0", role: "region", "aria-label": t("Live metrics") }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), rows)));
+    // What stood at a moment is asked for a source at a time: of all there are, there is now alone.
+    const warn = el("p.note.elsewhere", { role: "status" });
+    const place = () => {
+      warn.hidden = !store.past;
+      say(warn, store.past ? t("These are the figures of now, not of {time}, where the playhead stands.", { time: `${date(store.playhead)} ${clock(store.playhead)}` }) : "");
+    };
+    place();
+    const off = [store.on("playhead", place), store.on("metrics", place)];
+    body.append(warn, find, aside, el("div.scroll.tall", { tabindex: "0", role: "region", "aria-label": t("Live metrics") }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), rows)));
     let all = [];
     let sort = "source";
     let up = true;
@@ -56,6 +64,9 @@ export function open({ ask }) {
     };
     refresh();
     const timer = setInterval(refresh, EVERY_MS);
-    return () => clearInterval(timer);
+    return () => {
+      clearInterval(timer);
+      for (const one of off) one();
+    };
   }, "wide");
 }

@@ -6,7 +6,7 @@ import { Drawn, painter } from "../paint.js";
 import { onTheme, palette } from "../palette.js";
 import { readable } from "../plan.js";
 import { spark } from "../spark.js";
-import { Trail, pixel, trailed } from "../trail.js";
+import { Trail, pixel } from "../trail.js";
 import { parsed } from "../wire.js";
 import { t } from "../words.js";
 import { health } from "./rail.js";
@@ -96,7 +96,7 @@ export function mount(root, page, source, glanced) {
       const line = el("canvas", { "aria-hidden": "true" });
       const ids = figure.parts.flatMap((part) => part.ids);
       const cell = el("div", { "data-figure": figure.key }, el("dt", { title: figure.title }, figure.title), el("dd", {}, number, unit, line));
-      const tape = tapes.open({ kind: "line", ids, points: POINTS, counters: figure.rate });
+      const tape = tapes.open({ kind: "line", ids, points: POINTS, counters: figure.rate, source });
       tape.changed = ask;
       tape.look(seen);
       return { figure, ids, cell, number, unit, line, tape, trail: new Trail((values) => joined(figure.parts, values)), drawn: new Drawn() };
@@ -124,9 +124,8 @@ export function mount(root, page, source, glanced) {
     const { from, to } = span.shown();
     for (const { figure, ids, cell, number, unit, line, trail, tape, drawn } of tiles) {
       const table = trail.follow(tape.table);
-      let value = figure.rate ? trail.last : joined(figure.parts, ids.map((id) => view.latest.get(id)));
-      if (store.past) value = trailed(table, store.playhead, value);
-      else if (Number.isNaN(value)) value = told(glance(), figure, table);
+      let value = joined(figure.parts, ids.map((id, k) => (store.past ? tape.said(k) : figure.rate ? store.said(id, { source }) : view.latest.get(id))));
+      if (!store.past && Number.isNaN(value)) value = told(glance(), figure, table);
       const rule = view.rules.find((one) => one.rule === figure.rule);
       const alarm = firing.find((one) => one.rule === figure.rule && figure.rule);
       const level = alarm?.severity ?? (rule && value > rule.above ? "warning" : figure.odd ? "odd" : "fine");

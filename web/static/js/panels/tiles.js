@@ -7,7 +7,7 @@ import { onTheme, palette } from "../palette.js";
 import { Drawn, painter } from "../paint.js";
 import { perSecond, readable } from "../plan.js";
 import { spark } from "../spark.js";
-import { Trail, pixel, trailed } from "../trail.js";
+import { Trail, pixel } from "../trail.js";
 import { t } from "../words.js";
 
 const share = (value) => ({ number: percent(value), unit: "%" });
@@ -118,7 +118,7 @@ export function judged(store, tile, source, value) {
   return { level: "fine", words: "" };
 }
 
-/** What a tile tells of a source in one store: { tape, trail() → its column as a Table, value() → at the playhead, NaN for nothing known }. */
+/** What a tile tells of a source in one store: { tape, trail() → its column as a Table, value() → at the playhead or now, NaN for nothing known }. */
 export function reading({ store, tapes }, tile, source) {
   const kpis = tile.kpi ? [tile.kpi, tile.also].filter(Boolean) : [];
   const parts = kpis.map((kpi) => store.members(kpi, source).length);
@@ -132,9 +132,9 @@ export function reading({ store, tapes }, tile, source) {
     tape,
     trail: () => tape && trail.follow(tape.table),
     value() {
-      let value = tile.kpi ? store.kpi(tile.kpi, source) : tile.counter ? trail.last : store.view.latest.get(tile.series.id) ?? NaN;
-      if (tile.also) value += store.kpi(tile.also, source);
-      return tape && (store.ahead || (store.past && tile.counter)) ? trailed(trail.table, store.playhead, value) : value;
+      // Until what stood there is known, the columns tell.
+      if (store.ahead && tape) return join(ids.map((_, k) => tape.said(k)));
+      return tile.kpi ? kpis.reduce((sum, kpi) => sum + store.kpi(kpi, source), 0) : store.said(tile.series.id);
     },
   };
 }

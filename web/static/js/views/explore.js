@@ -9,6 +9,7 @@ import * as graph from "../panels/graph.js";
 import { readable } from "../plan.js";
 import { given } from "../saved.js";
 import { FUNCTIONS, MOST, aligned, command, joined, parted, question, selector, unitOf } from "../selection.js";
+import { row as rowAt } from "../timeline.js";
 import { t } from "../words.js";
 
 const RESULTS = 100;
@@ -135,6 +136,8 @@ export function mount(root, page) {
   // ---- showing
 
   let cards = [];
+  let rows = [];
+  let need = null;
   let shape = "";
   let answer = null;
   let answered = "";
@@ -195,16 +198,36 @@ export function mount(root, page) {
     return [many ? one.source : null, readable(one.name, one.unit), said].filter(Boolean).join(" · ");
   };
 
+  /** What the k-th said at the playhead: readings as they were known then, of steps the last that was over. */
+  const said_of = (k) => {
+    const one = answer?.series[k];
+    if (one === undefined) return NaN;
+    if (!answer.step) return store.said(one.id, { plain: true, source: one.source });
+    return one.value[rowAt(one.at, store.playhead - answer.step)] ?? NaN;
+  };
+
+  /** The figure beside each that moves with the playhead. */
+  const point = () => {
+    for (const { k, unit, newest, now } of rows) {
+      const value = store.past ? said_of(k) : newest;
+      now.item.dataset.newest = String(value);
+      say(now.name, store.past ? t("at the playhead") : t("now"));
+      say(now.value, written(unit, value));
+    }
+  };
+
   const show = () => {
     const fn_ = told_fn();
     const series = (answer?.series ?? []).slice(0, MOST);
     const columns = aligned(series);
-    const lines = series.map((one, k) => ({ one, colour: k, label: label(one), unit: unitOf(one, fn_), held: columns.held[k], exact: columns.exact[k] }));
+    const lines = series.map((one, k) => ({ one, colour: k, label: label(one), unit: unitOf(one, fn_), said: () => said_of(k), held: columns.held[k], exact: columns.exact[k] }));
     // Numbers of different units never share an axis: each unit has a chart of its own.
     const units = [...new Set(lines.map(({ unit }) => unit))];
     const now = JSON.stringify(lines.map(({ one, unit }) => [one.id, unit]));
     if (now !== shape) {
       shape = now;
+      if (need) store.spare(need);
+      need = lines.length ? store.need({ seen: true, ids: lines.map(({ one }) => one.id) }) : null;
       for (const { made } of cards) made.leave();
       cards = units.map((unit) => {
         const card = el("article", { "data-unit": unit });
@@ -221,12 +244,13 @@ export function mount(root, page) {
       card.dataset.rows = String(columns.at.length);
     }
     const selectors = picks();
-    const rows = lines.map(({ one, colour, label: said, unit, exact }) => ({ one, colour, said, unit, ...summary(exact), mine: selectors.find((text) => text === selector(one)) }));
+    rows = lines.map(({ one, colour, label: said, unit, exact }, k) => ({ k, now: { name: el("small"), value: el("span") }, one, colour, said, unit, ...summary(exact), mine: selectors.find((text) => text === selector(one)) }));
     const missing = answer === null ? [] : selectors.filter((text) => !answer.series.some((one) => selector(one) === text) && answer.series.length === 0);
-    chosen.replaceChildren(...rows.map(({ one, colour, said, unit, newest, least, mean, most, mine }) => el("li", { "data-series": selector(one), "data-newest": String(newest), "data-least": String(least), "data-most": String(most), "data-mean": String(mean) },
+    chosen.replaceChildren(...rows.map(({ now, one, colour, said, unit, least, mean, most, mine }) => now.item = el("li", { "data-series": selector(one), "data-least": String(least), "data-most": String(most), "data-mean": String(mean) },
       graph.swatch(colour), el("span.name", { title: selector(one) }, said),
-      ...[[t("now"), newest], [t("least"), least], [t("mean"), mean], [t("most"), most]].map(([name, value]) => el("span.n", {}, el("small", {}, name), " ", written(unit, value))),
+      el("span.n", {}, now.name, " ", now.value), ...[[t("least"), least], [t("mean"), mean], [t("most"), most]].map(([name, value]) => el("span.n", {}, el("small", {}, name), " ", written(unit, value))),
       mine === undefined ? null : el("button.button.small.icon", { type: "button", "aria-label": t("Take {series} away", { series: said }), onclick: () => pick(mine) }, "×"))));
+    point();
     charts.hidden = route.get("as") === "table" || lines.length === 0;
     table.hidden = route.get("as") !== "table" || lines.length === 0;
     if (!table.hidden) numbers(lines, columns.at);
@@ -326,6 +350,7 @@ export function mount(root, page) {
       answered = "";
       soon();
     }),
+    store.on("playhead", point), store.on("metrics", () => store.past && point()),
     page.keys.on("f", t("find series"), () => find.focus()),
   ];
   show();
@@ -339,6 +364,7 @@ export function mount(root, page) {
     hunt.stop();
     clearTimeout(timer);
     clearTimeout(typing);
+    if (need) store.spare(need);
     for (const { made } of cards) made.leave();
     for (const one of off) one();
     root.replaceChildren();
