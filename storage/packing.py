@@ -100,12 +100,14 @@ def guard(body: bytes) -> bytes:
     return body + zlib.crc32(body).to_bytes(CRC, "little")
 
 
-def unguard(body: bytes, what: str) -> bytes:
+def unguard(body: object, what: str) -> bytes:
     """`body` without the CRC-32 at its end.
 
     Raises:
-        Damaged: the CRC-32 is another one.
+        Damaged: the CRC-32 is another one, or this is no string of bytes: a torn page has cells of any type.
     """
+    if not isinstance(body, bytes):
+        raise Damaged(f"{what} is no string of bytes")
     if len(body) <= CRC or zlib.crc32(body[:-CRC]) != int.from_bytes(body[-CRC:], "little"):
         raise Damaged(f"{what} of {len(body)} bytes does not match its checksum")
     return body[:-CRC]

@@ -79,6 +79,41 @@ def test_a_bit_flipped_in_any_cell_is_found(tmp_path):
     assert unnoticed == []
 
 
+@pytest.mark.parametrize("cell", [None, 7, 0.5, "words", b""])
+def test_a_cell_of_another_type_is_found(tmp_path, cell):
+    """A torn page has cells of any type, whatever the table forbids: each is named or harmless, and none ends the
+    look."""
+    sound = tmp_path / "sound.db"
+    fill(sound)
+    truth = dump(sound)
+    connection = sqlite3.connect(sound)
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '')")
+    connection.commit()
+    connection.close()
+    for table, columns in COLUMNS.items():
+        for column in columns:
+            if column == "crc" and cell is None:  # as of rows from before there were any
+                continue
+            path = tmp_path / "torn.db"
+            shutil.copy(sound, path)
+            try:
+                changed = change(
+                    path,
+                    f"UPDATE {table} SET {column} = ? "
+                    f"WHERE {columns[0]} = (SELECT max({columns[0]}) FROM {table})",
+                    cell,
+                )
+            except sqlite3.IntegrityError:  # the key of a row is a number
+                continue
+            assert changed > 0
+            try:
+                damaged = bool(checked(path).damages)
+            except StorageError:
+                damaged = True
+            assert damaged or dump(path) == truth, f"{table}.{column}"
+
+
 def test_every_table_is_tried():
     """A new table or column has to be defended as well."""
     known = {table.name: [*table.columns.keys()] for table in metadata.sorted_tables}
