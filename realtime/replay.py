@@ -750,7 +750,7 @@ class Replays:
                 until = (await self.past.place(ask.to)).seq
             then, at = place, ask.start
             if ask.after is not None:
-                then = Place(ask.after if until is None else min(ask.after, until), True)
+                then = Place(ask.after, True)
                 at = await self.past.moment(then.seq)
         finally:
             self._coming -= 1

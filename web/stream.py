@@ -220,6 +220,8 @@ class Stream(Border):
         after = self.services.hub.told(resumed)
         if isinstance(after, Reset):
             return watched._replace(reset=after)
+        if watched.to is not None:
+            after = min(after, (await self.services.past.place(watched.to)).seq)
         return watched._replace(after=max(after, place_then.seq))
 
     def write_out(self, data: bytes | memoryview) -> "asyncio.Future[None] | None":

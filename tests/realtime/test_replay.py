@@ -521,6 +521,8 @@ async def test_a_stream_that_comes_back_from_outside_its_span_stays_in_it(tmp_pa
                 await stream.until("playhead", state="ended")
             (picture,) = [one for one in stream.heard if one.event == "snapshot"]
             assert picture.data["at"] == at(wanted[0] - 1 if wanted else 12)
+            hello = stream.heard[0].data
+            assert hello["resumed"] and hello["cursor"] == picture.data["cursor"]
             told = [one.data["at"] for one in stream.heard if one.event == "metrics"]
             assert told == [at(n) for n in wanted]
 
