@@ -9,13 +9,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from realtime.delivery import Hub
-from web.handler import Border
+from web.handler import Border, logger
+from web.problem import Problem
 from web.route import Operation, Route
 
 if TYPE_CHECKING:
     from web.socketio import Door
 
 PATH = "/socket.io/"
+RETRY_S = 10
+UNLOADED = (
+    "Socket.IO could not be loaded, and the server's log tells why. Try again later;"
+    " a WebSocket or an event stream does without."
+)
 
 
 class Doorway:
@@ -27,10 +33,21 @@ class Doorway:
         self._loading: asyncio.Future[type[Door]] | None = None
 
     async def open(self) -> "Door":
+        """
+        Raises:
+            Problem: 503, it could not be loaded this time.
+        """
         if self._loading is None:
             self._loading = asyncio.get_running_loop().run_in_executor(None, _load)
-        # Whoever gives up waiting takes nothing from the others.
-        kind = await asyncio.shield(self._loading)
+        loading = self._loading
+        try:
+            # Whoever gives up waiting takes nothing from the others.
+            kind = await asyncio.shield(loading)
+        except Exception as error:  # of any kind: it runs what others wrote
+            if self._loading is loading:  # the first who hears of it; the next to knock tries anew
+                self._loading = None
+                logger.error("Socket.IO could not be loaded", exc_info=error)
+            raise Problem(503, UNLOADED, headers={"Retry-After": str(RETRY_S)}) from None
         if self.door is None:
             self.door = kind(self.hub)
         return self.door

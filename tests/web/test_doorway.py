@@ -9,6 +9,7 @@ import pytest
 from tests.app import PATIENCE_S, house
 from tests.clients import eventually
 from web.doorway import Knock
+from web.problem import Problem
 
 pytest.importorskip("engineio")
 
@@ -54,6 +55,32 @@ async def test_nobody_waits_for_one_who_left(tmp_path, monkeypatch):
         loaded.set_result(Door)
         assert (await http.get(SHAKE)).status_code == 200
         assert len(doorway(it).door.clients) == 1
+
+
+@pytest.mark.gen_test
+async def test_what_could_not_be_loaded_once_is_tried_again(tmp_path, monkeypatch, logs):
+    """As where no file could be opened just then: who waits is told so with a 503, the log says why, once, and the next
+    gets in."""
+
+    def fail():
+        raise OSError(24, "Too many open files")
+
+    async with house(tmp_path) as it, httpx.AsyncClient(base_url=it.url, trust_env=False) as http:
+        loading = doorway(it)._loading = asyncio.get_running_loop().create_future()
+        waiting = [asyncio.create_task(doorway(it).open()) for _ in range(3)]
+        await asyncio.sleep(0)
+        loading.set_exception(OSError(24, "Too many open files"))
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [isinstance(one, Problem) and one.status for one in told] == [503] * 3
+        logs.expect("Socket.IO could not be loaded")
+        with monkeypatch.context() as patch:
+            patch.setattr("web.doorway._load", fail)
+            answer = await http.get(SHAKE)
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert "could not be loaded" in answer.json()["detail"]
+        assert "Too many open files" in str(logs.expect("Socket.IO could not be loaded"))
+        assert (await http.get(SHAKE)).status_code == 200
 
 
 @pytest.mark.gen_test
