@@ -3,7 +3,7 @@
 Looked at when the server starts, every few seconds, and when it is nudged. What differs from what stands is
 saved as an event, a file that is gone takes its dashboard with it, and one that cannot be used changes nothing
 and is told. So is a directory that is away, as on a disk that is not mounted: what came from it stays until it is
-back.
+back. One in which no file was seen since the server began counts as away, too.
 """
 
 import asyncio
@@ -153,8 +153,8 @@ class Provisions:
         except OSError as error:
             return _Looked({}, [], f"the directory cannot be read ({error.strerror})")
         here = (stat.st_dev, stat.st_ino)
-        if not paths and place not in (None, here):
-            return _Looked({}, [], "an empty directory has taken its place, as where a disk was")
+        if not paths and place != here:  # one that never had any cannot have lost them
+            return _Looked({}, [], "a directory without files is in its place, as where a disk was")
         more = [
             Fault(_name(path), "", f"there are more than {LAYOUTS} files, as many as may be")
             for path in paths[LAYOUTS : LAYOUTS + 1]

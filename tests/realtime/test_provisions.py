@@ -155,11 +155,11 @@ async def test_a_directory_that_is_away_keeps_what_came_from_it(files, logs, how
     assert (fault.file, fault.field) == ("", "") and "2 in all" in fault.detail
     assert (it.log.head, len(titles(it))) == (head, 2)
     logs.expect("the directory of dashboards is away")
-    if how != "unmounted":
-        another = Provisions(directory, it.spine, "here")
+    another = Provisions(directory, it.spine, "here")
+    for _ in range(2):
         await another.look()
         assert (len(another.faults), len(titles(it))) == (1, 2)
-        logs.expect("the directory of dashboards is away")
+    logs.expect("the directory of dashboards is away")
     if how == "unmounted":
         directory.rmdir()
     elif how == "unreadable":
@@ -171,6 +171,37 @@ async def test_a_directory_that_is_away_keeps_what_came_from_it(files, logs, how
     (directory / "shop.json").unlink()
     await provisions.look()
     assert (provisions.faults, titles(it)) == ([], {})
+
+
+@pytest.mark.gen_test
+async def test_a_directory_that_was_emptied_while_nobody_looked_is_away(files, logs):
+    """It may be where a disk will be; a file that comes, of whatever, proves that it is not, and what has none goes."""
+    it, directory, provisions = files
+    shop = write(directory, "shop.json", SHOP)
+    await provisions.look()
+    shop.unlink()
+    provisions = Provisions(directory, it.spine, "here")
+    await provisions.look()
+    assert (len(provisions.faults), titles(it)) == (1, {"shop": "Shop"})
+    logs.expect("the directory of dashboards is away")
+    proof = write(directory, "any.json", {})
+    await provisions.look()
+    assert titles(it) == {}
+    logs.expect("a dashboard file cannot be used")
+    proof.unlink()
+    await provisions.look()
+    assert (provisions.faults, titles(it)) == ([], {})
+
+
+@pytest.mark.gen_test
+async def test_an_empty_directory_is_no_fault_where_nothing_came_from_it(files):
+    """As on the first day: nothing is said, and the first file is taken as any."""
+    it, directory, provisions = files
+    await provisions.look()
+    assert provisions.faults == []
+    write(directory, "shop.json", SHOP)
+    await provisions.look()
+    assert (provisions.faults, titles(it)) == ([], {"shop": "Shop"})
 
 
 @pytest.mark.gen_test
