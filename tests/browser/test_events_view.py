@@ -1,10 +1,11 @@
 """The events view: the log as a list, newest first, in pages that do not lose their place."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.app import running
+from tests.app import PATIENCE_S, running
 from tests.browser.watch import LIVE_S, PATIENCE_MS, ask, post, watching
 
 pytestmark = pytest.mark.browser
@@ -55,6 +56,19 @@ async def test_the_log_is_a_list(tmp_path: Path) -> None:
         assert watch.complaints == []
 
 
+async def now(url: str) -> str:
+    """The newest tick, as every answer writes it."""
+    return str((await ask(url, "/api/realtime/dashboard/live"))["at"])
+
+
+async def ticked(url: str, at: str) -> str:
+    """Once there is a tick after `at`: that one."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (newest := await now(url)) <= at:
+            await asyncio.sleep(0.1)
+    return newest
+
+
 @pytest.mark.gen_test(timeout=LIVE_S)
 async def test_what_came_later_is_not_listed(tmp_path: Path) -> None:
     """At a moment of the past the list ends there, marks as well, and live it is whole again."""
@@ -62,20 +76,19 @@ async def test_what_came_later_is_not_listed(tmp_path: Path) -> None:
         page = watch.page
         await post(server.url, "/api/realtime/notifications", {"message": "the earlier"})
         await post(server.url, "/api/realtime/annotations", {"text": "marked early"})
-        await page.wait_for_timeout(2_500)
-        at = (await ask(server.url, "/api/realtime/dashboard/live"))["at"]
-        await page.wait_for_timeout(1_500)
+        at = await ticked(server.url, await now(server.url))
+        await ticked(server.url, at)
         await post(server.url, "/api/realtime/notifications", {"message": "the later"})
         await post(server.url, "/api/realtime/annotations", {"text": "marked late"})
         await watch.open(f"/analytics?view=events&at={at}")
         await page.wait_for_selector("#events >> text=the earlier", timeout=PATIENCE_MS)
-        await page.wait_for_timeout(1_000)
+        await page.wait_for_selector(f'#events[data-at="{at}"]', timeout=PATIENCE_MS)
         assert await page.locator("#events .event >> text=late").count() == 0
         await page.keyboard.press("l")
         await page.wait_for_selector("#events >> text=the later", timeout=PATIENCE_MS)
         await watch.open(f"/analytics?view=alerts&at={at}")
         await page.wait_for_selector("#marks >> text=marked early", timeout=PATIENCE_MS)
-        await page.wait_for_timeout(1_000)
+        await page.wait_for_selector(f'#marks[data-at="{at}"]', timeout=PATIENCE_MS)
         assert await page.locator("#marks .entries >> text=marked late").count() == 0
         await page.keyboard.press("l")
         await page.wait_for_selector("#marks >> text=marked late", timeout=PATIENCE_MS)

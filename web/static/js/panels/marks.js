@@ -78,10 +78,13 @@ export function mount(root, page) {
   const load = async () => {
     turn += 1;
     const mine = turn;
+    const watched = store.past ? micro(store.playhead) : "";
     try {
-      const { annotations, more } = await ask(`${PATH}?${new URLSearchParams({ limit: String(MOST_LISTED), ...(store.past && { to: micro(store.playhead) }), ...(find.value.trim() && { text: find.value.trim() }) })}`);
+      const { annotations, more } = await ask(`${PATH}?${new URLSearchParams({ limit: String(MOST_LISTED), ...(watched && { to: watched }), ...(find.value.trim() && { text: find.value.trim() }) })}`);
       if (mine !== turn) return;
       list.replaceChildren(...annotations.map(annotation).map((one) => entry(page, one)));
+      // The moment at which the list ends.
+      root.dataset.at = watched;
       none.hidden = annotations.length > 0;
       say(none, find.value.trim() ? t("Nothing like that was marked.") : t("Nothing is marked yet. B marks the moment under the playhead; deploy scripts send to POST /api/realtime/annotations."));
       say(aside, more ? t("and {n} more", { n: more }) : "");

@@ -74,6 +74,7 @@ export function mount(root, page) {
     looking = further.disabled = true;
     const mine = turn;
     tell();
+    const watched = store.past ? micro(store.playhead) : "";
     try {
       const until = list.childElementCount + WANTED;
       const shown = span.shown();
@@ -94,6 +95,8 @@ export function mount(root, page) {
         ended = next === null;
       }
       looking = false;
+      // The moment at which the list ends.
+      card.dataset.at = watched;
       tell();
     } catch (failure) {
       looking = false;
@@ -132,6 +135,7 @@ export function mount(root, page) {
     fresh.hidden = true;
     further.disabled = false;
     list.replaceChildren();
+    delete card.dataset.at;
     look();
   };
 
