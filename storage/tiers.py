@@ -164,7 +164,7 @@ def stored(
         Damaged: a block of it cannot be read.
     """
     first, last = (
-        place_of(tier, block_of(start, tier), 0),
+        place_of(tier, block_of(max(0, start), tier), 0),  # below its first is another tier's last
         place_of(tier, block_of(end, tier) + 1, 0),
     )
     rows = connection.execute(

@@ -1,6 +1,8 @@
 """The rollups in the file are those of the samples, whatever came when."""
 
+import contextlib
 import gzip
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -261,3 +263,18 @@ async def test_half_an_hour_of_a_host_takes_18_kb(engine):
     for id_, column in joined(*parts).items():
         assert differing(stored[id_], fold(*column, 60)) == []
     assert size + 20 * rows <= 18_000
+
+
+@pytest.mark.gen_test
+async def test_before_all_time_lies_no_other_tier(engine, tmp_path):
+    """As when as long a stretch as a long one is asked for before it: what is told is of the tier that was asked."""
+    part = span(NOW, 600, [1, 70])
+    await add(engine, part)
+    async with engine.transaction() as connection:
+        await tiers.write(connection, await tiers.prepare(connection, part, coarse=False))
+    with contextlib.closing(sqlite3.connect(tmp_path / "playhead.db")) as look:
+        for tier in TIERS:
+            found = list(tiers.stored(look, tier, -NOW, NOW + HOUR))
+            assert [id_ for id_, _ in found] == [1, 70]
+            for id_, buckets in found:
+                assert differing(buckets, fold(*joined(part)[id_], tier)) == []
