@@ -42,8 +42,9 @@ _packed = msgspec.msgpack.Encoder().encode
 LONG = 512
 """Bytes from which a fact is compressed; shorter ones find room beside others."""
 _LEVEL = 3
-_UNFOLDED = 2**28
-"""No payload is longer when it is decompressed."""
+_UNFOLDED = 2**24
+"""No payload is longer when it is decompressed: a few bytes that somebody made could else hold the loop for long,
+and fill the memory. Longer facts are written as they are."""
 
 _TICK = b"\x92"
 """An array of two begins."""

@@ -1,6 +1,7 @@
 """What goes into the log comes out of it, whatever it is and whichever version wrote it."""
 
 import struct
+import tracemalloc
 
 import msgpack
 import pytest
@@ -77,6 +78,22 @@ def test_a_frame_that_cannot_be_unfolded_is_a_broken_log(frame):
     """Cut, with more behind it, of no length, of none that it tells, or of more than any has."""
     with pytest.raises(StorageBroken, match="cannot be read"):
         codec.decode("series", 1, frame)
+
+
+def test_a_few_bytes_do_not_fill_the_memory():
+    """A frame of a kilobyte that would be more than 16 MiB is not unfolded; a fact so long is written plain."""
+    text = "a" * 2**24
+    frame = zstandard.compress(msgpack.packb(["id", "info", text, "", "dashboard"]))
+    assert len(frame) < 2000
+    tracemalloc.start()
+    try:
+        with pytest.raises(StorageBroken, match="longer than any"):
+            codec.decode("notification", 1, frame)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    long = Notification("id", "info", text, "", "dashboard")
+    assert codec.decode("notification", 1, codec.encode(long)) == long
 
 
 @given(st.lists(facts))
