@@ -55,11 +55,6 @@ class Bins:
         self._last: float | None = None
 
     @property
-    def width(self) -> int:
-        """µs of a bin."""
-        return self._width
-
-    @property
     def is_counter(self) -> bool:
         return self._counter
 
