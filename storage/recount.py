@@ -213,8 +213,16 @@ class Recount:
                 low + TOGETHER,
             )
             for place, packed in [] if isinstance(answer, str) else answer:
-                if (tier, block, place & (1 << 32) - 1) not in self._bad:
+                key = (tier, block, place & (1 << 32) - 1)
+                if key in self._bad:
+                    continue
+                try:
                     found.append(unpack_buckets(packed, block, tier))
+                except (
+                    Damaged
+                ) as error:  # by this way through torn pages it reads otherwise than by the scan
+                    self._bad.add(key)
+                    self._tell(Damage("rollups", name(place), error.detail))
         return merge_all(found)
 
     def _columns(self, segments: Iterable[int], first: int) -> Iterator[Columns]:
