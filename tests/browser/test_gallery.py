@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import pytest
 
 from realtime.core.times import rfc3339
-from tests.app import running
+from tests.app import PATIENCE_S, running
 from tests.browser.recording import SECOND, columns, tape
 from tests.browser.watch import LIVE_S, PATIENCE_MS, Watch, post, settled, watching
 
@@ -31,8 +31,8 @@ TAPE_S = 90_000 if "PICTURES" in os.environ else PAST_S
 """A day and more, where it is looked at."""
 BESIDE = "1d" if "PICTURES" in os.environ else "240s"
 BACK_S = 300
-SETTLED_MS = 1_500 if "PICTURES" in os.environ else 200
-"""Until what is asked for at leisure is there, and what fades in has come."""
+LEISURE_MS = 1_500 if "PICTURES" in os.environ else 0
+"""For a picture: what is asked for at leisure is on it, too."""
 FULL = '.view .chart[data-state="full"]'
 BOARD: Mapping[str, Any] = {
     "title": "The shop",
@@ -72,19 +72,19 @@ VIEWS: Mapping[str, tuple[dict[str, str], str]] = {
             "step": "15s",
             "q": "shop",
         },
-        ".view .chart",
+        '.view[data-shown="2"] .chart',
     ),
     "alerts": ({"view": "alerts"}, "#resolved .alert"),
-    "events": ({"view": "events"}, "#events"),
+    "events": ({"view": "events"}, "#events .event"),
     "dashboards": ({"view": "dashboards"}, ".board-card"),
     "board": ({"view": "dashboard"}, '.slot .chart[data-state="full"]'),
     "performance": ({"view": "performance"}, ".view .card"),
     "settings": ({"view": "host", "source": SOURCE}, "dialog[open]"),
     "compare": (
         {"view": "compare", "source": SOURCE, "beside": BESIDE},
-        'html[data-time="past"] .view h1',
+        '.moment[data-side="A"][data-ahead="false"]',
     ),
-    "replay": ({"view": "host", "source": SOURCE}, 'html[data-time="past"]'),
+    "replay": ({"view": "host", "source": SOURCE}, f'html[data-time="past"] {FULL}'),
 }
 """View → its address, and what is there once it has come."""
 
@@ -139,7 +139,19 @@ async def shown(watch: Watch, name: str, more: Mapping[str, str]) -> None:
         await watch.live()
         await watch.page.keyboard.press("s")
     await watch.page.wait_for_selector(there, timeout=PATIENCE_MS)
-    await watch.page.wait_for_timeout(SETTLED_MS)
+    await watch.still()
+    await watch.page.wait_for_timeout(LEISURE_MS)
+
+
+async def fits(watch: Watch, wide: int) -> bool:
+    """Whether nothing reaches further, once the pictures have followed the screen."""
+    await watch.still()
+    until = time.monotonic() + PATIENCE_S
+    while await watch.page.evaluate(FURTHEST) > wide:
+        if time.monotonic() > until:
+            return False
+        await watch.page.wait_for_timeout(100)
+    return True
 
 
 async def judge_widths(url: str, moment: str) -> None:
@@ -150,10 +162,7 @@ async def judge_widths(url: str, moment: str) -> None:
                 await shown(watch, name, {**more, "lang": language})
                 for wide in WIDTHS:
                     await watch.page.set_viewport_size({"width": wide, "height": 844})
-                    # Pictures follow a frame or two later.
-                    await watch.page.wait_for_timeout(SETTLED_MS)
-                    reach = await watch.page.evaluate(FURTHEST)
-                    assert reach <= wide, f"{name} in {language} at {wide}"
+                    assert await fits(watch, wide), f"{name} in {language} at {wide}"
         assert watch.complaints == []
 
 
@@ -194,7 +203,8 @@ async def test_every_view(tmp_path: Path) -> None:
         async with watching(server.url, size=(1920, 1080)) as watch:
             await watch.open("/analytics?view=overview&wall=1")
             await watch.page.wait_for_selector("html[data-wall] .view > *", timeout=PATIENCE_MS)
-            await watch.page.wait_for_timeout(SETTLED_MS)
+            await watch.still()
+            await watch.page.wait_for_timeout(LEISURE_MS)
             await watch.page.screenshot(path=directory / "wall-dark.png")
             assert watch.complaints == []
         living.cancel()

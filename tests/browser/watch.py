@@ -34,6 +34,21 @@ LIVE_S = 3 * PATIENCE_S
 """For a whole story: several starts of a server and of a browser on a busy machine."""
 
 
+STILL = """async () => {
+    const waits = (one) => {
+        const { top, bottom, height } = one.getBoundingClientRect();
+        return height > 0 && bottom > 0 && top < innerHeight;
+    };
+    const moves = (one) => one.playState === "running" && one.effect.getComputedTiming().iterations < Infinity;
+    for (let frame = 0; frame < 10; frame += 1) {
+        await new Promise(requestAnimationFrame);
+        if ([...document.querySelectorAll('.chart[data-state="loading"]')].some(waits)) return false;
+        if (document.getAnimations().some(moves)) return false;
+    }
+    return true;
+}"""
+
+
 @dataclass(slots=True)
 class Watch:
     """`requests` are the addresses the page asked for; `complaints` what its console held against it."""
@@ -69,6 +84,10 @@ class Watch:
             arg=seq,
             timeout=PATIENCE_MS,
         )
+
+    async def still(self) -> None:
+        """Until no chart in sight waits for its rows, and nothing fades or moves, some frames long."""
+        await self.page.wait_for_function(STILL, timeout=PATIENCE_MS)
 
     async def rows(self, chart: str) -> dict[str, list[tuple[int, float]]]:
         """What a chart holds, through its own CSV button: series → (µs, value), gaps left out."""
