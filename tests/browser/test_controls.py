@@ -128,11 +128,9 @@ async def test_live_metrics_and_refresh(tmp_path: Path) -> None:
         await page.click("#latest [data-sort=age]")
         assert await page.get_attribute("#latest th:last-child", "aria-sort") == "ascending"
         await page.keyboard.press("Escape")
-        asked = len([one for one in watch.requests if "/charts" in one])
-        await page.keyboard.press("u")
-        await page.wait_for_selector(".toast >> text=Everything was asked again")
-        await page.wait_for_timeout(300)
-        assert len([one for one in watch.requests if "/charts" in one]) > asked
+        async with page.expect_request("**/api/realtime/charts?*", timeout=PATIENCE_MS):
+            await page.keyboard.press("u")
+            await page.wait_for_selector(".toast >> text=Everything was asked again")
         await page.keyboard.press("i")
         await page.wait_for_selector("#performance >> text=Clear cache", timeout=PATIENCE_MS)
         await page.keyboard.press("Escape")

@@ -86,7 +86,8 @@ async def test_pause_holds_still_and_resume_catches_up(tmp_path: Path) -> None:
         await watch.beyond(await watch.seq() + 2)
         await watch.page.keyboard.press("p")
         await watch.page.wait_for_selector('html[data-link="paused"]')
-        await watch.page.wait_for_timeout(500)  # a tick that had come may still wait for its paint
+        # A tick that had come may still wait for its paint.
+        await watch.still()
         held = await watch.seq()
         await watch.page.wait_for_timeout(3000)
         assert await watch.seq() == held
