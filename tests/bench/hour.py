@@ -25,6 +25,7 @@ from storage.events import Annotation, Layout, Number
 from tests.app import house
 from tests.bench import recording
 from tests.clients import API, eventually
+from tests.hands import Hands
 
 SECONDS = 3_600
 SPEEDS: tuple[Any, ...] = (1, 10, 100, "max")
@@ -38,16 +39,6 @@ LONG_S = 60.0
 TURNS = 2
 """Of the loop, in which what is on its way gets on."""
 ROADS = ("ws", "sse")
-
-
-class Hands(Clock):
-    """Wall time is told by whoever writes."""
-
-    def __init__(self) -> None:
-        self.at = BEGIN
-
-    def now(self) -> int:
-        return self.at
 
 
 class Hasty(Clock):
@@ -154,7 +145,7 @@ def moment(n: float) -> str:
 @contextlib.asynccontextmanager
 async def recorded(directory: Path, **dials: Any) -> AsyncIterator[tuple[House, dict[str, Heard]]]:
     """A house whose tape holds the hour, and what was heard of it live on each road."""
-    clock = Hands()
+    clock = Hands(BEGIN)
     clock.at -= S
     async with house(
         directory, clock, alert_cpu_above=60, alert_cpu_clear=50, alert_cpu_hold_s=5, flush_ms=0,

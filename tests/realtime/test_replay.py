@@ -22,21 +22,12 @@ from storage.events import Number
 from storage.retention import Keep
 from tests.app import PATIENCE_S, house
 from tests.clients import MSGPACK, Socket, Told, events, eventually, sockets
+from tests.hands import Hands
 
 BEGIN = 1_795_403_506_000_000
 S = 1_000_000
 CPU = Key("system_cpu_utilization_ratio", (), "system_cpu_utilization_ratio")
 LOGGED = ("metrics", "alert", "notification", "system", "annotation", "layout")
-
-
-class Hands(Clock):
-    """Wall time moves when a test says so; waiting is real."""
-
-    def __init__(self) -> None:
-        self.at = BEGIN
-
-    def now(self) -> int:
-        return self.at
 
 
 class Stopped(Clock):
@@ -51,7 +42,7 @@ class Stopped(Clock):
 @contextlib.asynccontextmanager
 async def recorded(directory: Path, seconds: int = 60, **dials: Any) -> AsyncIterator[Any]:
     """A house whose tape holds a tick a second, an alert on the way, and a notification every ten seconds."""
-    clock = Hands()
+    clock = Hands(BEGIN)
     async with house(directory, clock, alert_cpu_hold_s=0, **dials) as it:
         await record(it, 0, seconds)
         yield it

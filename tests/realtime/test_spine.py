@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from realtime.clock import Clock
 from realtime.core import views
 from realtime.core.batch import Batch, Columns, Key, Rejection
 from realtime.core.decide import Bounds
@@ -39,6 +38,7 @@ from storage.log import Log
 from storage.migrate import migrate
 from tests import rule
 from tests.disk import small_disk
+from tests.hands import Hands
 
 S = 1_000_000
 NOW = 1_795_403_506 * S
@@ -48,13 +48,6 @@ LIMITS = Limits(
 )
 
 
-class Hands(Clock):
-    at = NOW
-
-    def now(self):
-        return self.at
-
-
 @contextlib.asynccontextmanager
 async def spines(directory, limits=LIMITS, writing=True, view=None):
     """A spine on a real log, with what it published and its fatal errors."""
@@ -62,7 +55,7 @@ async def spines(directory, limits=LIMITS, writing=True, view=None):
     migrate(path)
     log = Log(path)
     await log.open(NOW)
-    it = SimpleNamespace(log=log, published=[], fatal=[], clock=Hands())
+    it = SimpleNamespace(log=log, published=[], fatal=[], clock=Hands(NOW))
     it.spine = Spine(
         log,
         view or View(),

@@ -8,7 +8,8 @@ import pytest
 from realtime.core.times import parse_time, rfc3339
 from realtime.errors import StorageFull
 from tests.app import house
-from tests.web.conftest import START, Hands
+from tests.hands import Hands
+from tests.web.conftest import START
 
 CPU = "system_cpu_utilization_ratio"
 S = 1_000_000
@@ -35,7 +36,7 @@ async def push(it, clock, seconds, value=0.5, pace=1):
 async def test_a_life_of_the_recorder(tmp_path, logs, monkeypatch):
     """A stop, a crash and a collector that was silent are gaps with their causes, whatever the zoom; activity
     is the highest share of CPU of each step, and null where nothing was read."""
-    clock = Hands()
+    clock = Hands(START)
     async with house(tmp_path, clock, interval_s=1) as it:
         await push(it, clock, 600, 0.25)
         stopped = clock.at
@@ -94,7 +95,7 @@ async def test_a_life_of_the_recorder(tmp_path, logs, monkeypatch):
 @pytest.mark.gen_test(timeout=60)
 async def test_facts_are_folded_once(tmp_path, monkeypatch):
     """A second question reads no fact anew, until there is a new one."""
-    clock = Hands()
+    clock = Hands(START)
     async with house(tmp_path, clock) as it:
         await push(it, clock, 60)
         asked = []
@@ -117,7 +118,7 @@ async def test_facts_are_folded_once(tmp_path, monkeypatch):
 @pytest.mark.gen_test(timeout=60)
 async def test_an_empty_tape_is_shown_as_it_is(tmp_path):
     """Before the first reading there is no activity and no gap; it is asked again when there is some."""
-    clock = Hands()
+    clock = Hands(START)
     async with house(tmp_path, clock) as it:
         answer = await it.timeline.answer(clock.at - 3600 * S, clock.at, 60, clock.at)
         assert (answer["what"], answer["at"], answer["gaps"]) == ("nothing", [], [])

@@ -16,7 +16,6 @@ from tornado.httpserver import HTTPServer
 
 from realtime.answers import Encoder
 from realtime.charts import Charts
-from realtime.clock import Clock
 from realtime.core.decide import Bounds
 from realtime.core.naming import parse_series
 from realtime.core.requests import RequestStats
@@ -38,6 +37,7 @@ from storage.events import Event
 from storage.log import Log
 from storage.migrate import migrate
 from tests import rule
+from tests.hands import Hands
 from web.app import application, serve_options
 from web.assets import read_assets
 from web.budget import Budget
@@ -53,19 +53,6 @@ MAX_BODY = 1024 * 1024
 PAGE = b'<!doctype html><script type="module" src="{{ assets }}/js/main.js"></script>'
 
 RULES = [rule.cpu(series="system_cpu_utilization_ratio")]
-
-
-class Hands(Clock):
-    """A clock that moves when a test says so."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> int:
-        return self.at
-
-    def pass_s(self, seconds: float) -> None:
-        self.at += int(seconds * 1_000_000)
 
 
 class Body:
@@ -203,7 +190,7 @@ def static(tmp_path: Path) -> Path:
 async def site(tmp_path: Path, static: Path):
     path = tmp_path / "playhead.db"
     migrate(path)
-    clock = Hands()
+    clock = Hands(START)
     log = Log(path)
     await log.open(clock.now())
     view = View()
