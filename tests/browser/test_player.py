@@ -1,12 +1,13 @@
 """The night is dragged back and watched: as a person does it, against a real tape."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app import running
+from tests.app import PATIENCE_S, running
 from tests.browser.watch import LIVE_S, LOAD, PATIENCE_MS, Watch, ask, post, watching
 
 pytestmark = pytest.mark.browser
@@ -116,7 +117,8 @@ async def test_the_past_is_watched_and_left(tmp_path: Path) -> None:
             )
             same, apart = alike(figures, [])
             # Who was there live may have charts of series that were named only later: what both show is the same.
-            for _ in range(50):
+            until = time.monotonic() + PATIENCE_S
+            while time.monotonic() < until:
                 same, apart = alike(figures, await other.page.evaluate(FIGURES))
                 if not apart and {"seq", "clock", "cpu_percent"} <= same and len(same) > 12:
                     break
