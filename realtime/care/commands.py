@@ -125,6 +125,7 @@ class Care:
             done,
             f"{done.segments:,} segments sealed; {done.before:,} bytes before, "
             f"{done.after:,} after{ratio}",
+            *([f"Rollups were not written anew: {done.left}."] if done.left else []),
         )
         return 0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import sqlite3
 
 import pytest
@@ -13,8 +14,9 @@ from storage.log import Log
 from storage.look import look
 from storage.migrate import migrate
 from storage.verify import verify
+from tests.disk import small_disk
 from tests.storage.conftest import NOW, tick
-from tests.storage.filled import dump, fill
+from tests.storage.filled import change, dump, fill
 
 
 async def events(path):
@@ -66,6 +68,59 @@ async def recorded(path):
         )
         await log.seal(log.head, all_of_it=True)
     await log.close()
+
+
+SPARE = 1_000_000
+
+
+def with_room_inside(path):
+    """As retention leaves it: that many bytes of the file are of no use to anybody."""
+    asyncio.run(recorded(path))
+    change(path, "CREATE TABLE gone (body BLOB)")
+    change(path, "INSERT INTO gone VALUES (zeroblob(?))", SPARE)
+    change(path, "DROP TABLE gone")
+
+
+def test_a_full_disk_gets_its_room_back(tmp_path):
+    """Free pages go before anything is asked of the disk, and what needs room has it then."""
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        path = disk.path / "playhead.db"
+        with_room_inside(path)
+        rollups = dump(path)["rollups"]
+        disk.fill(65_536)  # the index of a WAL and a few pages
+        done = asyncio.run(compact(path, NOW))
+        assert done.left is None and done.after < done.before - SPARE
+        assert dump(path)["rollups"] == rollups
+
+
+def test_without_room_rollups_lie_as_they_lay(tmp_path, monkeypatch):
+    """That is told with figures, and everything else is done."""
+    path = tmp_path / "playhead.db"
+    with_room_inside(path)
+    rollups = dump(path)["rollups"]
+    size = sum(len(body) for _, body in rollups)
+    free = shutil.disk_usage(tmp_path)._replace(free=2 * size - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: free)
+        done = asyncio.run(compact(path, NOW))
+    assert done.left == f"that takes {2 * size:,} bytes of room, and {2 * size - 1:,} are free"
+    assert done.after < done.before - SPARE and dump(path)["rollups"] == rollups
+    assert asyncio.run(compact(path, NOW)).left is None
+
+
+def test_a_page_that_cannot_be_read_keeps_nothing_back(tmp_path):
+    """Rollups on a damaged page stay, in the file and for verify to name; the free pages go."""
+    path = tmp_path / "playhead.db"
+    with_room_inside(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'rollups'")
+        [(size,)] = connection.execute("PRAGMA page_size")
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    done = asyncio.run(compact(path, NOW))
+    assert done.left and "SQLITE_CORRUPT" in done.left
+    assert done.after < done.before - SPARE
 
 
 def test_again_there_is_nothing_to_do(tmp_path):
