@@ -391,7 +391,7 @@ ROUTES: Sequence[Route] = (
                 "The tape from afar: activity, alerts, annotations, gaps and starts",
                 query=schemas.TimelineQuery,
                 data=schemas.TimelineShape,
-                refusals=READ,
+                refusals=SOURCED,
             )
         },
     ),
