@@ -45,7 +45,10 @@ class Client(asyncio.Protocol):
         """
         Raises:
             AssertionError: the answer is not 200.
+            ConnectionError: the server hung up, as it does after a minute of silence.
         """
+        if self._transport.is_closing():
+            raise ConnectionError("the server hung up")
         self._answer = asyncio.get_running_loop().create_future()
         head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: {self._authority}\r\n"
         if body is None:

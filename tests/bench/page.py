@@ -76,10 +76,12 @@ async def measure(directory: Path, short: bool) -> list[Row]:
         await client.ask(
             f"{API}/metrics", _json(recording.drawn(PAST_S, SOURCE)), "application/json"
         )
+        client.close()
         rows = [
             *await _cold(browser, server, bare.url, 2 if short else ROUNDS),
             *await _bytes(browser, server),
         ]
+        (client,) = await connect(server.url)  # the first one has been silent for minutes
         await fill(client)
         pushing = asyncio.create_task(push(client))
         try:
