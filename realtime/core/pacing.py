@@ -8,16 +8,13 @@ import math
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from realtime.core.arrivals import OURS
+from realtime.core.arrivals import CLOSE_US, OURS
 
 SECOND = 1_000_000
 SLOWEST, FASTEST = 0.25, 1000.0
 
 State = Literal["playing", "paused", "ended"]
 Speed = float | Literal["max"]
-
-CLOSE_US = 10 * SECOND
-"""What is nearer to the tick before it than this goes on from there, though it be earlier than others."""
 
 
 def check_speed(speed: object) -> Speed:
@@ -122,6 +119,7 @@ def moments(events: Sequence[Happened], host: str, before: int) -> list[int]:
     told: list[int] = []
     for one, sets, after in zip(events, paced, following, strict=True):
         at = one.at
+        # What is near to the tick before it goes on from there, though it be earlier than others.
         if sets and at < before and after is not None and at <= after < at + CLOSE_US:
             before = at if after < before else before
         elif at > before:
