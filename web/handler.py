@@ -268,9 +268,15 @@ class Receiver(Handler):
     _held = 0
     """Bytes taken from the budget of all bodies."""
     _crowded = False
+    _reading = False
+    """Whether the body is read, or will be, to its end."""
+    _refusal: Exception
 
     def prepare(self) -> None:
-        super().prepare()
+        try:
+            super().prepare()
+        except (Problem, HTTPError) as refusal:
+            self._refuse(refusal)
         self._bound = self.services.max_body_bytes
         self._chunks: list[bytes] = []
         connection = cast("HTTP1Connection", self.request.connection)
@@ -284,6 +290,26 @@ class Receiver(Handler):
         # Only what came takes room: who announces much and sends nothing shuts nobody out.
         if hesitant and not self.services.budget.fits(announced):
             raise self._later()
+        self._reading = True
+
+    def _refuse(self, refusal: Exception) -> None:
+        """Say no when the body has been read. An answer before that ends the connection, in which a client
+        that keeps it may be writing its next request by then; one that asked first is answered at once."""
+        method = (self.request.method or "").lower()
+        if "Expect" in self.request.headers or not hasattr(self, method):
+            raise refusal
+        self._refusal = refusal
+        self._crowded = True
+        setattr(self, method, self._say_no)
+
+    def _say_no(self, *_: object, **__: object) -> None:
+        raise self._refusal
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        # Tornado hangs up on what it has not read to the end; RFC 9112, 9.6: say so.
+        if not self._reading:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
     def _hold(self, size: int) -> None:
         """Of a body that finds no room nothing is kept; it is read to its end, so that its sender sees why."""
@@ -318,13 +344,13 @@ class Receiver(Handler):
             return
         self._chunks.clear()
         if self._came > DRAINED * self._bound and not self._finished:
+            self._reading = False
             self.write_error(413, exc_info=(Problem, self._too_long(), None))
 
     def _too_long(self) -> Problem:
         return Problem(
             413,
             f"the body is longer than {self._bound:,} bytes; send it in smaller pieces",
-            headers={"Connection": "close"} if self._came < 1 else {},
         )
 
     def body(self, *media: str) -> tuple[bytes, str]:

@@ -1,6 +1,8 @@
 """What every answer has in common."""
 
+import asyncio
 import gzip
+import re
 import threading
 from datetime import UTC, datetime
 
@@ -111,6 +113,44 @@ async def test_a_foreign_page_reads_and_writes_nothing(site):
     assert site.spine.edge == before
     own = {"Origin": site.url, "Sec-Fetch-Site": "same-origin"}
     assert (await site.ask(LIVE, headers=own)).status == 200
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("line", "more", "status"),
+    [
+        ("POST /api/realtime/metrics", "Origin: http://evil.example\r\n", 403),
+        ("PUT /api/realtime/metrics", "", 405),
+        ("POST /api/realtime/metrics?x=1", "", 400),
+        ("GET /api/realtime/annotations?limit=no", "", 400),
+        ("BREW /api/realtime/metrics", "", 405),
+        ("POST /api/realtime/metrics?x=1", "Expect: 100-continue\r\n", 400),
+    ],
+)
+async def test_a_refused_client_keeps_its_connection_or_hears_of_its_end(site, line, more, status):
+    """RFC 9112, 9.6: what is read to its end is answered on a connection that stays; where it is
+    not, the answer says that it is the last one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    body = b"x" * 1000 if not line.startswith("GET") else b""
+    head = f"{line} HTTP/1.1\r\nHost: localhost\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode())
+    if "Expect" not in more:
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(body)
+    answered = await reader.readuntil(b"\r\n\r\n")
+    assert answered.startswith(b"HTTP/1.1 %d " % status)
+    if b"Connection: close" in answered:
+        assert "Expect" in more or line.startswith("BREW")
+        await reader.read()
+        assert reader.at_eof()
+    else:
+        length = int(re.findall(rb"Content-Length: (\d+)", answered)[0])
+        await reader.readexactly(length)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    await writer.wait_closed()
 
 
 @pytest.mark.gen_test
