@@ -11,7 +11,7 @@ SPREAD := -n logical --maxprocesses 8 --dist loadgroup
 INSTALLED := $(VENV)/.locked $(VENV)/.playhead
 BROWSER   := $(VENDOR)/uPlot.esm.js
 HOUSE     := $(INSTALLED) $(BROWSER)
-SOURCES    = $(shell find $(wildcard run.py) storage realtime web migrations -type f ! -path '*/__pycache__/*' ! -path '$(VENDOR)/*')
+SOURCES    = $(shell find $(wildcard playhead.py run.py) storage realtime web migrations -type f ! -path '*/__pycache__/*' ! -path '$(VENDOR)/*')
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

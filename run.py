@@ -11,9 +11,10 @@ prefer_bundled()
 
 import gc
 
-# A hundred thousand objects come and stay: the collector would walk them again and again meanwhile, and once
-# more before the server serves. That is a tenth of a start.
-gc.disable()
+if __name__ == "__main__":
+    # A hundred thousand objects come and stay: the collector would walk them again and again meanwhile, and once
+    # more before the server serves. That is a tenth of a start. Whoever imports this keeps theirs as it is.
+    gc.disable()
 
 import asyncio
 import contextlib
@@ -80,9 +81,6 @@ from web.incident import read_summary
 from web.openapi import document
 from web.schemas import SummaryShape
 from web.services import Services
-
-gc.freeze()
-gc.enable()
 
 if TYPE_CHECKING:
     from realtime.incident import Manifest
@@ -646,4 +644,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     sys.exit(main())

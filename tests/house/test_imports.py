@@ -14,11 +14,12 @@ EXTRAS = {"web.socketio": "engineio"}
 """Modules that only an extra makes work, and what it brings."""
 
 LAZY = """
-import importlib, os, sys, threading
+import gc, importlib, os, sys, threading
 before = set(os.listdir())
 for name in sys.argv[1:]:
     importlib.import_module(name)
     assert threading.active_count() == 1, f"{name} starts a thread"
+    assert gc.isenabled() and not gc.get_freeze_count(), f"{name} touches the collector"
 assert set(os.listdir()) == before, set(os.listdir()) - before
 """
 
@@ -35,8 +36,8 @@ def test_contracts_hold():
 
 
 def test_importing_does_nothing(tmp_path):
-    """No module speaks, starts a thread or leaves a file because it was imported."""
-    names = ["run", *(".".join(path.with_suffix("").parts) for path in modules())]
+    """No module speaks, starts a thread, leaves a file or freezes the heap because it was imported."""
+    names = ["playhead", "run", *(".".join(path.with_suffix("").parts) for path in modules())]
     names = [name for name in names if find_spec(EXTRAS.get(name, name))]
     command = [sys.executable, "-W", "error", "-c", LAZY]
     done = subprocess.run(

@@ -13,7 +13,9 @@ def sources() -> list[Path]:
     paths = [
         path for room in ("storage", "realtime", "web") for path in (ROOT / room).rglob("*.py")
     ]
-    return [path.relative_to(ROOT) for path in sorted([*paths, ROOT / "run.py"])]
+    return [
+        path.relative_to(ROOT) for path in sorted([*paths, ROOT / "playhead.py", ROOT / "run.py"])
+    ]
 
 
 @pytest.mark.parametrize("module", [path for path in sources() if path.stem != "__init__"], ids=str)

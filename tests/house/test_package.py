@@ -126,7 +126,7 @@ def test_wheel_carries_everything(tmp_path):
     subprocess.run([*pip, "--wheel-dir", tmp_path, elsewhere], check=True, capture_output=True)
     with zipfile.ZipFile(next(tmp_path.glob("playhead-*.whl"))) as wheel:
         carried = set(wheel.namelist())
-    wanted = {"run.py"}
+    wanted = {"playhead.py", "run.py"}
     for room in ("storage", "realtime", "web", "migrations"):
         for path in (ROOT / room).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
