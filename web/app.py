@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from tornado.httputil import HTTPServerRequest
 from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
@@ -563,11 +564,27 @@ def serve_options() -> dict[str, Any]:
     }
 
 
+class Site(Application):
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """A method that no operation has is for `Nowhere` to refuse: few handlers can bear a body."""
+        method = "GET" if request.method == "HEAD" else request.method
+        if target_kwargs and method not in target_kwargs["route"].operations:
+            target_class = Nowhere
+        return super().get_handler_delegate(request, target_class, target_kwargs, *args, **kwargs)
+
+
 def application(services: Services, routes: Sequence[Route] = ROUTES) -> Application:
     """The whole site."""
     if services.socketio:
         routes = (*routes, doorway.ROUTE)
-    return Application(
+    return Site(
         [_spec(route, services) for route in routes],
         default_handler_class=Nowhere,
         default_handler_args={"services": services, "route": NOWHERE},

@@ -402,9 +402,11 @@ def unusable(header: str, detail: str) -> Problem:
     return Problem(400, f"the header {header} cannot be used", [(header, detail)])
 
 
-class Nowhere(Handler):
-    """Every path that is none of ours."""
+class Nowhere(Receiver):
+    """Every path that is none of ours, and every method that a path does not take. However long the body is that was
+    sent there by mistake, it is read, and its sender hears of the mistake."""
 
-    def prepare(self) -> None:
-        self.judge()
-        raise HTTPError(404)
+    def judge(self) -> None:
+        super().judge()
+        if not self.route.operations:
+            raise HTTPError(404)

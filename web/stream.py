@@ -188,6 +188,8 @@ class Stream(Border):
         # Frames go to the stream itself: Tornado's own `flush` remembers the last write only, and a
         # second one before the first has left would never be told that it has.
         self._stream = cast("HTTP1Connection", self.request.connection).stream
+        # Frames without end are the last thing on a connection (RFC 9112, 9.6).
+        self.set_header("Connection", "close")
         # Every client its own pause, so that a restart is not followed by a storm (in ms).
         self.write(b"retry: %d\n\n" % random.randrange(1500, 4500))
         self.flush()
