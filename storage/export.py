@@ -157,8 +157,15 @@ def _sorted(held: Mapping[int, Cells]) -> Iterator[Run]:
         yield Run(id_, at[order], value[order])
 
 
-def write(found: Iterable[Run], names: Names, format_: Format, out: BinaryIO) -> Exported:
-    """`out` is written from front to back and not closed."""
+def write(
+    found: Iterable[Run],
+    names: Names,
+    format_: Format,
+    out: BinaryIO,
+    remarks: Mapping[str, str] | None = None,
+) -> Exported:
+    """`out` is written from front to back and not closed. `remarks` go along where the format has a place for them,
+    which is Parquet's metadata alone."""
     exported = Exported()
     seen: set[int] = set()
 
@@ -168,7 +175,10 @@ def write(found: Iterable[Run], names: Names, format_: Format, out: BinaryIO) ->
             exported.samples += len(run.ats)
             yield run
 
-    _WRITERS[format_](counted(), names, out)
+    if format_ == "parquet":
+        _parquet(counted(), names, out, remarks or {})
+    else:
+        _LINES[format_](counted(), names, out)
     exported.series = len(seen)
     return exported
 
@@ -206,7 +216,7 @@ def _times(ats: Ints) -> list[str]:
     return times
 
 
-def _parquet(found: Iterable[Run], names: Names, out: BinaryIO) -> None:
+def _parquet(found: Iterable[Run], names: Names, out: BinaryIO, remarks: Mapping[str, str]) -> None:
     # Loaded here and not above: nothing but this needs them, and the server starts without.
     from arro3.core import DataType, Field, RecordBatchReader, Schema
     from arro3.io import write_parquet
@@ -220,6 +230,7 @@ def _parquet(found: Iterable[Run], names: Names, out: BinaryIO) -> None:
         RecordBatchReader.from_batches(schema, _batches(found, names, schema)),
         out,
         compression="zstd(3)",
+        key_value_metadata=dict(remarks),
         max_row_group_size=PIECE * 5,
     )
 
@@ -258,8 +269,7 @@ def _batch(held: list[Run], names: Names, schema: Any) -> Any:
     )
 
 
-_WRITERS: dict[str, Callable[[Iterable[Run], Names, BinaryIO], None]] = {
-    "parquet": _parquet,
+_LINES: dict[str, Callable[[Iterable[Run], Names, BinaryIO], None]] = {
     "csv": _csv,
     "ndjson": _ndjson,
 }

@@ -30,6 +30,8 @@ from storage.verify import verify
 
 SHOWN = 20
 """Damages on a terminal; --json has all that were named."""
+SINCE = "playhead.samples_since"
+"""In the metadata of a Parquet file, which is read where nobody has seen what the command said."""
 
 
 class Care:
@@ -180,31 +182,33 @@ class Care:
                 if any(test(source, series) for test in wanted)
             }
             since = exporting.whole_since(connection, damages.append)
+            told_since = rfc3339(since) if start < since else None
+            remarks = {SINCE: told_since} if told_since else {}
             found = exporting.runs(connection, names, start, end, damages.append, self._progress)
             with self._opened(file) as out:
-                done = exporting.write(found, names, format_, out)
+                done = exporting.write(found, names, format_, out, remarks)
         if file is not None:
             done.bytes = file.stat().st_size
         done.damages = damages
         done.samples_since = since if start < since else 0
-        remarks = _damages(damages, 0)
-        if done.samples_since:
-            remarks.append(
-                f"samples before {rfc3339(since)} were given up by retention: of these there is what was left; "
+        lines = _damages(damages, 0)
+        if told_since:
+            lines.append(
+                f"samples before {told_since} were given up by retention: of these there is what was left; "
                 "the server tells their rollups (query)"
             )
         if file is not None:
             told = msgspec.to_builtins(done)
-            told["samples_since"] = rfc3339(since) if done.samples_since else None
+            told["samples_since"] = told_since
             self._say(
                 told,
-                *remarks,
+                *lines,
                 f"{file}: {done.samples:,} samples of {done.series:,} series, {done.bytes:,} bytes",
             )
         else:
             self._progress.end()
-            for remark in remarks:
-                print(remark, file=self._err)
+            for line in lines:
+                print(line, file=self._err)
         return 1 if damages else 0
 
     def _new(self, name: str) -> Path:

@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from arro3.io import read_parquet
 
 from realtime.care.commands import Care
 from realtime.core.times import rfc3339
@@ -174,7 +175,8 @@ def test_export_of_some_series(care, tmp_path):
 
 
 def test_export_says_what_was_given_up(care, tmp_path):
-    """Where the range begins before the samples are whole, since when they are; in a pipe on standard error."""
+    """Where the range begins before the samples are whole, since when they are; in a pipe on standard error;
+    a Parquet file says so itself."""
     fill(tmp_path / "playhead.db")
     change(tmp_path / "playhead.db", "DELETE FROM horizons")
     asked = {"format": "csv", "out": str(tmp_path / "x.csv"), "force": True}
@@ -188,6 +190,13 @@ def test_export_says_what_was_given_up(care, tmp_path):
     for start, told in ((since - 1, rfc3339(since)), (since, None)):
         code, said, _ = care("export", **asked, json=True, start=rfc3339(start))
         assert (code, json.loads(said)["samples_since"]) == (0, told)
+    itself = {b"playhead.samples_since": rfc3339(since).encode()}
+    for start, metadata in ((since - 1, itself), (since, {})):
+        file = str(tmp_path / "x.parquet")
+        asked = {"format": "parquet", "out": file, "force": True, "start": rfc3339(start)}
+        assert care("export", **asked)[0] == 0
+        assert read_parquet(file).schema.metadata == metadata
+    asked = {"format": "csv", "out": str(tmp_path / "x.csv"), "force": True}
     change(tmp_path / "playhead.db", "UPDATE horizons SET at = at + 1")
     code, said, _ = care("export", **asked)
     assert code == 1 and "damaged: horizons 0: " in said
