@@ -11,7 +11,7 @@ import pytest
 from realtime.core.batch import Batch, Columns, Key
 from realtime.errors import Closing, StorageBroken
 from storage.events import Number
-from tests.app import house
+from tests.app import PATIENCE_S, house
 from tests.clients import eventually, slow
 from tests.web.conftest import START
 from web import incident
@@ -76,7 +76,8 @@ async def test_who_takes_nothing_keeps_nobody_waiting(tmp_path):
             values: list[list[Number | None]] = [[random.random() for _ in ats] for _ in keys]
             await it.spine.ingest(Batch([Columns(source, ats, keys, values)]))
         head = f"GET {PATH}?from=-1h HTTP/1.1"
-        async with slow(it.url, head) as reader, httpx.AsyncClient(trust_env=False) as client:
+        client = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S)
+        async with slow(it.url, head) as reader, client:
             await reader.until(b"Content-Length")
             url = f"{it.url.rstrip('/')}{PATH}?from=-1m"
             assert (await client.get(url)).status_code == 429
