@@ -260,6 +260,7 @@ class House:
             self._pool,
             self.shelf,
             s.query_rows,
+            self.clock.now,
         )
         self.timeline = Timeline(
             self.log, self.view, self.history, self.shelf, s.source, s.interval_s, self._tell

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from realtime.charts import Charts
 from realtime.core import arrivals, views
-from realtime.core.arrivals import Arrival
-from realtime.core.pacing import moments
+from realtime.core.arrivals import OURS, Arrival, Behind, moments, paces
 from realtime.core.times import NEVER
 from realtime.core.views import View, evolve
 from realtime.history import TIERS
+from realtime.reel import behind
 from realtime.shelf import Shelf
 from storage.events import canonical
 from storage.log import Log
@@ -59,7 +59,7 @@ class Place(NamedTuple):
 
 class Past:
     """`now` is the view as it stands: names never change, so it knows those of the past too. `new` makes an
-    empty view, `pool` does arithmetic, `query_rows` bounds what one question reads."""
+    empty view, `pool` does arithmetic, `query_rows` bounds what one question reads, `time` tells it (µs)."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Past:
         pool: Executor,
         shelf: Shelf[Any],
         query_rows: int,
+        time: Callable[[], int],
     ) -> None:
         self._log = log
         self._now = now
@@ -78,6 +79,7 @@ class Past:
         self._pool = pool
         self._shelf = shelf
         self._query_rows = query_rows
+        self._time = time
         self._rungs: list[tuple[int, bytes]] = []
         self._every = RUNG
         self._begun: int | None = None
@@ -100,21 +102,55 @@ class Past:
         if not any(one.type == "metrics" for one in around):
             around = await self._log.near(at, None)
         seq = arrivals.crossing((one for one in around if one.seq <= edge), at)
-        if seq is None:
-            return Place(0, True)
-        while seq < edge:
-            following = await self._log.following(seq, edge, NEAR)
-            seq, settled = arrivals.come(following, seq, at)
-            if settled:
-                return Place(seq, True)
-            if not following:
-                break
-        return Place(edge, False)
+        while seq:
+            told = await self._told(seq)
+            shown = next(
+                ((one.seq, moment) for one, moment in reversed(told) if moment <= at), None
+            )
+            if shown is not None:
+                return await self._onward(*shown, at)
+            # Something came before, and says that it was later by then.
+            seq = told[0][0].seq - 1 if told else None
+        return Place(0, True)
 
     async def moment(self, seq: int) -> int:
         """When on the tape an event shows (µs)."""
-        around = await self._before(seq, NEAR)
-        return moments(around, self._host, 0)[-1] if around else await self.begun()
+        told = await self._told(seq)
+        return told[-1][1] if told else await self.begun()
+
+    async def rest(self, seq: int) -> Place:
+        """The last event that shows at the moment of this one."""
+        at = await self.moment(seq)
+        return await self._onward(seq, at, at)
+
+    async def _told(self, seq: int) -> list[tuple[Arrival, int]]:
+        """The last arrivals up to an event, and when they show."""
+        events: list[Arrival] = []
+        for most in (NEAR, WALK):
+            events = await self._before(seq, most)
+            if any(one.type in OURS or paces(one, self._host) for one in events):
+                break
+        if not events:
+            return []
+        told = moments(events, self._host, events[0].at, await self._behind(seq))
+        return list(zip(events, told, strict=True))
+
+    async def _onward(self, seq: int, before: int, at: int) -> Place:
+        """From an event that shows at `before` on: the last that shows by `at`."""
+        edge = self._now.seq
+        while seq < edge:
+            events = await self._log.following(seq, edge, NEAR)
+            if not events:
+                return Place(edge, False)
+            told = moments(events, self._host, before, await self._behind(events[-1].seq))
+            for one, before in zip(events, told, strict=True):
+                if before > at:
+                    return Place(one.seq - 1, True)
+            seq = events[-1].seq
+        return Place(edge, False)
+
+    async def _behind(self, seq: int) -> Behind:
+        return await behind(self._log, self._host, seq, self._now.seq, self._time())
 
     async def tick_before(self, seq: int) -> int | None:
         """The tick of this host (of any, where it has none) before the last one up to an event."""

@@ -9,7 +9,7 @@ from heapq import merge
 from itertools import accumulate, takewhile
 from typing import Any, NamedTuple
 
-from realtime.core.pacing import moments
+from realtime.core.arrivals import WITNESSES, Arrival, Behind, moments, paces
 from realtime.core.times import NEVER
 from realtime.core.views import View
 from realtime.history import TIERS
@@ -19,6 +19,10 @@ from storage.log import Log
 
 PAGE = 100
 """Events read at once, at most."""
+LOOK = 50
+"""Arrivals behind them that are looked at first, to know when they show."""
+FURTHEST = 1_000
+"""And at most, where many sources speak between two ticks of the host."""
 CELLS = 50_000
 """Samples read at once, about: a tick can hold ten thousand."""
 SECOND = 1_000_000
@@ -31,16 +35,31 @@ class Shown(NamedTuple):
     at: int
 
 
+async def behind(log: Log, host: str, seq: int, edge: int, now: int) -> Behind:
+    """What tells when the events up to a seq show."""
+    found: list[Arrival] = []
+    ticks = 0
+    while seq < edge and ticks < WITNESSES and len(found) < FURTHEST:
+        page = await log.following(seq, edge, FURTHEST - len(found) if found else LOOK)
+        seq = page[-1].seq if page else edge
+        found += page
+        ticks += sum(paces(one, host) for one in page)
+    return Behind(found, now if seq >= edge else None)
+
+
 class Reel:
     """`seq` is the last event that was read, `at` the moment it shows, `tier` (s) what ticks are made of, 0
     being samples themselves. It ends with the event `until`, or with the moment `to`, or with the log. `names` is
-    the view as it stands, which knows all series there ever were."""
+    the view as it stands, which knows all series there ever were; `now` tells the time (µs)."""
 
-    def __init__(self, log: Log, names: View, host: str, edge: Callable[[], int]) -> None:
+    def __init__(
+        self, log: Log, names: View, host: str, edge: Callable[[], int], now: Callable[[], int]
+    ) -> None:
         self._log = log
         self._names = names
         self._host = host
         self._edge = edge
+        self._now = now
         self._place = 0
         self.seq = self.at = self.tier = 0
         self.until: int | None = None
@@ -75,11 +94,13 @@ class Reel:
         page = await self._log.read(self.seq, self._most, until=self.end)
         if page and page[0].seq > self.seq + 1 and self.seq + 1 < self._log.floor:
             return []  # retention took it meanwhile
-        told = moments(page, self._host, self.at)
-        if page:
-            self.seq, self.at = page[-1].seq, told[-1]
-            samples = sum(len(e.data.ids) for e in page if isinstance(e.data, Metrics))
-            self._most = min(PAGE, max(1, CELLS * len(page) // max(1, samples)))
+        if not page:
+            return []
+        then = await behind(self._log, self._host, page[-1].seq, self._edge(), self._now())
+        told = moments(page, self._host, self.at, then)
+        self.seq, self.at = page[-1].seq, told[-1]
+        samples = sum(len(e.data.ids) for e in page if isinstance(e.data, Metrics))
+        self._most = min(PAGE, max(1, CELLS * len(page) // max(1, samples)))
         return self._entries(zip(page, told, strict=True))
 
     async def _rolled(self) -> list[Shown]:

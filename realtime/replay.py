@@ -232,6 +232,9 @@ class Replay:
             self._pacing.set_speed(remote.speed, now)
         elif isinstance(remote, Pause):
             self._stop(now)
+            if self._is_amid():
+                self._replays.work(self._settle(connection, id_), connection, id_)
+                return
         elif isinstance(remote, Play):
             ended = self._pacing.state == "ended"
             self._pacing.play(now)
@@ -250,14 +253,25 @@ class Replay:
         if self._pacing.state == "playing" and self._wind is None:
             if self._pacing.speed != "max":
                 self._come_due(now)
-            for shown in list(islice(self._shown, self._index(self.edge + 1), None)):
-                if shown.at != self._at:
-                    break
+            while (shown := self._coming()) is not None and shown.at == self._at:
                 self._come(shown)
             self._wake()
         at = self._stands(now)
         self._pacing.pause(now)
         self._pacing.move(at, now)
+
+    def _is_amid(self) -> bool:
+        """What shows at this very moment may not all have been read."""
+        return self._wind is None and not self._reel.is_over and self._coming() is None
+
+    async def _settle(self, connection: Connection, id_: Any) -> None:
+        """It stands where what was known at that moment has been told, late data that came then with it."""
+        while (shown := await self._next()) is not None and shown.at == self._at:
+            self._come(shown)
+        self._wake()
+        self._tell_all(but=connection)
+        connection.tell(self.frame("replaying"), id_)
+        self._changed.set()
 
     def check(self, remote: Remote, connection: Connection) -> None:
         """
@@ -293,6 +307,7 @@ class Replay:
             place = None if seq is None else seq - 1  # so that the alert itself is told
         elif step.by == "tick":
             place = await past.tick_before(self._seq)
+            place = None if place is None else (await past.rest(place)).seq
         else:
             place = self._seq - 1 if self._seq > 1 else None
         if place is None:
@@ -303,26 +318,34 @@ class Replay:
         self.wind(Place(place, True), at, connection, id_)
 
     async def _on(self, tick: bool) -> None:
-        """Let one entry come, or as many as it takes to a tick; no quicker than they are taken."""
-        while self._wind is None and self.watchers:
-            after = [shown for shown in self._shown if shown.entry.place > self.edge]
-            if not after:
-                if self._reel.is_over:
-                    break
-                self._wake()
-                self._let_go()
-                while self._is_behind():
-                    self._taken.clear()
-                    await self._taken.wait()
-                await self._read()
-                continue
-            for shown in after:
-                self._come(shown)
-                if not tick or self._replays.sets_the_pace(shown.entry.event):
-                    self._pacing.move(shown.at, self._now())
-                    self._wake()
-                    return
+        """Let one entry come, or as many as it takes to a tick and what shows with it."""
+        while (shown := await self._next()) is not None:
+            self._come(shown)
+            if not tick or self._replays.sets_the_pace(shown.entry.event):
+                self._pacing.move(shown.at, self._now())
+                break
+        while tick and (shown := await self._next()) is not None and shown.at == self._at:
+            self._come(shown)
         self._wake()
+
+    def _coming(self) -> Shown | None:
+        """What has been read and is to come next."""
+        place = self._index(self.edge + 1)
+        return self._shown[place] if place < len(self._shown) else None
+
+    async def _next(self) -> Shown | None:
+        """What is to come next; it is read no quicker than they take it."""
+        while self._wind is None and self.watchers:
+            shown = self._coming()
+            if shown is not None or self._reel.is_over:
+                return shown
+            self._wake()
+            self._let_go()
+            while self._is_behind():
+                self._taken.clear()
+                await self._taken.wait()
+            await self._read()
+        return None
 
     def _is_behind(self) -> bool:
         pacer = self._pacer
@@ -670,14 +693,15 @@ class Replays:
         return len(self._open) + self._coming
 
     def reel(self) -> Reel:
-        return Reel(self.hub.log, self.hub.view, self._host, lambda: self.hub.tail.edge)
+        hub = self.hub
+        return Reel(hub.log, hub.view, self._host, lambda: hub.tail.edge, hub.clock.now)
 
     def obey(self, connection: Connection, remote: Remote, id_: Any) -> None:
         replay = connection.feed if isinstance(connection.feed, Replay) else None
         try:
             if isinstance(remote, Watch):
                 self._check_room()
-                self._start(self._begin(connection, remote, id_), connection, id_)
+                self.work(self._begin(connection, remote, id_), connection, id_)
             elif isinstance(remote, Join):
                 self._join(connection, remote.replay, id_)
             elif replay is None:
@@ -690,7 +714,7 @@ class Replays:
                 if isinstance(remote, Seek):
                     self.seek(replay, remote.at, connection, id_)
                 elif isinstance(remote, Step):
-                    self._start(replay.step(remote, connection, id_), connection, id_)
+                    self.work(replay.step(remote, connection, id_), connection, id_)
                 else:
                     replay.act(remote, connection, id_)
         except Refused as refused:
@@ -711,7 +735,7 @@ class Replays:
             else:  # it was asked to be elsewhere since, and is answered with that
                 replay.bring(connection, id_)
 
-        self._start(found(), connection, id_)
+        self.work(found(), connection, id_)
 
     def sets_the_pace(self, event: Event) -> bool:
         ours = event.source == self._host or self._host not in self.hub.view.of_source
@@ -793,7 +817,7 @@ class Replays:
                 f"there are as many replays as there may be (dial max_replays: {self._most}); and no more now",
             )
 
-    def _start(self, work: Coroutine[Any, Any, None], connection: Connection, id_: Any) -> None:
+    def work(self, work: Coroutine[Any, Any, None], connection: Connection, id_: Any) -> None:
         async def guarded() -> None:
             try:
                 await work

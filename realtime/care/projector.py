@@ -125,12 +125,12 @@ class Tape:
         """
         log, view, clock = self.log, self.view, Clock()
         shelf: Shelf[Any] = Shelf(clock.monotonic, lambda value: 0)
-        past = Past(log, view, View, self.host, self._pool, shelf, PAGE)
+        past = Past(log, view, View, self.host, self._pool, shelf, PAGE, clock.now)
         begun = await past.begun()
         if begun == NEVER:
             raise NotOnTape("Nothing is on this tape.")
         start = max(ask.start, begun)
-        reel = Reel(log, view, self.host, lambda: log.head)
+        reel = Reel(log, view, self.host, lambda: log.head, clock.now)
         if ask.to is not None:
             reel.to, reel.until = ask.to, (await past.place(ask.to)).seq
         reel.wind((await past.place(start)).seq, start)

@@ -1,14 +1,12 @@
-"""The clock of a replay: which moment of the tape shows when, and when an event is due.
+"""The clock of a replay: which moment of the tape shows when, and when an event is due; `arrivals.py` says which
+moment that is.
 
 It has no clock of its own (law core-has-no-clock): `now` is an argument, in monotonic seconds; moments of the tape
 are µs UTC. The browser's `timeline.js` is the other side.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Literal, Protocol
-
-from realtime.core.arrivals import CLOSE_US, OURS
+from typing import Literal
 
 SECOND = 1_000_000
 SLOWEST, FASTEST = 0.25, 1000.0
@@ -87,45 +85,3 @@ class Pacing:
 
     def _anchor(self, at: int, now: float) -> None:
         self._at, self._since = at, now
-
-
-class Happened(Protocol):
-    @property
-    def at(self) -> int: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-
-
-def moments(events: Sequence[Happened], host: str, before: int) -> list[int]:
-    """When on the tape each event is to show (µs), in the order of the log; `before` is when the last one did.
-
-    The ticks of `host` (of all, where it has none) set the pace, and what this server says itself. What others sent
-    shows between the ticks it came between, whatever time it bears; so does a tick that came late or is dated
-    ahead. Only where the ticks go on from an earlier time, a clock was set back, and so is the tape.
-    """
-    own = any(one.type == "metrics" and one.source == host for one in events)
-    paced = [
-        one.source == host or not own if one.type == "metrics" else one.type in OURS
-        for one in events
-    ]
-    following: list[int | None] = [None] * len(events)
-    after: int | None = None
-    for place in range(len(events) - 1, -1, -1):
-        following[place] = after
-        if paced[place]:
-            after = events[place].at
-    told: list[int] = []
-    for one, sets, after in zip(events, paced, following, strict=True):
-        at = one.at
-        # What is near to the tick before it goes on from there, though it be earlier than others.
-        if sets and at < before and after is not None and at <= after < at + CLOSE_US:
-            before = at if after < before else before
-        elif at > before:
-            behind = before if after is None else max(before, after)
-            if not sets or (after is not None and before <= after < at):
-                at = min(at, behind)
-            before = at
-        told.append(before)
-    return told

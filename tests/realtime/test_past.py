@@ -1,22 +1,31 @@
 """The view as it was is what folding every event up to there comes to, whatever has come since."""
 
+import asyncio
+import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from realtime import past
+from realtime import past, reel
 from realtime.core.views import View, evolve
 from realtime.past import Past
+from realtime.reel import Reel
 from realtime.shelf import Shelf
-from storage.events import Declared, Draft, Metrics, Notification, Series
+from storage.events import Alert, Declared, Draft, Metrics, Notification, Series
 from storage.log import Log
+from storage.migrate import migrate
 from storage.retention import Keep
 from tests.realtime.test_refold import BEGIN, S, lived, opened, told
 
 POOL = ThreadPoolExecutor(1)
+LATER = BEGIN + 10_000_000 * S
 
 
 async def folded(log: Log, span: int, until: int) -> View:
@@ -29,9 +38,8 @@ async def folded(log: Log, span: int, until: int) -> View:
 
 def looking(log: Log, now: View, span: int, host: str = "z") -> Past:
     shelf: Shelf[Any] = Shelf(lambda: 0.0, lambda one: one.size)
-    return Past(
-        log, now, lambda: View(window_us=span, window_points=200), host, POOL, shelf, 100_000
-    )
+    new = lambda: View(window_us=span, window_points=200)  # noqa: E731
+    return Past(log, now, new, host, POOL, shelf, 100_000, lambda: LATER)
 
 
 def without_turns(view: View) -> Any:
@@ -109,6 +117,108 @@ async def test_the_place_of_a_moment_is_before_all_that_had_not_come(
     assert await looked.place(BEGIN - S) == (0, True)
     assert await looked.place(BEGIN + 20_000 * S) == (log.head, False)
     await log.close()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "playhead.db"
+    migrate(path)
+    return path
+
+
+NAMES = [Series(1, "own", {}), Series(2, "sent", {})]
+NEARLY = st.integers(-900_000, 900_000)
+FAR_OFF = st.integers(-300, 300).map(lambda seconds: seconds * S + 1)
+SKEWED = st.one_of(NEARLY, FAR_OFF)
+SECONDS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["other", "other before", "alert", "own", "own before"]), SKEWED),
+        st.tuples(st.just("word"), NEARLY),
+        st.tuples(st.just("word before"), NEARLY),
+        st.tuples(st.just("jump"), st.integers(-900, 5_000).map(lambda seconds: seconds * S)),
+        st.tuples(st.just("tick"), st.integers(0, 300_000)),
+        st.tuples(st.just("crowd"), st.integers(0, 60)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def happened(seconds: list[tuple[str, int]]) -> list[Draft]:
+    """A tick a second, and with each what its word says: something dated before or after it, ahead of it or behind it
+    in the log, by this server or by others, and a clock that jumps."""
+    first = BEGIN - 100_000 * S
+    drafts = [Draft(first, "z", Declared(NAMES)), Draft(first, "b", Declared([Series(3, "c", {})]))]
+    at = BEGIN
+    for n, (word, shift) in enumerate(seconds):
+        at += S + (shift if word in ("jump", "tick") else 0)
+        said = {
+            "other": Draft(at + shift, "b", Metrics([3], [n])),
+            "alert": Draft(at + shift, "b", Alert("f", "r", "firing", "warning", 3, n, 0, at, "")),
+            "own": Draft(at + shift, "z", Metrics([2], [n])),
+            "word": Draft(at + shift, "z", Notification(str(n), "info", "a word")),
+        }.get(word.removesuffix(" before"))
+        tick = Draft(at, "z", Metrics([1], [n]))
+        both = [said, tick] if word.endswith("before") else [tick, said]
+        drafts += [draft for draft in both if draft is not None]
+        if word == "crowd":
+            drafts += [Draft(at + k * 900, "b", Metrics([3], [k])) for k in range(shift)]
+    return drafts
+
+
+@settings(max_examples=60, deadline=None)
+@given(SECONDS, st.integers(1, 30), st.integers(0, 100), st.booleans())
+def test_what_stands_where_it_is_paused_is_what_stood_then(
+    empty: Path, seconds: list[tuple[str, int]], most: int, start: int, sealed: bool
+) -> None:
+    """Wherever a replay begins and stands, it has told what `state?at=` of that moment knows, to the event, whatever
+    the events are dated, however they are read, and wherever the clock was set. Of a moment that came twice, because
+    the clock was set back, that is what was known at one of both."""
+
+    async def held(log: Log) -> None:
+        await log.append(happened(seconds))
+        if sealed:
+            await log.seal(log.head, all_of_it=True)
+        view = await folded(log, 30 * S, log.head)
+        looked = looking(log, view, 30 * S)
+
+        async def played(seq: int, at: int) -> list[tuple[int, int]]:
+            reading = Reel(log, view, "z", lambda: log.head, lambda: LATER)
+            reading.wind(seq, at)
+            told = [(seq, at)]
+            while not reading.is_over:
+                told += [(one.entry.event.seq, one.at) for one in await reading.read()]
+            return told
+
+        told = await played(0, BEGIN - 100_001 * S)
+        assert [seq for seq, _ in told] == list(range(log.head + 1))
+        stands: list[tuple[int, int, int]] = [
+            (seq, at, then) for (seq, at), (_, then) in pairwise(told) if then > at
+        ] + [(*told[-1], LATER)]
+        for seq, at, then in stands:
+            for moment in {at, (at + then) // 2, then - 1}:
+                place = await looked.place(moment)
+                known = {one for one, begin, end in stands if begin <= moment < end}
+                assert place.seq in known, (seq, moment - BEGIN)
+                assert place.settled == (place.seq < log.head)
+        seq, at, then = stands[start % len(stands)]
+        if sum(begin <= at < end for _, begin, end in stands) == 1:
+            assert (await played(seq, (at + then) // 2))[1:] == told[seq + 1 :]
+            assert seq == 0 or await looked.moment(seq) == at
+
+    async def story() -> None:
+        with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reel, "PAGE", most)
+            path = Path(directory) / "playhead.db"
+            shutil.copy(empty, path)
+            log = Log(path, 60 * S)
+            await log.open(BEGIN)
+            try:
+                await held(log)
+            finally:
+                await log.close()
+
+    asyncio.run(story())
 
 
 @pytest.mark.gen_test(timeout=60)

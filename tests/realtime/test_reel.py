@@ -17,6 +17,7 @@ from tests.storage.test_sealer import write
 S = 1_000_000
 DAY = 86_400
 BEGIN = 1_764_028_800 * S  # where a block of buckets begins
+END = BEGIN + 100 * DAY * S
 
 
 async def taped(directory: Path, seconds: int, step: int = 1) -> tuple[Log, View]:
@@ -64,12 +65,12 @@ async def test_it_reads_every_event_once_and_in_order(tmp_path: Path) -> None:
         if sealed:
             await log.seal(log.head, all_of_it=True)
         for after, until in ((0, None), (500, None), (37, 1_201), (1_400, 1_400)):
-            reading = Reel(log, view, "a", lambda: log.head)
+            reading = Reel(log, view, "a", lambda: log.head, lambda: END)
             reading.until = until
             reading.wind(after, BEGIN)
             wanted = await log.read(after, 5_000, until=until)
             assert [one.entry.event for one in await all_of(reading)] == wanted
-    reading = Reel(log, view, "a", lambda: log.head)
+    reading = Reel(log, view, "a", lambda: log.head, lambda: END)
     reading.wind(log.head, BEGIN + 700 * S)
     assert reading.is_over
     (event,) = await log.append([Draft(BEGIN + 700 * S, "a", Metrics((1,), (7,)))])
@@ -84,7 +85,7 @@ async def test_wide_ticks_are_read_a_few_at_a_time(
     """Memory is bounded by samples and not by events."""
     monkeypatch.setattr(reel, "CELLS", 20)
     log, view = await taped(tmp_path, 300)
-    reading = Reel(log, view, "a", lambda: log.head)
+    reading = Reel(log, view, "a", lambda: log.head, lambda: END)
     reading.wind(0, BEGIN)
     await reading.read()
     while not reading.is_over:
@@ -103,7 +104,7 @@ async def test_an_event_that_cannot_be_read_stands_in_its_place(tmp_path: Path, 
     """It is handed out as lost, and what follows follows."""
     log, view = await taped(tmp_path, 50)
     write(log.path, "UPDATE events SET body = x'00' WHERE seq = 20")
-    reading = Reel(log, view, "a", lambda: log.head)
+    reading = Reel(log, view, "a", lambda: log.head, lambda: END)
     reading.wind(0, BEGIN)
     shown = await all_of(reading)
     assert isinstance(shown[19].entry.event.data, Unreadable)
@@ -124,11 +125,11 @@ async def test_where_samples_are_gone_their_rollups_speak(
     await log.seal(log.head, all_of_it=True)
     gone = await log.forget(Keep(2 / 24, 60, 400, 3650, 0), BEGIN + 4 * 3600 * S)
     assert gone.segments and log.floor > 1 and log.since(0) > BEGIN
-    reading = Reel(log, view, "a", lambda: log.head)
+    reading = Reel(log, view, "a", lambda: log.head, lambda: END)
     reading.wind(0, BEGIN)
     await reading.read()
     assert reading.tier == 10
-    reading = Reel(log, view, "a", lambda: log.head)
+    reading = Reel(log, view, "a", lambda: log.head, lambda: END)
     reading.wind(0, BEGIN)
     events = [one.entry.event for one in await all_of(reading)]
     rolled = [event for event in events if not event.seq]
@@ -142,7 +143,7 @@ async def test_where_samples_are_gone_their_rollups_speak(
     ]
     assert rolled[0].data == Metrics((1, 2), (5, 0.5)) and rolled[1].data == Metrics((3,), (-5,))
     assert reading.tier == 0
-    reading = Reel(log, view, "a", lambda: log.head)
+    reading = Reel(log, view, "a", lambda: log.head, lambda: END)
     reading.to = BEGIN + 600 * S
     reading.wind(0, BEGIN)
     assert max(one.at for one in await all_of(reading)) <= BEGIN + 600 * S

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 
+from realtime import reel
 from realtime.clock import Clock
 from realtime.core.batch import Batch, Columns, Key
 from realtime.core.session import ROOMS
@@ -187,6 +188,37 @@ async def test_a_pause_stands_where_all_of_its_moment_has_been_told(
         place = await it.past.place(parse_time(paused["at"], 0))
         assert paused["after"] == place.seq == socket.seqs[-1]
         assert at(17.69) < paused["at"] < at(17.71)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_pause_tells_what_came_late_at_its_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little of it had been read: where it stands, `state?at=` is of the same event. So it is after a step by a
+    tick, on or back."""
+    monkeypatch.setattr(reel, "PAGE", 3)
+    async with recorded(tmp_path, 1) as it, sockets(it.url) as socket:
+        for n in range(1, 40):
+            await tick(it, n)
+            for late in range(5):
+                columns = Columns("there", [BEGIN + (n - 3 * late) * S], [CPU], [[0.1]])
+                await it.spine.ingest(Batch([columns]))
+        await socket.until("snapshot")
+        await begun(socket, **{"from": at(0.5), "speed": "max", "to": at(38.5), "paused": True})
+
+        async def stands(command: str, **data: Any) -> None:
+            told = (await socket.ask(command, data)).data
+            assert told["state"] == "paused", told
+            place = await it.past.place(parse_time(told["at"], 0))
+            assert told["after"] == place.seq, told["at"]
+
+        for _ in range(12):
+            await socket.say("replay_play")
+            await stands("replay_pause")
+            await stands("replay_seek", at=at(10))
+            await stands("replay_step", by="tick")
+            await stands("replay_step", by="tick", direction="backward")
+            assert socket.seqs[-1] == (await it.past.place(BEGIN + 10 * S)).seq + 6
 
 
 def _held(it: Any) -> int:

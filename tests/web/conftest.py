@@ -236,7 +236,7 @@ async def site(tmp_path: Path, static: Path):
         pool,
         shelf=shelf,
     )
-    past = Past(log, view, View, HOST, pool, shelf, 1_000_000)
+    past = Past(log, view, View, HOST, pool, shelf, 1_000_000, clock.now)
     replays = Replays(hub, past, HOST, lambda view: {"cursor": ""}, 3)
     hub.obey = replays.obey
     services = Services(

@@ -1,13 +1,12 @@
 """The clock of a replay, held against a stopwatch."""
 
 import math
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.pacing import Pacing, check_speed, moments
+from realtime.core.pacing import Pacing, check_speed
 
 S = 1_000_000
 T = 1_795_403_506 * S
@@ -87,52 +86,3 @@ def test_what_is_no_speed_is_refused(speed: object) -> None:
     """With what came and what would do."""
     with pytest.raises(ValueError, match=r"speed: .*0\.25 to 1000, or max would do"):
         check_speed(speed)
-
-
-class One(NamedTuple):
-    at: int
-    source: str = "host"
-    type: str = "metrics"
-
-
-def shown(events: list[One], before: int = 0) -> list[int]:
-    return moments(events, "host", before)
-
-
-@given(st.lists(st.integers(0, 10**9)).map(sorted))
-def test_ticks_show_at_their_time(ats: list[int]) -> None:
-    """As they came."""
-    assert shown([One(at) for at in ats]) == ats
-
-
-@given(st.lists(st.integers(0, 100)).map(sorted), st.data())
-def test_what_others_sent_shows_between_the_ticks_it_came_between(
-    ats: list[int], data: st.DataObject
-) -> None:
-    """Whatever time it bears, late or ahead, and it moves no tick of the host."""
-    events: list[One] = []
-    for at in ats:
-        events.append(One(at))
-        for _ in range(data.draw(st.integers(0, 2))):
-            other = data.draw(st.sampled_from(["metrics", "alert"]))
-            events.append(One(data.draw(st.integers(-500, 500)), "other", other))
-    told = shown(events)
-    assert told == sorted(told)
-    assert [at for at, one in zip(told, events, strict=True) if one.source == "host"] == ats
-
-
-def test_one_tick_that_is_dated_wrong_moves_nothing() -> None:
-    """One from before and one from after."""
-    assert shown([One(1), One(2), One(-90 * S), One(3)]) == [1, 2, 2, 3]
-    assert shown([One(1), One(2), One(90 * S), One(3)]) == [1, 2, 3, 3]
-
-
-def test_where_the_clock_was_set_back_the_tape_goes_back() -> None:
-    """By a minute; the hour that comes twice plays twice."""
-    ats = [60 * S, 61 * S, 2 * S, 3 * S, 4 * S]
-    assert shown([One(at) for at in ats])[:4] == ats[:4]
-
-
-def test_without_ticks_of_the_host_those_of_others_set_the_pace() -> None:
-    """A server that only receives."""
-    assert shown([One(1, "a"), One(5, "b"), One(9, "a")]) == [1, 5, 9]
