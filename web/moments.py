@@ -2,7 +2,8 @@
 
 from msgspec import UnsetType
 
-from realtime.core.times import parse_time
+from realtime.core.times import parse_time, rfc3339
+from realtime.past import Past
 from web.problem import Problem
 
 
@@ -27,3 +28,18 @@ def span(from_: str, to: str, now: int) -> tuple[int, int]:
             [("from", f"{from_!r} is not before to, {to!r}; swap them")],
         )
     return start, end
+
+
+async def over(field: str, text: str | float, past: Past, now: int) -> int:
+    """A moment that is over and on tape (µs); Problem 400."""
+    at = moment(field, str(text), now)
+    assert at is not None
+    if at > now:
+        raise Problem(400, f"{field} is in the future", [(field, f"{rfc3339(at)} is not over yet")])
+    begun = await past.begun()
+    if at < begun:
+        detail = "nothing is on tape yet"
+        if begun <= now:
+            detail = f"the tape begins at {rfc3339(begun)}"
+        raise Problem(400, "nothing was recorded then", [(field, detail)])
+    return at

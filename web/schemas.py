@@ -850,6 +850,9 @@ Counters = Annotated[
 ]
 
 
+AS_OF = "What had come by this moment, and nothing that came later, whatever time it bears."
+
+
 class ChartsQuery(Asked, frozen=True):
     chart: Annotated[
         list[ChartText],
@@ -859,6 +862,7 @@ class ChartsQuery(Asked, frozen=True):
     to: Moment = "now"
     points: Rows = 600
     counters: Counters = "rate"
+    as_of: Annotated[Moment, Meta(description=AS_OF)] | UnsetType = UNSET
 
 
 class ChartAsked(Received, frozen=True):
@@ -874,6 +878,8 @@ class ChartsBody(Received, frozen=True):
     to: Moment | float = "now"
     points: Rows = 600
     counters: Counters = "rate"
+    as_of: Moment | float | UnsetType = UNSET
+    """What had come by this moment, and nothing that came later, whatever time it bears."""
 
 
 class ChartRows(msgspec.Struct):

@@ -21,7 +21,8 @@ HOST, SHOP = "web-01", "shop"
 SECOND = 1_000_000
 TICKS = 4_000
 LATE, LATE_AT = 900.0, 3_400
-"""A reading that came a second after the moment whose time it bears."""
+"""A reading that came a second after the moment whose time it bears; and with it one of a counter, for a time between
+the two last that were known then."""
 SILENT = range(3_600, 3_900)
 """Seconds in which the shop said nothing."""
 MOMENTS = (3_000, LATE_AT, 3_500, 3_800)
@@ -61,6 +62,11 @@ def rise(k: int) -> int:
     return (k * 31) % 9 + 1
 
 
+def until(k: int) -> float:
+    """Orders there had been."""
+    return float(sum(map(rise, range(k + 1))))
+
+
 async def recorded(directory: Path) -> int:
     """Every second another peak, so that no thinning keeps a row by chance → when it began (s)."""
     directory.mkdir()
@@ -78,16 +84,16 @@ async def recorded(directory: Path) -> int:
     await log.append([Draft(begin * SECOND, HOST, Declared(own))])
     await log.append([Draft(begin * SECOND, SHOP, Declared(its))])
     drafts = []
-    orders = 0
     for k in range(TICKS):
         at = (begin + k) * SECOND
-        orders += rise(k)
         drafts.append(Draft(at, HOST, Metrics((1, 2, 3), (0.001, load(k), load(k) / 100))))
         if k not in SILENT and k != LATE_AT:
-            drafts.append(Draft(at + 1_000, SHOP, Metrics((4, 5), (queue(k), float(orders)))))
+            drafts.append(Draft(at + 1_000, SHOP, Metrics((4, 5), (queue(k), until(k)))))
         if k == LATE_AT + 1:
             late = (begin + LATE_AT) * SECOND
             drafts.append(Draft(late, SHOP, Metrics((4,), (LATE,))))
+            between = (begin + LATE_AT) * SECOND - 3 * SECOND // 2
+            drafts.append(Draft(between, SHOP, Metrics((5,), (until(LATE_AT - 1) - 0.25,))))
     await log.append(drafts)
     await log.close()
     return begin

@@ -10,6 +10,7 @@ import zstandard
 from web.schemas import LONGEST_CHART, MOST_CHARTED, MOST_CHARTS
 
 PATH = "/api/realtime/charts"
+METRICS = "/api/realtime/metrics"
 SERIES = ["a", "b", 'c{of="x"}', "d"]
 
 
@@ -91,6 +92,41 @@ async def test_counters_are_drawn_as_rates(site):
     assert chart["values"] == [series["orders"]]
     answer = await site.ask(f"{PATH}?chart=line:1&counters=x")
     assert list(answer.errors) == ["counters"]
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.gen_test
+async def test_rows_are_as_they_were_known(site, sealed):
+    """With `as_of`: a counter's reading that came since, for a time between its two last, is in no rise of then, and
+    who was not heard of yet has no rows."""
+    sent = {"name": "sent_total", "source": "shop"}
+    for value in (0, 100, 200):
+        await site.tick({"load": 1})
+        await site.post(METRICS, {**sent, "value": value})
+        site.clock.pass_s(9)
+    then = site.clock.now() / 1e6
+    for _ in range(3):
+        await site.tick({"load": 1})
+    late = await site.post(METRICS, {**sent, "value": 101, "at": then - 12})
+    new = await site.post(METRICS, {"name": "new", "value": 1, "source": "shop", "at": then - 12})
+    assert (late.status, new.status) == (200, 200)
+    await site.tick({"load": 1})
+    if sealed:
+        await site.log.seal(site.log.head, all_of_it=True)
+    listed = (await site.ask("/api/realtime/series")).data["series"]
+    ids = {one["series"]: one["id"] for one in listed}
+    asked = (
+        f"{PATH}?chart=line:{ids['sent_total']}&chart=line:{ids['new']}&from={then - 60}&to={then}"
+    )
+    known, new = (await site.ask(f"{asked}&as_of={then}")).data["charts"]
+    assert known["values"] == [[10, 10]]
+    assert new["values"] == [[]]
+    now, _ = (await site.ask(asked)).data["charts"]
+    assert now["values"][0][-1] > 12 and len(now["values"][0]) == 3
+    body = {"charts": [{"kind": "line", "ids": [ids["sent_total"]]}], "from": then - 60, "to": then}
+    assert (await site.post(PATH, {**body, "as_of": then})).data["charts"] == [known]
+    assert "not over" in (await site.ask(f"{asked}&as_of=2199-01-01T00:00:00Z")).errors["as_of"]
+    assert "begins at" in (await site.ask(f"{asked}&as_of=-1h")).errors["as_of"]
 
 
 @pytest.mark.gen_test

@@ -26,8 +26,10 @@ function room(t, { state = "live", row = 3 } = {}) {
     asked.push(pathname.endsWith("state") ? name : searchParams.getAll("chart").join());
     if (pathname.endsWith("charts")) {
       const end = Math.round(Date.parse(searchParams.get("to")) / 1000);
-      // Rows are as they are known now: one came later than the moment and bears a time before it.
-      return { charts: searchParams.getAll("chart").map(() => ({ kind: "line", tier: "raw", at: [end - 2, end - 1, end - 0.5], values: [[1, row, 77]] })) };
+      // Unless they are asked for as they were known, a reading between the two last is among them, which came later.
+      const known = searchParams.get("as_of") === searchParams.get("to");
+      const rows = known ? { at: [end - 2, end - 1], values: [[1, row]] } : { at: [end - 2, end - 1.5, end - 1], values: [[1, 7, 77]] };
+      return { charts: searchParams.getAll("chart").map(() => ({ kind: "line", tier: "raw", ...rows })) };
     }
     const at = Date.parse(searchParams.get("at")) / 1000;
     if (name === "till" && at < AT - 50) throw Object.assign(new Error("There is no source till."), { status: 404 });

@@ -34,13 +34,13 @@ export async function stood(ask, at, { host = "", sources, counters, latest_at =
   return { snapshot: all && first(all), told: [...known, { type: "risen", rises: rose }] };
 }
 
-/** How counters rose lately, a source at a time: what others said at other moments would add rows. Only raw rows are of a moment. */
+/** How counters rose lately, as it was known then, a source at a time: what others said at other moments would add rows. Only raw rows are of a moment. */
 async function risen(ask, at, counters) {
   const charts = [...counters];
   const found = [];
   for (let k = 0; k < charts.length; k += MOST_AT_ONCE) {
     const some = charts.slice(k, k + MOST_AT_ONCE);
-    const query = new URLSearchParams({ from: micro(at - RISE_S), to: micro(at), points: String(POINTS) });
+    const query = new URLSearchParams({ from: micro(at - RISE_S), to: micro(at), as_of: micro(at), points: String(POINTS) });
     for (const [, ids] of some) query.append("chart", `line:${ids.join(",")}`);
     const answer = await ask(`/api/realtime/charts?${query}`);
     answer.charts.forEach((one, n) => one.tier === "raw" && some[n][1].forEach((id, column) => found.push({ id, at: one.at, values: one.values[column] })));
