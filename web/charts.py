@@ -7,13 +7,12 @@ from typing import cast
 from msgspec import UNSET
 
 from realtime.answers import CODINGS
-from realtime.charts import Charts as Drawer
 from realtime.core.charts import Drawn, Kind, Sheet, spell
 from realtime.core.cursor import cursor
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from web.handler import Receiver, enveloped
-from web.moments import over, span
+from web.moments import span, standing
 from web.problem import Problem
 from web.schemas import CHART, MOST_CHARTED, ChartsBody, ChartsQuery
 
@@ -46,20 +45,14 @@ class Charts(Receiver):
         start, end = span(from_, to, spine.now())
         history, place = services.history, spine.cursor
         if asked.as_of is not UNSET:
-            history, place = await self._as_known(asked.as_of)
+            then = await standing(services, "as_of", asked.as_of)
+            history, place = then.history, lambda: cursor(spine.epoch, then.view.seq)
         told, draw = await history.compose(sheets, start, end, asked.points, place)
         # Nobody else will have this very answer: it is squeezed one way.
         made = _answer(told, start, end, draw)
         await self.send_body(
             await services.encoder.made(made, [way] if (way := self.coding(CODINGS)) else [])
         )
-
-    async def _as_known(self, as_of: str | float) -> tuple[Drawer, Callable[[], str]]:
-        """What had come by a moment, and the cursor behind it."""
-        services, past = self.services, self.services.past
-        at = await over("as_of", as_of, past, services.spine.now())
-        standing = await past.standing(await past.place(at), at)
-        return standing.history, lambda: cursor(services.spine.epoch, standing.view.seq)
 
     def _check(self, field: str, sheets: Sequence[Sheet]) -> None:
         """Problem 400, or 422 of a body, names every chart that asks for a series nobody knows."""

@@ -3,8 +3,9 @@
 from msgspec import UnsetType
 
 from realtime.core.times import parse_time, rfc3339
-from realtime.past import Past
+from realtime.past import Past, Standing
 from web.problem import Problem
+from web.services import Services
 
 
 def moment(field: str, text: str | UnsetType, now: int) -> int | None:
@@ -43,3 +44,10 @@ async def over(field: str, text: str | float, past: Past, now: int) -> int:
             detail = f"the tape begins at {rfc3339(begun)}"
         raise Problem(400, "nothing was recorded then", [(field, detail)])
     return at
+
+
+async def standing(services: Services, field: str, text: str | float) -> Standing:
+    """What was known at a moment that is over; Problem 400."""
+    past = services.past
+    at = await over(field, text, past, services.spine.now())
+    return await past.standing(await past.place(at), at)

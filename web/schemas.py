@@ -65,6 +65,9 @@ SelectorText = Annotated[
 ]
 
 
+AS_OF = "What had come by this moment, and nothing that came later, whatever time it bears."
+
+
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A query string: a parameter that is not named here is an error."""
 
@@ -745,6 +748,7 @@ class SeriesQuery(Asked, frozen=True):
     ] = []
     after: Annotated[int, Meta(ge=0, le=2**53, description="Only series of a larger id.")] = 0
     limit: Annotated[int, Meta(ge=1, le=MOST_LISTED)] = MOST_LISTED
+    as_of: Annotated[Moment, Meta(description=AS_OF)] | UnsetType = UNSET
 
 
 class KnownSeries(SeriesShape):
@@ -848,9 +852,6 @@ Counters = Annotated[
     Literal["rate", "value"],
     Meta(description="Whether counters are drawn as their growth a second, or as they are."),
 ]
-
-
-AS_OF = "What had come by this moment, and nothing that came later, whatever time it bears."
 
 
 class ChartsQuery(Asked, frozen=True):

@@ -5,11 +5,15 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from msgspec import UNSET
+
+from realtime.core.cursor import cursor
 from realtime.core.frames import about
 from realtime.core.selectors import Selector
 from realtime.core.times import rfc3339
 from realtime.core.views import View
 from web.handler import Handler
+from web.moments import standing
 from web.problem import Problem
 from web.schemas import SeriesQuery
 
@@ -19,9 +23,10 @@ SLICE = 2_000
 
 class SeriesList(Handler):
     async def get(self) -> None:
-        spine = self.services.spine
-        view = spine.view
         query = self.asked(SeriesQuery)
+        view = self.services.spine.view
+        if query.as_of is not UNSET:
+            view = (await standing(self.services, "as_of", query.as_of)).view
         wanted = selectors("match", query.match)
         found: list[dict[str, Any]] = []
         following = None
@@ -34,7 +39,8 @@ class SeriesList(Handler):
                 found.append(_known(view, id_))
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-        await self.reply({"cursor": spine.cursor(), "next": following, "series": found})
+        place = cursor(self.services.spine.epoch, view.seq)
+        await self.reply({"cursor": place, "next": following, "series": found})
 
 
 def _candidates(view: View, wanted: Sequence[Selector], after: int) -> list[int]:

@@ -1,13 +1,22 @@
 """The alerts view: what fires, what is over, what is watched, and the ways to try it."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from realtime.core.times import rfc3339
+from storage.events import Declared, Draft, Metrics, Series
+from storage.log import Log
+from storage.migrate import migrate
 from tests.app import running
 from tests.browser.watch import LIVE_S, PATIENCE_MS, ask, post, watching
 
 pytestmark = pytest.mark.browser
+
+SECOND = 1_000_000
+HOST = "web-01"
+CPU = "system_cpu_utilization_ratio"
 
 
 @pytest.mark.gen_test(timeout=LIVE_S)
@@ -74,6 +83,61 @@ async def test_what_is_watched_stands_as_the_api_says(tmp_path: Path) -> None:
         await page.wait_for_function(
             "() => [...document.querySelectorAll('#watched tbody tr')]"
             ".every(one => one.dataset.source === 'drill')",
+            timeout=PATIENCE_MS,
+        )
+        assert watch.complaints == []
+
+
+WATCHED = """() => Object.fromEntries([...document.querySelectorAll('#watched tr[data-rule=cpu]')]
+    .map(one => [one.dataset.source, one.querySelector('td.n').textContent]))"""
+
+
+async def taped(directory: Path) -> int:
+    """Four minutes: a drill that was there from the beginning, and one that came in the last → when it began (s)."""
+    directory.mkdir()
+    path = directory / "playhead.db"
+    migrate(path)
+    begin = int(time.time()) - 600
+    names = [Series(n, CPU, {}, "ratio") for n in (1, 2, 3)]
+    drafts = [Draft(begin * SECOND, HOST, Declared(names[:1]))]
+    drafts.append(Draft(begin * SECOND, "drill", Declared(names[1:2])))
+    for k in range(240):
+        at = (begin + k) * SECOND
+        if k == 180:
+            drafts.append(Draft(at, "younger", Declared(names[2:])))
+        drafts.append(Draft(at, HOST, Metrics((1,), (0.25,))))
+        drafts.append(Draft(at + 1_000, "drill", Metrics((2,), (k / 1_000,))))
+        if k >= 180:
+            drafts.append(Draft(at + 2_000, "younger", Metrics((3,), (0.5,))))
+    log = Log(path)
+    await log.open(begin * SECOND)
+    await log.append(drafts)
+    await log.close()
+    return begin
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+async def test_what_was_watched_is_of_the_moment(tmp_path: Path) -> None:
+    """Of every source that had been named by then, in sight or not, with what it had said last; and of no other."""
+    begin = await taped(tmp_path / "data")
+    async with running(tmp_path, source=HOST) as server, watching(server.url) as watch:
+        page = watch.page
+        await watch.open(f"/analytics?view=alerts&at={rfc3339((begin + 100) * SECOND + 500_000)}")
+        await page.wait_for_function(
+            "wanted => JSON.stringify((" + WATCHED + ")()) === JSON.stringify(wanted)",
+            arg={HOST: "25.0 %", "drill": "10.0 %"},
+            timeout=PATIENCE_MS,
+        )
+        # It goes along with the playhead.
+        await watch.open(f"/analytics?view=alerts&at={rfc3339((begin + 200) * SECOND + 500_000)}")
+        await page.wait_for_function(
+            "wanted => JSON.stringify((" + WATCHED + ")()) === JSON.stringify(wanted)",
+            arg={"younger": "50.0 %", HOST: "25.0 %", "drill": "20.0 %"},
+            timeout=PATIENCE_MS,
+        )
+        await page.keyboard.press("Space")
+        await page.wait_for_function(
+            "() => document.querySelector('#watched tr[data-source=drill] td.n').textContent > '20.0 %'",
             timeout=PATIENCE_MS,
         )
         assert watch.complaints == []

@@ -33,6 +33,29 @@ async def test_series_are_listed_with_all_that_is_known(site):
 
 
 @pytest.mark.gen_test
+async def test_series_are_listed_as_they_were_known(site):
+    """With `as_of`: those that had been named by then, of every source, with what they had said last by then."""
+    asked = "/api/realtime/metrics"
+    await site.tick({"host": 1})
+    await site.post(asked, {"name": "jobs", "value": 1, "source": "app"})
+    site.clock.pass_s(2)
+    then = site.clock.now() / 1e6
+    await site.tick({"host": 2})
+    site.clock.pass_s(2)
+    await site.tick({"host": 3})
+    await site.post(asked, {"name": "jobs", "value": 7, "source": "app", "at": then - 1})
+    await site.post(asked, {"name": "jobs", "value": 9, "source": "new", "at": then - 1})
+    await site.tick({"host": 4})
+    known = (await site.ask(f"{PATH}?match=jobs&as_of={then}")).data
+    assert [(one["source"], one["last_value"]) for one in known["series"]] == [("app", 1)]
+    assert known["series"][0]["last_seen"] < "2026-11-23T03:11:49"
+    now = (await site.ask(f"{PATH}?match=jobs")).data
+    assert [(one["source"], one["last_value"]) for one in now["series"]] == [("app", 7), ("new", 9)]
+    assert int(known["cursor"].split(":")[1]) < int(now["cursor"].split(":")[1])
+    assert "not over" in (await site.ask(f"{PATH}?as_of=2199-01-01T00:00:00Z")).errors["as_of"]
+
+
+@pytest.mark.gen_test
 async def test_any_selector_may_match(site):
     """Selectors are alternatives, and a comma inside one is its own."""
     await site.tick({'cpu{mode="user"}': 1, 'cpu{mode="idle"}': 1, "mem": 1})

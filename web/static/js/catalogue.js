@@ -1,6 +1,6 @@
 // Which series there are, of a source with what they said last, or of everybody: asked of the server once, kept up by frames after that.
 
-import { first, seconds } from "./wire.js";
+import { first, micro, seconds } from "./wire.js";
 
 // Series that one question gives: few enough that taking them in holds up nobody.
 const PAGE = 2_000;
@@ -41,6 +41,14 @@ export class Catalogue {
     return names.length ? this.#once(`\n${names.join("\n")}`, () => this.#listed(names)) : Promise.resolve();
   }
 
+  /** → Promise<{ series, metrics }>: the series of these names that had been named by `at` (epoch s), and what they had said last by then. */
+  async stood(names, at) {
+    const { epoch } = this.store.view;
+    const found = [];
+    if (names.length) await this.#pages(names, { as_of: micro(at) }, () => this.store.view.epoch === epoch, (series) => found.push(...series));
+    return { series: found, metrics: newest(found) };
+  }
+
   #renew() {
     const { epoch } = this.store.view;
     if (epoch === this.epoch) return;
@@ -78,19 +86,26 @@ export class Catalogue {
     this.held = true;
   }
 
-  /** Page after page of what any selector means, of everything without one → how many came; null: the log was replaced meanwhile. */
-  async #listed(selectors, progress = () => {}) {
+  /** Into the store, what any selector means, or everything without one → how many came; null: the log was replaced meanwhile. */
+  #listed(selectors, progress = () => {}) {
     const { epoch } = this;
-    const query = new URLSearchParams({ limit: String(PAGE) });
+    return this.#pages(selectors, {}, () => this.epoch === epoch, (series, known) => {
+      this.store.apply({ type: "known", series, metrics: newest(series) });
+      progress(known);
+    });
+  }
+
+  /** Page after page, as long as it is `wanted()` → how many came, null if it no longer is. */
+  async #pages(selectors, asked, wanted, take) {
+    const query = new URLSearchParams({ limit: String(PAGE), ...asked });
     for (const selector of selectors) query.append("match", selector);
     let known = 0;
     for (let after = 0; after !== null && known < MOST;) {
       query.set("after", String(after));
       const { series, next } = await this.ask(`/api/realtime/series?${query}`);
-      if (this.epoch !== epoch) return null;
-      this.store.apply({ type: "known", series, metrics: newest(series) });
+      if (!wanted()) return null;
       known += series.length;
-      progress(known);
+      take(series, known);
       after = next;
     }
     return known;

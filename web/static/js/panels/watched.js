@@ -21,7 +21,9 @@ export function mount(root, page, wanted = () => true) {
   const rows = new Map();
 
   const draw = () => {
-    const found = standing(store).filter(wanted);
+    // What stood a moment ago stays until it is known what stands here.
+    if (store.past && store.view.seq >= 0 && !(then.view === store.view && then.named)) return;
+    const found = standing(store, then.named).filter(wanted);
     const shown = found.slice(0, MOST);
     const keys = new Set(shown.map(({ key }) => key));
     for (const [key, one] of rows) {
@@ -49,15 +51,40 @@ export function mount(root, page, wanted = () => true) {
     say(more, unknown || t("The {n} nearest to firing of {all}.", { n: MOST, all: found.length }));
   };
 
-  const { ask, stop } = painter(root, draw);
-  ask();
   // A page knows the series of the source it opened on; what is watched on all the others has to be asked for.
   let unknown = "";
-  const learn = () => catalogue.named([...new Set(store.view.rules.map(({ kpi }) => KPIS[kpi]?.name).filter(Boolean))]).then(
-    () => (unknown = ""), (failure) => (unknown = failure.message)).then(ask);
+  const names = () => [...new Set(store.view.rules.map(({ kpi }) => KPIS[kpi]?.name).filter(Boolean))];
+  const learn = () => catalogue.named(names()).then(() => (unknown = ""), (failure) => (unknown = failure.message)).then(ask);
+  // And of a moment of the past, who had been named by then and what they had said: one question at a time, for the newest moment.
+  let then = { view: null, named: null };
+  let [asking, left] = [false, false];
+  const look = async () => {
+    if (asking) return;
+    asking = true;
+    while (!left && store.past && store.view.seq >= 0 && store.view !== then.view) {
+      const { view } = store;
+      then = { view, named: null };
+      try {
+        const { series, metrics } = await catalogue.stood(names(), store.playhead);
+        if (store.view !== view) continue;
+        then.named = new Set(series.map(({ id }) => id));
+        unknown = "";
+        store.replay({ type: "known", series, metrics });
+      } catch (failure) {
+        then.named = new Set();
+        unknown = failure.message;
+      }
+    }
+    asking = false;
+    ask();
+  };
+  const { ask, stop } = painter(root, draw);
+  ask();
   learn();
-  const off = [...["metrics", "alerts", "series", "load"].map((topic) => store.on(topic, ask)), store.on("load", learn)];
+  look();
+  const off = [...["metrics", "alerts", "series", "load"].map((topic) => store.on(topic, ask)), store.on("load", learn), store.on("sources", look)];
   const leave = () => {
+    left = true;
     stop();
     for (const one of off) one();
     root.replaceChildren();
@@ -74,14 +101,15 @@ function made(rows, { key, name, source, rule }) {
   return one;
 }
 
-/** Every watched series the page knows of, the nearest to firing first. */
-export function standing({ view }) {
+/** Every watched series the page knows of, the nearest to firing first; of the past those that were `named` by then, or have been heard since. */
+export function standing({ view, past }, named = null) {
   const open = new Set([...view.alerts.values()].map(({ rule, series, source }) => `${rule} ${source} ${series}`));
   const all = [];
   for (const rule of view.rules) {
     const name = KPIS[rule.kpi]?.name;
     for (const one of view.by_name.get(name) ?? []) {
       const raw = view.latest.get(one.id);
+      if (past && raw === undefined && !named?.has(one.id)) continue;
       const value = raw === undefined ? NaN : raw * factor(rule);
       const now = view.sources.get(one.source)?.last_seen ?? view.at;
       const labels = Object.values(one.labels).join(" ");
