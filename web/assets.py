@@ -7,6 +7,7 @@ old modules with new ones: relative imports inherit the prefix.
 import gzip
 import hashlib
 import html
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ NOT_OF_ASSETS = (
 """What a first visit would hear sixty times: these are no documents to be framed, opened or left."""
 ABOUT = b"{{ incident }}"
 """Where a page learns, before it is drawn, that it shows an incident."""
+ASSET_POLICY = "default-src 'none'"
+"""Of a file that is no page: started as a worker, or looked at by itself, it may do nothing."""
 FOREVER = "public, max-age=31536000, immutable"
 
 TYPES: Mapping[str, str] = {
@@ -54,6 +57,8 @@ TYPES: Mapping[str, str] = {
 }
 """What is served, and as what; a file of any other kind stays on the disk."""
 PACKED = frozenset({".png", ".ico", ".webp", ".jpg", ".woff2"})
+
+_IMPORT = re.compile(rb'^@import "([^"]+)";$', re.M)
 
 _UNREAD: Mapping[str, re.Pattern[bytes]] = {
     ".js": re.compile(rb"^[ \t]*(?://[^\n]*$|/\*.*?\*/[ \t]*$)?", re.M | re.S),
@@ -94,6 +99,9 @@ def read_assets(directory: Path, incident: Mapping[str, Any] | None = None) -> A
         and path.suffix in TYPES
         and not any(part.startswith(".") for part in path.relative_to(directory).parts)
     }
+    for name, body in bodies.items():
+        if name.endswith(".css"):
+            bodies[name] = whole(name, body, bodies)
     digest = hashlib.sha256()
     for name, body in bodies.items():
         digest.update(f"{name}\0{len(body)}\0".encode())
@@ -117,6 +125,17 @@ def lean(body: bytes, suffix: str) -> bytes:
     use only to who has the source. Lines keep their numbers, so what a console says can be found."""
     pattern = _UNREAD.get(suffix)
     return pattern.sub(lambda found: b"\n" * found[0].count(b"\n"), body) if pattern else body
+
+
+def whole(name: str, sheet: bytes, bodies: Mapping[str, bytes]) -> bytes:
+    """A style sheet with those that it imports in their places: one file squeezes better than many, and has one set of
+    headers. What is imported imports nothing itself; what is not there is left to the browser."""
+
+    def brought(found: re.Match[bytes]) -> bytes:
+        place = posixpath.join(posixpath.dirname(name), found[1].decode())
+        return bodies.get(posixpath.normpath(place), found[0])
+
+    return _IMPORT.sub(brought, sheet)
 
 
 def make_asset(body: bytes, suffix: str) -> Asset:
@@ -158,8 +177,8 @@ class AssetFile(Kept):
             raise Problem(404, f"there is no file {shown(path)} in build {shown(build)}")
         for name in NOT_OF_ASSETS:
             self.clear_header(name)
-        if path == WORKER:
-            self.set_header("Content-Security-Policy", WORKER_POLICY)
+        policy = WORKER_POLICY if path == WORKER else ASSET_POLICY
+        self.set_header("Content-Security-Policy", policy)
         await self.give(asset, FOREVER)
 
     async def head(self, build: str = "", path: str = "") -> None:

@@ -43,6 +43,19 @@ def test_what_only_people_read_stays_here():
     assert lean(b"// text\n", ".txt") == b"// text\n"
 
 
+def test_a_sheet_brings_what_it_imports(static):
+    """In its place and from where it says, as a browser would have it; what is not there stays as it was written."""
+    (static / "css").mkdir()
+    (static / "vendor").mkdir()
+    (static / "vendor" / "one.css").write_bytes(b"/* 1 */\na{}\n")
+    (static / "css" / "two.css").write_bytes(b"b{}\n")
+    sheet = b'@import "../vendor/one.css";\n@import "two.css";\n@import "none.css";\nc{}\n'
+    (static / "css" / "all.css").write_bytes(sheet)
+    files = read_assets(static).files
+    assert files["css/all.css"].body.split() == [b"a{}", b"b{}", b"@import", b'"none.css";', b"c{}"]
+    assert files["css/two.css"].body == b"b{}\n"
+
+
 def test_what_is_compressed_already_is_left_alone(static):
     """Pictures and fonts are not squeezed twice; nor is what would only grow."""
     (static / "a.png").write_bytes(b"x" * 1000)
@@ -130,7 +143,7 @@ async def test_a_worker_has_a_policy_of_its_own(site):
     policy = (await site.ask(f"{prefix}/worker.js")).headers["Content-Security-Policy"]
     assert policy == "default-src 'none'; script-src 'self'; connect-src 'self'"
     policy = (await site.ask(f"{prefix}/main.js")).headers["Content-Security-Policy"]
-    assert policy == "default-src 'none'; frame-ancestors 'none'"
+    assert policy == "default-src 'none'"
 
 
 @pytest.mark.gen_test
