@@ -36,7 +36,7 @@ ABOUT = b"{{ incident }}"
 """Where a page learns, before it is drawn, that it shows an incident."""
 ASSET_POLICY = "default-src 'none'"
 """Of a file that is no page: started as a worker, or looked at by itself, it may do nothing."""
-FOREVER = "public, max-age=31536000, immutable"
+FOREVER = "max-age=31536000, immutable"
 
 TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
@@ -144,7 +144,7 @@ def make_asset(body: bytes, suffix: str) -> Asset:
         packed = gzip.compress(body, compresslevel=9, mtime=0)
         gzipped = packed if len(packed) < len(body) else None
     # Weak: the same validator stands for the plain and the compressed bytes.
-    etag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:BUILD_LENGTH]}"'
     return Asset(body, gzipped, TYPES[suffix], etag)
 
 

@@ -79,7 +79,7 @@ async def test_a_file_is_kept_for_ever(site):
     assert answer.status == 200
     assert answer.raw == b"export const answer = 42;\n" * 100
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
-    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Cache-Control"] == "max-age=31536000, immutable"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "X-Frame-Options" not in answer.headers
     again = await site.ask(path, headers={"If-None-Match": answer.headers["Etag"]})
