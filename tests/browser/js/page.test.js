@@ -255,9 +255,11 @@ test("what comes later is nothing that a first look loads", () => {
   const first = graph("js/main.js");
   for (const path of later()) assert.ok(!first.has(path), path);
   const html = readFileSync(join(STATIC, "analytics.html"), "utf8");
-  const late = [...html.matchAll(/<link data-late data-href="\{\{ assets \}\}\/([^"]+)">/g)].map(([, path]) => path);
-  assert.ok(late.length > 5);
-  for (const path of late) assert.ok(readFileSync(join(STATIC, path)).length > 0 && !html.includes(` href="{{ assets }}/${path}"`), path);
+  const sheets = (name) => [...readFileSync(join(STATIC, `css/${name}.css`), "utf8").matchAll(/^@import "([^"]+)";$/gm)].map(([, path]) => path);
+  assert.ok(html.includes(`<link rel="stylesheet" href="{{ assets }}/css/page.css">`) && html.includes(`<link data-late data-href="{{ assets }}/css/later.css">`));
+  const worn = [...sheets("page"), ...sheets("later")];
+  assert.ok(worn.length > 10 && new Set(worn).size === worn.length);
+  for (const path of worn) assert.ok(readFileSync(join(STATIC, "css", path)).length > 0, path);
 });
 
 test("the page preloads exactly the modules it imports, and every one is there", () => {
@@ -299,7 +301,8 @@ test("what a view needs beyond the page is asked for at once, too", () => {
   assert.ok(named.has("host") && named.has("overview"));
   for (const view of named) {
     const listed = links.filter(([views]) => views.includes(view)).map(([, path]) => path);
-    assert.deepEqual(listed.sort(), [...graph(`js/views/${view}.js`)].filter((path) => !known.has(path)).sort(), view);
+    const entry = view === "tabs" ? "js/share.js" : `js/views/${view}.js`;
+    assert.deepEqual(listed.sort(), [...graph(entry)].filter((path) => !known.has(path)).sort(), view);
   }
 });
 

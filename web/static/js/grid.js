@@ -5,6 +5,8 @@
 export const COLUMNS = 12;
 export const ROWS = 1_000;
 export const HEIGHT = 50;
+/** What a new panel takes. */
+export const SIZES = { chart: { w: 6, h: 6 }, tile: { w: 3, h: 3 }, text: { w: 4, h: 4 }, alerts: { w: 6, h: 5 } };
 
 // Smaller, and a panel says nothing any more.
 const LEAST = { chart: { w: 3, h: 4 }, tile: { w: 2, h: 3 }, text: { w: 2, h: 1 }, alerts: { w: 3, h: 3 } };

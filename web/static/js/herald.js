@@ -10,7 +10,7 @@ const URGENT = new Set(["warning", "error"]);
 
 export class Herald {
   /** `page` is the document. `Notice` is the browser's Notification, undefined where there is none. visit(): the reader follows the word. */
-  constructor({ page, Notice, visit }) {
+  constructor({ page = document, Notice = globalThis.Notification, visit = () => {} } = {}) {
     Object.assign(this, { page, Notice, visit });
   }
 

@@ -4,11 +4,9 @@ import { ask, send } from "./api.js";
 import { Attention } from "./attention.js";
 import { Catalogue } from "./catalogue.js";
 import { tellTimesIn, writeFor } from "./format.js";
-import { Herald } from "./herald.js";
 import { keep, kept } from "./kept.js";
 import { Keys } from "./keys.js";
 import { Link } from "./link.js";
-import { Lookout } from "./lookout.js";
 import { Pace } from "./pace.js";
 import { watchTheme } from "./palette.js";
 import * as bell from "./panels/bell.js";
@@ -24,9 +22,7 @@ import { Pulse } from "./pulse.js";
 import { Reel } from "./reel.js";
 import { poll, quiet, ROADS, sse, websocket } from "./roads.js";
 import { moment, Route } from "./route.js";
-import { Share, ways } from "./share.js";
 import { Span } from "./span.js";
-import { standBy } from "./standby.js";
 import { Store } from "./store.js";
 import { dress } from "./styles.js";
 import { Tapes } from "./tapes.js";
@@ -44,7 +40,8 @@ const VIEWS = {
   performance: () => import("./views/performance.js"),
   dashboards: () => import("./views/dashboards.js"),
   dashboard: () => import("./views/dashboard.js"),
-  compare: () => import("./views/compare.js"),
+  // Both moments stand on the bar of the tape.
+  compare: () => Promise.all([import("./views/compare.js"), further()]).then(([view]) => view),
 };
 // Places that mean nothing without what else the address says: nobody arrives there.
 const PASSING = new Set(["dashboard", "compare"]);
@@ -72,7 +69,7 @@ try {
   console.info(`No such time zone: ${failure.message}`);
 }
 
-/** A known view's modules, all at once instead of one level a round trip; what they are stands in the page's head. */
+/** A known view's modules, all at once instead of one level a round trip; `ahead.js` has done so for the one that the address names. */
 function ahead(view) {
   if (!Object.hasOwn(VIEWS, view)) return;
   for (const link of document.querySelectorAll(`link[data-ahead~="${view}"]`)) Object.assign(link, { href: link.dataset.href, rel: "modulepreload" });
@@ -111,9 +108,6 @@ const reel = new Reel({ store, ask, hidden: () => document.hidden });
 /** What a view is given. `view` is the one that is shown, `source` the one it is about. */
 const page = {
   store, span, route, tapes, catalogue, keys, player, reel, ask, send, act, test, pause, resume, refresh,
-  get herald() {
-    return herald;
-  },
   view: "",
   get source() {
     return route.get("source") || store.now_view.source;
@@ -145,12 +139,15 @@ const page = {
 
 const pace = new Pace({ apply: (told) => store.apply(told), every_ms: Number(kept("pace")) || 0 });
 
-/** Runs what is loaded when it is asked for, with what it looks like: run(module, …said). That it cannot be had is told → whether it could. */
-function lazy(load, run) {
+/** Who listens while nobody looks; it comes later. */
+let lookout = null;
+
+/** Runs what is loaded when it is asked for, with what it wears: run(module, …said). That it cannot be had is told → whether it could. */
+function lazy(load, run, wears = true) {
   return async (...said) => {
     let it;
     try {
-      [it] = await Promise.all([load(), dress()]);
+      [it] = await Promise.all([load(), wears && dress()]);
     } catch (failure) {
       page.toast({ type: "error", title: t("This could not be loaded"), more: failure.message });
       return false;
@@ -162,14 +159,34 @@ function lazy(load, run) {
 
 let later = null;
 
-/** What nobody needs to see the first figures: the bar of the tape, the way to play it, the printer, what the search finds. */
+/**
+ * What nobody needs to see the first figures: the bar of the tape, the way to play it, the printer; who listens while nobody
+ * looks, and what stands in while there is no server.
+ */
 function further() {
-  return (later ??= lazy(() => Promise.all([import("./panels/timeline.js"), import("./projector.js"), import("./paper.js"), import("./panels/found.js")]), ([timeline, { ROADS: roads }, paper]) => {
-    player.roads = roads.filter(({ id }) => !route.get("road") || { ws: "websocket" }[route.get("road")] === id || route.get("road") === id);
+  const load = () => Promise.all([
+    import("./panels/timeline.js"), import("./projector.js"), import("./paper.js"), import("./herald.js"), import("./lookout.js"), import("./standby.js"),
+  ]);
+  return (later ??= lazy(load, ([timeline, { ROADS: streams }, paper, { Herald }, { Lookout }, { standBy }]) => {
+    player.roads = streams.filter(({ id }) => !route.get("road") || { ws: "websocket" }[route.get("road")] === id || route.get("road") === id);
     timeline.mount($("timeline"), page, { watching: $("watching") });
     beginning();
     paper.mount($("print"), page);
-  })().then((there) => {
+    const herald = new Herald({
+      visit() {
+        focus();
+        visit("alerts", "alerts");
+      },
+    });
+    store.on("news", (heard) => herald.tell(heard));
+    lookout = new Lookout({
+      roads: shared.slice(roads.length),
+      load: () => ask(`/api/realtime/dashboard/live?hours=${HOURS}`),
+      told: (heard) => herald.tell(heard),
+      changed: () => sign(),
+    });
+    standBy(() => store.link.state === "live");
+  }, false)().then((there) => {
     if (!there) later = null;
     // What fails in what did come fails again: it is told once, and nothing is mounted over what stands half.
   }, reportError));
@@ -248,11 +265,14 @@ store.on("load", () => {
 const asked = { ws: websocket, sse, poll }[route.get("road")];
 const roads = asked ? [asked] : ROADS;
 
-// One connection for all tabs of this browser, whichever tab opens it; and a quiet one for those that nobody looks at.
-const share = new Share({ roads: [...roads, ...roads.map(quiet)], ways: ways(), offered: (id) => link.offered(id) });
+// One connection for all tabs of this browser, whichever tab opens it; and a quiet one for those that nobody looks at. Where tabs cannot
+// find each other, on plain http from elsewhere, each has its own.
+const every = [...roads, ...roads.map(quiet)];
+const share = navigator.locks ? await import("./share.js").then(({ Share, ways }) => new Share({ roads: every, ways: ways(), offered: (id) => link.offered(id) })) : null;
+const shared = share?.roads ?? every;
 
 const link = new Link({
-  roads: share.roads.slice(0, roads.length),
+  roads: shared.slice(0, roads.length),
   load,
   known: () => store.now_view.known,
   frame,
@@ -264,25 +284,9 @@ const link = new Link({
   measure: () => ask("/healthz"),
 });
 
-const herald = new Herald({
-  page: document, Notice: globalThis.Notification,
-  visit() {
-    focus();
-    visit("alerts", "alerts");
-  },
-});
-store.on("news", (heard) => herald.tell(heard));
-
-const lookout = new Lookout({
-  roads: share.roads.slice(roads.length),
-  load: () => ask(`/api/realtime/dashboard/live?hours=${HOURS}`),
-  told: (heard) => herald.tell(heard),
-  changed: () => sign(),
-});
-
 const sign = signs.mount(document.querySelector("link[rel=icon]"), () => {
-  const view = lookout.store?.view ?? store.now_view;
-  return { view, link: lookout.store === null ? store.link.state : lookout.state === "waiting" ? "lost" : lookout.state, unseen: page.bell.unseen(view) };
+  const view = lookout?.store?.view ?? store.now_view;
+  return { view, link: lookout?.store ? (lookout.state === "waiting" ? "lost" : lookout.state) : store.link.state, unseen: page.bell.unseen(view) };
 });
 
 /** The reader's own pause outlasts a look at another tab. */
@@ -291,7 +295,7 @@ let held = false;
 function pause() {
   held = true;
   link.pause();
-  share.release();
+  share?.release();
 }
 
 function resume() {
@@ -522,7 +526,7 @@ async function visit(view, id) {
 
 addEventListener("online", () => link.hurry());
 addEventListener("offline", () => link.doubt());
-share.reach();
+share?.reach();
 link.start();
 // A connection that is late keeps nobody from the rest; what could not be had is asked for again when the server is back.
 setTimeout(further, LATEST_MS);
@@ -534,18 +538,14 @@ store.on("link", ({ state }) => {
   if (state === "live" && !reached) player.reached();
   reached = state === "live";
 });
-// After everything that somebody waits for.
-const lives = store.on("link", ({ state }) => {
-  if (state !== "live") return;
-  lives();
-  standBy(() => store.link.state === "live");
-});
 if (!store.incident) pulse.start();
+let gone = false;
 // After the start: a page that opens in the background rests in its turn.
 new Attention({
   page: document, frame: window,
   here() {
-    lookout.stop();
+    gone = false;
+    lookout?.stop();
     if (!held && link.state === "paused") link.resume();
     player.wake();
     sign();
@@ -554,13 +554,17 @@ new Attention({
     player.rest();
     link.pause();
     // Who stopped the page has stopped all of it.
-    if (!held) lookout.start(store.now_view, link.cursor);
-    sign();
+    gone = !held;
+    further().then(() => {
+      if (gone) lookout?.start(store.now_view, link.cursor);
+      sign();
+    });
   },
   asleep() {
-    lookout.stop();
+    gone = false;
+    lookout?.stop();
     link.pause();
-    share.release();
+    share?.release();
     sign();
   },
 });

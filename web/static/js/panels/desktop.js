@@ -1,6 +1,7 @@
 // Whether alerts come to the desktop while nobody looks, as a button that says so and why not.
 
 import { el, say } from "../dom.js";
+import { Herald } from "../herald.js";
 import { t } from "../words.js";
 
 const WORDS = {
@@ -11,7 +12,8 @@ const WORDS = {
 };
 
 /** → { button, about }: the button, and a place for the words about it. */
-export function desktop(herald, shape = "button.button") {
+export function desktop(shape = "button.button") {
+  const herald = new Herald();
   const about = el("span.note");
   const button = el(shape, { type: "button", id: "desktop", onclick: async () => {
     await herald.want(herald.state !== "on");

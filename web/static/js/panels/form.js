@@ -13,7 +13,6 @@ const SOON_MS = 250;
 const FOUND = 60;
 const MOST_FOUND = 8;
 const MOST_SERIES = 20;
-export const SIZES = { chart: { w: 6, h: 6 }, tile: { w: 3, h: 3 }, text: { w: 4, h: 4 }, alerts: { w: 6, h: 5 } };
 
 /** The panel as it is to be, or null. `panel` has a kind at least; `host` and `chosen` are whose series are meant. */
 export async function form(page, panel, { host, chosen, title, ok }) {

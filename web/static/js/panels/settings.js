@@ -14,7 +14,7 @@ const PACES = { 0: "Every second", 2000: "Every 2 seconds", 5000: "Every 5 secon
 
 /** `actions`: [[id, label, key, run]], what the page can do. */
 export function open(page, actions) {
-  const { store, herald } = page;
+  const { store } = page;
   sheet("settings-sheet", t("Settings"), (body, close) => {
     const choice = (id, label, options, value, run, why = "") => {
       const select = el("select.select", { id, onchange: () => run(select.value) }, ...options);
@@ -44,7 +44,7 @@ export function open(page, actions) {
     const pace = choice("pace", t("Update"), plain(PACES), kept("pace") || "0", (value) => page.pace(Number(value)),
       t("Every reading is received and none is lost; this says how often the page shows them. Alerts and messages come at once."));
 
-    const word = desktop(herald, "button.button.small");
+    const word = desktop("button.button.small");
 
     body.append(
       el("div.settings-list", {}, zone.row, tongue.row, theme.row, density.row, pace.row, el("div.setting", {}, el("span", {}, t("Notifications")), word.button, word.about)),

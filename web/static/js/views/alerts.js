@@ -14,7 +14,7 @@ const TEST_S = 5;
 const SEVERITIES = { "": "Any severity", critical: "Critical", warning: "Warning" };
 
 export function mount(root, page) {
-  const { store, route, herald } = page;
+  const { store, route } = page;
   const card = (id, title) => el("section.card", { id, tabindex: "-1", "aria-labelledby": title });
   const [open, said, over, watch, noted] = [card("alerts", "alerts-title"), card("notifications", "notifications-title"), card("resolved", "resolved-title"), card("watched", "watched-title"), card("marks", "marks-title")];
 
@@ -39,7 +39,7 @@ export function mount(root, page) {
   // What cannot be chosen filters nothing.
   const wanted = (one) => (!severity.value || one.severity === severity.value) && (!source.value || one.source === source.value);
   root.append(
-    el("div.head", {}, el("h1", {}, t("Alerts and notifications")), el("div.tools", {}, severity, source, check, test, desktop(herald).button)),
+    el("div.head", {}, el("h1", {}, t("Alerts and notifications")), el("div.tools", {}, severity, source, check, test, desktop().button)),
     el("div.pair", {}, open, said), el("div.pair", {}, watch, over),
     noted,
   );

@@ -229,7 +229,7 @@ function both(root, page, source, shift_s) {
     }, SOON_MS);
   };
   furnish();
-  page.reveal([player.at, beside.at]);
+  page.reveal?.([player.at, beside.at]);
   catalogue.of(source).then(furnish, (failure) => page.toast({ type: "error", title: t("Not everything could be loaded"), more: failure.message }));
   const off = [
     store.on("load", soon), store.on("series", soon), span.on(soon), reel.on(soon), player.on(point),

@@ -1,19 +1,14 @@
 // One dashboard that somebody arranged: shown, edited, its versions looked at and put back.
 
-import { Arranger } from "../arrange.js";
 import { Boards, body, file, gone, stale } from "../boards.js";
 import { el, say } from "../dom.js";
 import { Draft, fresh, keyed } from "../draft.js";
 import { clock, day } from "../format.js";
-import { COLUMNS, added, reading, removed } from "../grid.js";
+import { COLUMNS, SIZES, added, reading, removed } from "../grid.js";
 import { keep, kept } from "../kept.js";
 import { Matches } from "../matches.js";
 import { Board, called } from "../panels/board.js";
-import { dialog } from "../panels/dialog.js";
-import { SIZES, form } from "../panels/form.js";
-import { saved as download } from "../saved.js";
 import { choosing } from "../selector.js";
-import { TEMPLATES } from "../templates.js";
 import { t } from "../words.js";
 
 // More than one can draw, so that "and more" can be said.
@@ -54,7 +49,15 @@ export function mount(root, page) {
 
   const board = new Board(grid, page, { matches, chosen, dress: (slot, panel) => (draft && !preview ? grip(slot, panel) : null) });
 
-  const arranger = new Arranger(grid, {
+  /** What asks the reader comes when it has to; → Promise of the answer, null for none. */
+  const asking = (load, ask_) => new Promise((done) => {
+    page.lazy(load, (it) => ask_(it).then(done))().then((there) => there || done(null));
+  });
+  const dialog = (what) => asking(() => import("../panels/dialog.js"), (it) => it.dialog(what));
+  const formed = (panel, words) => asking(() => import("../panels/form.js"), (it) => it.form(page, panel, { host: host(), chosen, ...words }));
+
+  let arranger = null;
+  const hands = {
     pitch: () => {
       const { columnGap, rowGap, gridAutoRows } = getComputedStyle(grid);
       return { x: (grid.clientWidth + parseFloat(columnGap)) / COLUMNS, y: parseFloat(gridAutoRows) + parseFloat(rowGap) };
@@ -73,7 +76,9 @@ export function mount(root, page) {
       else if (what === "back") announce(t("{name} put back: {where}", { ...words, where }));
       else announce(`${words.name}: ${where}`);
     },
-  });
+  };
+  /** → whether panels can be moved: what moves them comes with the first edit. */
+  const ready = async () => arranger !== null || page.lazy(() => import("../arrange.js"), ({ Arranger }) => (arranger ??= new Arranger(grid, hands)))();
 
   /** What an edit lays over a panel. */
   function grip(slot, panel) {
@@ -91,16 +96,16 @@ export function mount(root, page) {
   const host = () => store.view.source;
 
   async function add(kind = "chart") {
-    arranger.settle();
-    const made = await form(page, { kind }, { host: host(), chosen, title: t("Add a panel"), ok: t("Add") });
+    arranger?.settle();
+    const made = await formed({ kind }, { title: t("Add a panel"), ok: t("Add") });
     if (made === null || left) return;
     put({ ...made, ...SIZES[made.kind], key: fresh() }, t("{name} added", { name: called(made) }));
   }
 
   async function change(key) {
-    arranger.settle();
+    arranger?.settle();
     const was = find(key);
-    const made = await form(page, was, { host: host(), chosen, title: t("Edit {name}", { name: called(was) }), ok: t("Apply") });
+    const made = await formed(was, { title: t("Edit {name}", { name: called(was) }), ok: t("Apply") });
     if (made === null || left || !find(key)) return;
     draft.change({ panels: draft.state.panels.map((one) => (one.key === key ? made : one)) });
     drawn();
@@ -130,7 +135,7 @@ export function mount(root, page) {
   }
 
   function step(back) {
-    arranger.settle();
+    arranger?.settle();
     const done = back ? draft.undo() : draft.redo();
     announce(done ? (back ? t("Undone") : t("Done again")) : t("There is nothing more"));
     drawn();
@@ -224,7 +229,8 @@ export function mount(root, page) {
     notice.replaceChildren(...lines.filter(Boolean));
   }
 
-  function edit() {
+  async function edit() {
+    if (!(await ready()) || left || draft || !saved) return;
     draft = new Draft({ ...saved });
     begun();
   }
@@ -242,7 +248,7 @@ export function mount(root, page) {
   }
 
   async function cancel() {
-    arranger.settle();
+    arranger?.settle();
     if (draft.dirty && !(await dialog({ title: t("Drop what was changed?"), ok: t("Drop it"), cancel: t("Go on editing") }))) return;
     dropped();
     if (!saved) route.go({ view: "dashboards" });
@@ -261,7 +267,7 @@ export function mount(root, page) {
 
   /** `over`: the version that is known to stand there and is written over; on purpose, where it is not the one edited. */
   async function save(over = draft.base.seq) {
-    arranger.settle();
+    arranger?.settle();
     if (saving) return;
     if (!draft.state.title.trim()) {
       name.focus();
@@ -360,7 +366,7 @@ export function mount(root, page) {
     }
   }
 
-  const save_file = () => download(`${saved.id}.json`, "application/json", file(saved));
+  const save_file = page.lazy(() => import("../saved.js"), (it) => it.saved(`${saved.id}.json`, "application/json", file(saved)));
 
   async function link() {
     const address = new URL(route.href({}), location.href).href;
@@ -375,7 +381,7 @@ export function mount(root, page) {
   }
 
   async function history_() {
-    arranger.settle();
+    arranger?.settle();
     const rows = el("ul.versions", { id: "board-versions" });
     const more = el("button.button", { type: "button", hidden: true }, t("Earlier versions"));
     let before = 0;
@@ -469,12 +475,16 @@ export function mount(root, page) {
   }
 
   async function load() {
+    if ((draft || !id) && !(await ready())) return;
     if (!id) {
       const template = route.get("template");
-      if (!draft || (template && draft.template !== template)) {
+      const begin = ({ TEMPLATES }) => {
+        if (left || (draft && (!template || draft.template === template))) return;
         const made = (Object.hasOwn(TEMPLATES, template) ? TEMPLATES[template] : TEMPLATES.blank)();
         draft = Object.assign(new Draft({ ...made, panels: keyed(made.panels) }), { template });
-      }
+      };
+      if (!draft || (template && draft.template !== template)) await page.lazy(() => import("../templates.js"), begin)();
+      if (left || !draft) return;
       drafts.set(id, draft);
       turned();
       name.focus();
@@ -528,7 +538,7 @@ export function mount(root, page) {
     left = true;
     document.removeEventListener("keydown", press);
     removeEventListener("beforeunload", warn);
-    arranger.settle();
+    arranger?.settle();
     board.leave();
     matches.stop();
     for (const one of off) one();
