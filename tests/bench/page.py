@@ -25,9 +25,10 @@ from tests.bench import recording
 from tests.bench.load import Client, connect, quantile
 from tests.bench.others import other
 from tests.bench.table import Row, Target
-from tests.browser.watch import FLAGS, NO_WORKER
+from tests.browser.watch import ELSEWHERE, FLAGS, NO_WORKER
 
 API = "/api/realtime"
+LOOPBACK = "127.0.0.1"
 SOURCE, MANY = "bench", "many"
 OVERVIEW = "/analytics?view=overview"
 HOST = f"/analytics?view=host&source={SOURCE}"
@@ -68,7 +69,7 @@ async def measure(directory: Path, short: bool) -> list[Row]:
     empty = directory / "empty.html"
     empty.write_bytes(EMPTY)
     async with (
-        running(place, source=SOURCE) as server,
+        running(place, source=SOURCE, allowed_hosts=ELSEWHERE) as server,
         other("serve", str(empty)) as bare,
         chromium() as browser,
     ):
@@ -193,6 +194,7 @@ class Wire:
     """A road of bytes between the browser and the server that counts what comes back, headers and frames too."""
 
     codings: bytes = b""
+    host: str = LOOPBACK
     back: list[tuple[float, int]] = field(default_factory=list)
     """When (epoch s) so many bytes were passed on."""
 
@@ -214,7 +216,7 @@ class Wire:
 
         listening = await asyncio.start_server(walk, "127.0.0.1", 0)
         try:
-            yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+            yield f"http://{self.host}:{listening.sockets[0].getsockname()[1]}"
         finally:
             listening.close()
 
@@ -239,7 +241,9 @@ async def _bytes(browser: Browser, server: Server) -> list[Row]:
         sizes = {}
         whole = 0.0
         for codings in (b"", b"gzip", b"identity"):
-            wire = Wire(codings=codings)
+            # To who takes gzip only it is a page from elsewhere, and no secure context.
+            plain = codings == b"gzip"
+            wire = Wire(codings=b"" if plain else codings, host=ELSEWHERE if plain else LOOPBACK)
             async with wire.laid(server.port) as url, looking(browser, url + path) as page:
                 await page.wait_for_function("() => marks.live", timeout=PATIENCE_MS)
                 live = await page.evaluate("performance.timeOrigin + marks.live")

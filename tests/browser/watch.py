@@ -16,7 +16,10 @@ from tornado.httpclient import AsyncHTTPClient
 
 from tests.app import PATIENCE_S, Server
 
+ELSEWHERE = "elsewhere.test"
+"""This machine by a name that a browser takes for another one: plain http from there is no secure context."""
 FLAGS = [
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
