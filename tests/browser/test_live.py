@@ -1,12 +1,13 @@
 """The page as a person sees it: it moves, it stays home, it complains of nothing, and text is text."""
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.app import running
-from tests.browser.watch import LIVE_S, PATIENCE_MS, ask, origin, post, watching
+from tests.browser.watch import LIVE_S, PATIENCE_MS, ask, origin, post, settled, watching
 
 pytestmark = pytest.mark.browser
 
@@ -167,3 +168,30 @@ async def test_api_page_is_drawn_from_the_document(tmp_path: Path) -> None:
         assert shown == asked
         assert {origin(one) for one in watch.requests} == {server.url}
         assert watch.complaints == []
+
+
+SHIFTS = """window.shift = 0;
+new PerformanceObserver((list) => { for (const one of list.getEntries()) shift += one.value; })
+  .observe({ type: "layout-shift", buffered: true });"""
+
+
+@pytest.mark.gen_test(timeout=LIVE_S)
+@pytest.mark.parametrize("after_s", [0, 0.5])
+async def test_a_page_that_is_opened_as_the_server_starts_stands_still(
+    tmp_path: Path, after_s: float
+) -> None:
+    """What takes two moments to tell, and what is looked at more slowly, comes later: nothing gives way to it."""
+    async with watching("", size=(1440, 2000)) as watch:
+        await watch.page.add_init_script(SHIFTS)
+        async with running(tmp_path) as server:
+            watch.url = server.url
+            await asyncio.sleep(after_s)
+            await watch.open("/analytics?view=host")
+            await watch.page.wait_for_selector("#chart-cpu canvas", timeout=PATIENCE_MS)
+            await settled(server.url)
+            await watch.beyond(await watch.seq() + 2)
+            assert await watch.page.evaluate("shift") <= 0.02
+            assert await watch.page.is_hidden(".view > .note")
+            assert watch.complaints == []
+            # Its going is no complaint of the page.
+            await watch.page.goto("about:blank")

@@ -11,6 +11,8 @@ import * as tiles from "../panels/tiles.js";
 import { t } from "../words.js";
 
 const FACTS_MS = 15_000;
+// Ticks that are waited for before what there is by then is laid out.
+const PATIENT = 4;
 
 export function mount(root, page) {
   const { store, span, route, catalogue } = page;
@@ -31,11 +33,27 @@ export function mount(root, page) {
 
   const shown = () => lineup([{ view: store.view, from: span.shown().from, past: store.past, at: store.playhead }], source, [...placed.values()].filter(({ name }) => COMMANDS.has(name)).flatMap(({ ids }) => ids));
 
+  /**
+   * This host has spoken no more than once: what takes two moments to tell, most of a CPU, comes with the next, and would come
+   * between what is there.
+   */
+  const begins = () => {
+    const { view } = store;
+    const spoken_s = view.at - view.sources.get(source)?.first_seen;
+    return source === view.source && !store.past && !late && !(spoken_s >= store.now_view.interval_s);
+  };
+  let late = false;
+  const patience = setTimeout(() => {
+    late = true;
+    soon();
+  }, PATIENT * 1000 * store.now_view.interval_s);
+
   let past = false;
   let lost = false;
   const arrange = () => {
     ({ past } = store);
-    const planned = plan(shown());
+    const early = begins();
+    const planned = early ? [] : plan(shown());
     const wanted = new Set();
     for (const { id, title: words, charts } of planned) {
       let place = sections.get(id);
@@ -84,7 +102,7 @@ export function mount(root, page) {
     }
     lost = planned.length === 0;
     note.hidden = !lost;
-    say(note, lost ? t("Nothing of {source} was recorded in this time.", { source }) : "");
+    say(note, early ? t("The first readings are coming; the charts stand with the second.") : lost ? t("Nothing of {source} was recorded in this time.", { source }) : "");
   };
 
   const section = (id, words) => {
@@ -158,6 +176,7 @@ export function mount(root, page) {
   const off = [store.on("load", furnish), store.on("series", soon), store.on("sources", again), store.on("metrics", heard), span.on(soon)];
   return () => {
     clearTimeout(waiting);
+    clearTimeout(patience);
     leave_tiles?.();
     for (const one of placed.values()) one.leave();
     for (const one of sections.values()) one.leave?.();

@@ -575,6 +575,7 @@ export default {
   "The figures could not be had: {reason}": "Die Werte waren nicht zu bekommen: {reason}",
   "the figures of the server are those of now": "die Zahlen des Servers sind die von jetzt",
   "The file {file} cannot be used:": "Die Datei {file} ist nicht brauchbar:",
+  "The first readings are coming; the charts stand with the second.": "Die ersten Messwerte kommen; mit dem zweiten stehen die Diagramme.",
   "the highest": "der höchste",
   "The link is copied": "Link kopiert",
   "The link leads to {time}": "Der Link führt zu {time}",
