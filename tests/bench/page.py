@@ -25,7 +25,7 @@ from tests.bench import recording
 from tests.bench.load import Client, connect, quantile
 from tests.bench.others import other
 from tests.bench.table import Row, Target
-from tests.browser.watch import ELSEWHERE, FLAGS, NO_WORKER
+from tests.browser.watch import ELSEWHERE, FLAGS, NO_WORKER, settled
 
 API = "/api/realtime"
 LOOPBACK = "127.0.0.1"
@@ -73,6 +73,7 @@ async def measure(directory: Path, short: bool) -> list[Row]:
         other("serve", str(empty)) as bare,
         chromium() as browser,
     ):
+        await settled(server.url)
         (client,) = await connect(server.url)
         await client.ask(
             f"{API}/metrics", _json(recording.drawn(PAST_S, SOURCE)), "application/json"
