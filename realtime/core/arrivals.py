@@ -7,6 +7,7 @@ time it bears: a replay goes by it, and what was known at T is what shows by T. 
 replay is paused is what `state?at=` says of that moment.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -91,6 +92,7 @@ class _Line:
             line += [Tick(behind.now, host)] * SAY_SO
         self._ats = [one.at for one in line]
         self._reads = [one.type in OURS or paces(one, own) for one in line]
+        self._readings = [place for place, reads in enumerate(self._reads) if reads]
         self._witnesses: list[list[int]] = []
         """The times of the ticks behind each."""
         ticks = [place for place, one in enumerate(line) if paces(one, own)]
@@ -119,9 +121,10 @@ class _Line:
 
     def _bound(self, place: int, before: int) -> int:
         """What the clock said next."""
-        for later in range(place + 1, len(self._ats)):
+        for number in range(bisect_right(self._readings, place), len(self._readings)):
+            later = self._readings[number]
             at = self._ats[later]
-            if self._reads[later] and at >= before and not self._leapt(later, before):
+            if at >= before and not self._leapt(later, before):
                 return at
         return before
 
